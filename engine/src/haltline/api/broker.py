@@ -1,0 +1,103 @@
+"""What a broker plugin is to the engine: a source of events, and a few verbs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from haltline.clock import Clock
+from haltline.model.account import AccountSpec
+from haltline.model.event import AccountReport, Event, PositionReport, Quote
+from haltline.model.id import AccountId, OrderId
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.order import OrderReport, OrderRequest
+
+type EventSink = Callable[[Event], None]
+"""Where a plugin puts what it hears; never blocks, never raises for a well-formed event."""
+
+type Started = Callable[[], None]
+"""Called once by `run` when the plugin is connected and its first state has been pushed."""
+
+
+class Capability(StrEnum):
+    """What a broker can do, as claimed by the plugin and proven by the conformance suite."""
+
+    MARKET_ORDERS = "market_orders"
+    LIMIT_ORDERS = "limit_orders"
+    STOP_ORDERS = "stop_orders"
+    TRAILING_ORDERS = "trailing_orders"
+    REDUCE_ONLY = "reduce_only"
+    CANCEL_ORDERS = "cancel_orders"
+    CANCEL_ALL = "cancel_all"
+    CLIENT_ORDER_IDS = "client_order_ids"
+    PUSH_POSITIONS = "push_positions"
+    PUSH_ORDERS = "push_orders"
+    PULL_POSITIONS = "pull_positions"
+    PULL_ORDERS = "pull_orders"
+    DEAD_MAN_SWITCH = "dead_man_switch"
+    GREEKS = "greeks"
+
+
+class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker's whole truth about one account at one instant, as pulled."""
+
+    account: AccountReport
+    positions: tuple[PositionReport, ...]
+    orders: tuple[OrderReport, ...]
+
+
+class Broker(Protocol):
+    """One connection. Every method may raise Transient, Refused or OutcomeUnknown, and nothing else on purpose.
+
+    The engine owns retries, deadlines and rate budgets; a broker only classifies failures. Methods are called from one
+    task at a time per account. `submit` with a `client_id` already seen must not place a second order.
+    """
+
+    async def run(self, sink: EventSink, started: Started) -> None:
+        """Connect, push the present state of every account, call `started`, then push events until cancelled."""
+
+    async def snapshot(self, account: AccountId) -> AccountSnapshot:
+        """Pull positions, working orders and balances from the venue, never from a cache of pushes."""
+
+    async def submit(self, request: OrderRequest) -> OrderReport:
+        """Send an order and return the venue's first word on it."""
+
+    async def cancel(self, account: AccountId, order_id: OrderId) -> None:
+        """Cancel a working order; cancelling one that is no longer working is not an error."""
+
+    async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
+        """The order sent under a client id, working or not; None if the venue has never seen it."""
+
+
+@runtime_checkable
+class QuoteTaker(Protocol):
+    """A simulated broker that fills from our own quotes: it is shown each one before the kernel sees it."""
+
+    def on_quote(self, quote: Quote) -> None:
+        """Match working orders against the quote; what happens is pushed to the sink."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSetup:
+    """What a broker is made from: its valid `config`, accounts, instruments, a clock, a directory for its files."""
+
+    name: str
+    config: Mapping[str, object]
+    accounts: Sequence[AccountSpec]
+    instruments: Sequence[InstrumentSpec]
+    clock: Clock
+    directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerKind:
+    """A registered kind of broker. `schema` is the closed JSON Schema of its `config`."""
+
+    name: str
+    make: Callable[[BrokerSetup], Broker]
+    meaning: str
+    capabilities: frozenset[Capability]
+    schema: Mapping[str, object]

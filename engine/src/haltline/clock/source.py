@@ -1,0 +1,70 @@
+"""The only readers of time: a system clock and a manual one that tests, replay and the demo move by hand."""
+
+import asyncio
+import heapq
+import itertools
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """UTC nanoseconds since the epoch, and sleeping until such an instant."""
+
+    def now(self) -> int:
+        """The present instant, never earlier than one already returned."""
+
+    async def sleep_until(self, instant_ns: int) -> None:
+        """Return once `now() >= instant_ns`; at once if that is already so."""
+
+
+class SystemClock:
+    """Wall-clock time that never runs backwards: a step back of the host's clock is held until caught up."""
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def now(self) -> int:
+        """The host's clock, held at its highest value so far."""
+        self._latest = max(self._latest, time.time_ns())
+        return self._latest
+
+    async def sleep_until(self, instant_ns: int) -> None:
+        """Sleep on the event loop, again after each early wake-up."""
+        while (remaining_ns := instant_ns - self.now()) > 0:  # noqa: ASYNC110 - no event tells that time passed
+            await asyncio.sleep(remaining_ns / 1e9)
+
+
+class ManualClock:
+    """A clock that stands still until `advance_to` moves it; sleepers wake in order of their instants."""
+
+    def __init__(self, start_ns: int = 0) -> None:
+        self._now = start_ns
+        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._ticket = itertools.count()
+
+    def now(self) -> int:
+        """The instant last advanced to."""
+        return self._now
+
+    async def sleep_until(self, instant_ns: int) -> None:
+        """Wait for `advance_to` to reach the instant."""
+        if instant_ns <= self._now:
+            await asyncio.sleep(0)
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (instant_ns, next(self._ticket), future))
+        await future
+
+    def next_wake_ns(self) -> int | None:
+        """The earliest instant somebody sleeps for, or None."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    def advance_to(self, instant_ns: int) -> None:
+        """Move to the instant (never back) and wake everybody whose time has come."""
+        self._now = max(self._now, instant_ns)
+        while self._sleepers and self._sleepers[0][0] <= self._now:
+            future = heapq.heappop(self._sleepers)[2]
+            if not future.done():
+                future.set_result(None)

@@ -1,0 +1,1 @@
+"""Setup and registry become a kernel: the one place where files, plugins and rules meet."""

@@ -1,0 +1,184 @@
+"""Everything that can happen, as frozen records. The kernel sees nothing else.
+
+`at` is when it happened at its source, `received_at` when it reached us; both UTC nanoseconds. Outside data
+enters by decode or convert, never by calling these constructors on it, and non-finite numbers are refused.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from haltline.model.id import AccountId, ActionId, FillId, IncidentId, OrderId, RuleId, Symbol
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.order import OrderReport, Side
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    at: int
+    received_at: int
+
+
+class Quote(_Event, frozen=True, kw_only=True, gc=False):
+    """A price. Any of `bid`, `ask`, `last`, `mark` may be missing; the mark used is stated per account."""
+
+    symbol: Symbol
+    bid: float | None = None
+    ask: float | None = None
+    last: float | None = None
+    mark: float | None = None
+    volume_24h: float | None = None
+    source: str = ""
+
+
+class Fill(_Event, frozen=True, kw_only=True):
+    """One execution. `quantity` > 0, `fee` >= 0 is a cost; `pnl` is the broker's own realized figure or None.
+
+    A later Fill with the same `fill_id` and `voided` takes the first one back.
+    """
+
+    account: AccountId
+    symbol: Symbol
+    fill_id: FillId
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = Decimal(0)
+    pnl: Decimal | None = None
+    order_id: OrderId | None = None
+    voided: bool = False
+
+
+class OrderUpdate(_Event, frozen=True, kw_only=True):
+    """A broker's newest word on one order."""
+
+    order: OrderReport
+
+
+class PositionReport(_Event, frozen=True, kw_only=True):
+    """A broker's newest word on one position. `quantity` is signed, 0 is flat; it overrides what fills implied."""
+
+    account: AccountId
+    symbol: Symbol
+    quantity: Decimal
+    average_price: Decimal
+    opened_at: int | None = None
+    liquidation_price: float | None = None
+    margin: float | None = None
+    leverage: float | None = None
+    strategy: str = ""
+
+
+class AccountReport(_Event, frozen=True, kw_only=True):
+    """A broker's newest word on an account; None means not said."""
+
+    account: AccountId
+    balance: Decimal | None = None
+    equity: float | None = None
+    margin_used: float | None = None
+    margin_available: float | None = None
+    can_trade: bool | None = None
+
+
+class CashFlow(_Event, frozen=True, kw_only=True):
+    """A deposit (positive) or withdrawal (negative): moves balance, neither profit nor drawdown."""
+
+    account: AccountId
+    amount: Decimal
+    flow_id: str
+
+
+class InstrumentUpdate(_Event, frozen=True, kw_only=True):
+    """The economics of an instrument, new or changed."""
+
+    spec: InstrumentSpec
+
+
+class ConnectionStatus(StrEnum):
+    """How a broker or feed is reachable."""
+
+    CONNECTED = "connected"
+    DEGRADED = "degraded"
+    DISCONNECTED = "disconnected"
+
+
+class ConnectionUpdate(_Event, frozen=True, kw_only=True):
+    """A broker's connection changed, for one account."""
+
+    account: AccountId
+    status: ConnectionStatus
+    reason: str = ""
+
+
+class Tick(_Event, frozen=True, kw_only=True, gc=False):
+    """Nothing but time has passed: deadlines that are due fire."""
+
+
+class Acknowledge(_Event, frozen=True, kw_only=True):
+    """An operator has seen an incident; ends `latch: ack` once its condition is clear."""
+
+    incident: IncidentId
+    operator: str
+
+
+class Release(_Event, frozen=True, kw_only=True):
+    """An operator lifts a lockout, or ends an incident held by `latch: manual`."""
+
+    operator: str
+    reason: str
+    lock_id: str | None = None
+    incident: IncidentId | None = None
+
+
+class LockRequest(_Event, frozen=True, kw_only=True):
+    """An operator locks an account, or one symbol of it, until an instant (None: until released)."""
+
+    account: AccountId
+    operator: str
+    reason: str
+    symbol: Symbol | None = None
+    until: int | None = None
+
+
+class ArmRequest(_Event, frozen=True, kw_only=True):
+    """An operator arms (live) or disarms (shadow) an account."""
+
+    account: AccountId
+    operator: str
+    live: bool
+
+
+class OutcomeStatus(StrEnum):
+    """How an action ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class ActionOutcome(_Event, frozen=True, kw_only=True):
+    """The enforcer's word on one action of a plan."""
+
+    action_id: ActionId
+    account: AccountId
+    status: OutcomeStatus
+    detail: str = ""
+    rule: RuleId | None = None
+
+
+Event = (
+    Quote
+    | Fill
+    | OrderUpdate
+    | PositionReport
+    | AccountReport
+    | CashFlow
+    | InstrumentUpdate
+    | ConnectionUpdate
+    | Tick
+    | Acknowledge
+    | Release
+    | LockRequest
+    | ArmRequest
+    | ActionOutcome
+)

@@ -1,0 +1,76 @@
+"""What the kernel wants done, and what holds an account back."""
+
+from enum import StrEnum
+
+import msgspec
+
+from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
+from haltline.model.verdict import Transition
+
+
+class TradingMode(StrEnum):
+    """What an account may do: anything; only reduce; only exit, and what is opened all the same is closed."""
+
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
+
+    @property
+    def rank(self) -> int:
+        """Strictness, 0 to 2: the stricter of two modes wins."""
+        return (TradingMode.ACTIVE, TradingMode.REDUCING, TradingMode.HALTED).index(self)
+
+
+class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
+    """One action to be carried out. Its `id` is a pure function of what caused it, so a repeat is recognised.
+
+    `params` holds plain values: expressions have been evaluated. `rules` lists everybody who asked for it.
+    `shadow` actions are recorded and announced, never carried out.
+    """
+
+    id: ActionId
+    at: int
+    name: str
+    account: AccountId | None
+    symbol: Symbol | None = None
+    order_id: str | None = None
+    params: dict[str, float | str | bool | None] = {}
+    rules: tuple[RuleId, ...] = ()
+    incidents: tuple[IncidentId, ...] = ()
+    shadow: bool = False
+    reason: str = ""
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    """A persisted ban on new risk for an account, or one symbol of it.
+
+    It ends at `until` (None: never by itself); with `release` ``clear`` it also ends with the incident of `rule`.
+    """
+
+    id: str
+    account: AccountId
+    since: int
+    reason: str
+    symbol: Symbol | None = None
+    until: int | None = None
+    release: str = "time"
+    rule: RuleId | None = None
+    operator: str = ""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one kernel step produced. `deadline` is the next instant at which the kernel must be stepped."""
+
+    transitions: tuple[Transition, ...] = ()
+    plan: tuple[PlannedAction, ...] = ()
+    notices: tuple[str, ...] = ()
+    deadline: int | None = None
+
+
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a proposed order: allowed or not, why, and the largest quantity that would be allowed."""
+
+    allowed: bool
+    reasons: tuple[str, ...] = ()
+    mode: TradingMode = TradingMode.ACTIVE
+    rules: tuple[RuleId, ...] = ()

@@ -1,0 +1,130 @@
+"""A rule as it was written, after structure and schema are known to be right and before its meaning is checked."""
+
+from enum import StrEnum
+
+import msgspec
+
+from haltline.errors import Place
+from haltline.model.id import RuleId
+
+
+class Scope(StrEnum):
+    """What a rule is evaluated for: one incident per entity of this kind."""
+
+    PORTFOLIO = "portfolio"
+    ACCOUNT = "account"
+    INSTRUMENT = "instrument"
+    POSITION = "position"
+    ORDER = "order"
+    FILL = "fill"
+    INTENT = "intent"
+
+
+class Severity(StrEnum):
+    """How loudly a rule speaks."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Comparison(StrEnum):
+    """The one comparison of a `limit`, named by its key."""
+
+    MAX = "max"
+    AT = "at"
+    MIN = "min"
+    DOWN_TO = "down_to"
+    RANGE = "range"
+
+
+class OnUnknown(StrEnum):
+    """What an UNKNOWN condition does."""
+
+    HOLD = "hold"
+    WARN = "warn"
+    BLOCK = "block"
+    ACT = "act"
+
+
+class Latch(StrEnum):
+    """What ends an incident and re-arms its actions."""
+
+    CLEAR = "clear"
+    ACK = "ack"
+    SESSION = "session"
+    MANUAL = "manual"
+
+
+class RuleMode(StrEnum):
+    """Whether a rule acts, only records, or rests."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One action as written: its name and its parameters; a text parameter may be an expression."""
+
+    name: str
+    params: dict[str, object] = {}
+    place: Place | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One rung of a ladder."""
+
+    threshold: float | str
+    then: tuple[ActionSpec, ...]
+    place: Place | None = None
+
+
+class LimitSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured condition: `value` compared with a threshold (or `low`/`high`), or with a ladder of `steps`.
+
+    A threshold is a number or the text of an expression. `warn` is a fraction of the limit, None for no warning.
+    With `steps`, `comparison` is that of every rung.
+    """
+
+    value: str
+    comparison: Comparison
+    threshold: float | str | None = None
+    low: float | str | None = None
+    high: float | str | None = None
+    warn: float | None = None
+    steps: tuple[Step, ...] = ()
+
+
+class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. Durations in nanoseconds; `places` maps a dotted key (``limit.value``, ``then.0``) to where it stands.
+
+    `during`/`excluding` hold texts: ``09:30-16:00``, ``mon-fri 09:30-16:00 America/New_York``, or ``session``.
+    """
+
+    id: RuleId
+    each: Scope
+    title: str = ""
+    why: str = ""
+    where: str | None = None
+    when: str | None = None
+    limit: LimitSpec | None = None
+    for_ns: int = 0
+    clear: str | None = None
+    clear_for_ns: int = 0
+    then: tuple[ActionSpec, ...] = ()
+    on_clear: tuple[ActionSpec, ...] = ()
+    warn_then: tuple[ActionSpec, ...] = ()
+    on_unknown: OnUnknown = OnUnknown.BLOCK
+    latch: Latch = Latch.CLEAR
+    cooldown_ns: int = 0
+    max_fires: int | None = None
+    during: tuple[str, ...] = ()
+    excluding: tuple[str, ...] = ()
+    mode: RuleMode = RuleMode.LIVE
+    suppresses: tuple[str, ...] = ()
+    severity: Severity = Severity.WARNING
+    labels: dict[str, str] = {}
+    runbook: str = ""
+    template: str = ""
+    places: dict[str, Place] = {}

@@ -1,0 +1,1 @@
+"""The starter rule pack: templates as package data, found through the entry point `haltline.rule_packs`."""

@@ -1,0 +1,1 @@
+"""The reviewed JSON Schemas of Haltline, as package data (`*.schema.json`)."""
