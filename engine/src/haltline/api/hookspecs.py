@@ -20,7 +20,7 @@ def haltline_register_brokers(registry: Registry) -> None:
 
 @hookspec
 def haltline_register_feeds(registry: Registry) -> None:
-    """Offer feeds, recordings and calendars with `registry.add_feed(FeedKind(...))` and `registry.add_calendar(...)`."""
+    """Offer feeds, recordings and calendars with `registry.add_feed(...)` and `registry.add_calendar(...)`."""
 
 
 @hookspec
