@@ -1,0 +1,173 @@
+"""Actions on the size of positions: close, reduce, and protect."""
+
+from decimal import Decimal
+
+from haltline.api import Action, Capability, Desk, HandledBy, Kind, Parameter
+from haltline.builtins.action.attempt import Attempts, account_of
+from haltline.errors import Refused
+from haltline.model.event import PositionReport
+from haltline.model.id import Symbol
+from haltline.model.plan import PlannedAction
+from haltline.model.rule import Scope
+
+ZERO = Decimal(0)
+ONE_POSITION = frozenset({Scope.POSITION, Scope.ORDER, Scope.FILL, Scope.INSTRUMENT})
+_REDUCE_NEEDS = frozenset({Capability.MARKET_ORDERS, Capability.REDUCE_ONLY, Capability.PULL_POSITIONS})
+
+
+def _number(request: PlannedAction, name: str) -> Decimal | None:
+    """A numeric parameter as the decimal people wrote; None where it was left out; raises Refused for NaN or below 0."""
+    given = request.params.get(name)
+    if given is None:
+        return None
+    number = Decimal(str(given)) if not isinstance(given, bool) else Decimal("NaN")
+    if not number.is_finite() or number < 0:
+        raise Refused(f"action {request.name!r}: parameter {name!r} was {given!r}; it must be a number of 0 or more")
+    return number
+
+
+def _required(request: PlannedAction, name: str) -> Decimal:
+    number = _number(request, name)
+    if number is None:
+        raise Refused(f"action {request.name!r}: parameter {name!r} is missing")
+    return number
+
+
+def _symbol(request: PlannedAction) -> Symbol:
+    if request.symbol is None:
+        raise Refused(f"action {request.name!r} acts on one position and was planned without a symbol")
+    return request.symbol
+
+
+async def _positions(request: PlannedAction, desk: Desk) -> list[PositionReport]:
+    """Open positions the request concerns, largest first."""
+    snapshot = await desk.snapshot(account_of(request))
+    found = [p for p in snapshot.positions if p.quantity and request.symbol in (None, p.symbol)]
+    return sorted(found, key=lambda position: abs(position.quantity), reverse=True)
+
+
+async def close_position(request: PlannedAction, desk: Desk) -> None:
+    """Bring one position to zero."""
+    await desk.reduce(account_of(request), _symbol(request), to=ZERO)
+
+
+async def reduce_to(request: PlannedAction, desk: Desk) -> None:
+    """Bring one position down to `quantity`; a smaller one is left alone."""
+    await desk.reduce(account_of(request), _symbol(request), to=_required(request, "quantity"))
+
+
+async def reduce_by(request: PlannedAction, desk: Desk) -> None:
+    """Take `quantity`, or `fraction` of its size, off each position concerned; never below zero."""
+    account = account_of(request)
+    quantity, fraction = _number(request, "quantity"), _number(request, "fraction")
+    if (quantity is None) == (fraction is None):
+        raise Refused("action 'reduce_by' needs exactly one of 'quantity' and 'fraction'")
+    if quantity is not None:
+        _symbol(request)
+    attempts = Attempts()
+    for position in await _positions(request, desk):
+        size = abs(position.quantity)
+        cut = quantity if quantity is not None else size * (fraction or ZERO)
+        await attempts.run(desk.reduce(account, position.symbol, to=max(ZERO, size - cut)))
+    attempts.close()
+
+
+async def reduce_gross_to(request: PlannedAction, desk: Desk) -> None:
+    """Cut positions, largest first, until their sizes add up to `quantity`."""
+    account = account_of(request)
+    limit = _required(request, "quantity")
+    positions = await _positions(request, desk)
+    excess = sum((abs(position.quantity) for position in positions), ZERO) - limit
+    attempts = Attempts()
+    for position in positions:
+        if excess <= 0:
+            break
+        cut = min(abs(position.quantity), excess)
+        excess -= cut
+        await attempts.run(desk.reduce(account, position.symbol, to=abs(position.quantity) - cut))
+    attempts.close()
+
+
+async def place_stop(request: PlannedAction, desk: Desk) -> None:
+    """Protect the whole position with a stop at `distance` in price."""
+    distance = _required(request, "distance")
+    if distance == 0:
+        raise Refused("action 'place_stop': parameter 'distance' was 0; it must be more than 0")
+    await desk.place_stop(account_of(request), _symbol(request), distance=distance)
+
+
+_QUANTITY = Parameter(name="quantity", kind=Kind.QUANTITY, meaning="the size to reach, 0 or more; may be an expression")
+
+CLOSE_POSITION = Action(
+    name="close_position",
+    meaning="close the position of the entity's symbol at the market, reduce-only",
+    handled_by=HandledBy.ENFORCE,
+    needs=_REDUCE_NEEDS,
+    scopes=ONE_POSITION,
+    run=close_position,
+    rank=40,
+    example="then: [close_position, notify]",
+)
+
+REDUCE_TO = Action(
+    name="reduce_to",
+    meaning="bring the position of the entity's symbol down to a size",
+    handled_by=HandledBy.ENFORCE,
+    parameters=(_QUANTITY,),
+    needs=_REDUCE_NEEDS,
+    scopes=ONE_POSITION,
+    run=reduce_to,
+    rank=30,
+    example="then: [{reduce_to: {quantity: 5}}]",
+)
+
+REDUCE_BY = Action(
+    name="reduce_by",
+    meaning="take a quantity off the position, or a fraction off it (in an account rule: off each position)",
+    handled_by=HandledBy.ENFORCE,
+    parameters=(
+        Parameter(
+            name="quantity",
+            kind=Kind.QUANTITY,
+            meaning="how much to take off; only in rules about one symbol",
+            required=False,
+        ),
+        Parameter(
+            name="fraction",
+            kind=Kind.FRACTION,
+            meaning="which part of the size to take off: 50%; exactly one of the two is given",
+            required=False,
+        ),
+    ),
+    needs=_REDUCE_NEEDS,
+    scopes=ONE_POSITION | {Scope.ACCOUNT, Scope.PORTFOLIO},
+    run=reduce_by,
+    rank=30,
+    example="then: [{reduce_by: {fraction: 50%}}]",
+)
+
+REDUCE_GROSS_TO = Action(
+    name="reduce_gross_to",
+    meaning="cut the account's positions, largest first, until their sizes (plain lots, unweighted) add up to a quantity",
+    handled_by=HandledBy.ENFORCE,
+    parameters=(_QUANTITY,),
+    needs=_REDUCE_NEEDS,
+    scopes=frozenset({Scope.ACCOUNT}),
+    run=reduce_gross_to,
+    rank=30,
+    example="then: [{reduce_gross_to: {quantity: 5}}]",
+)
+
+PLACE_STOP = Action(
+    name="place_stop",
+    meaning="place a protective stop for the whole position, at a distance in price on its losing side",
+    handled_by=HandledBy.ENFORCE,
+    parameters=(Parameter(name="distance", kind=Kind.PRICE, meaning="distance from the mark in price, more than 0"),),
+    needs=frozenset({Capability.STOP_ORDERS, Capability.PULL_POSITIONS, Capability.PULL_ORDERS}),
+    scopes=ONE_POSITION,
+    run=place_stop,
+    rank=60,
+    example="then: [{place_stop: {distance: 10}}]",
+)
+
+SIZE_ACTIONS = (CLOSE_POSITION, REDUCE_TO, REDUCE_BY, REDUCE_GROSS_TO, PLACE_STOP)
