@@ -96,9 +96,22 @@ class LimitSpec(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
 
 
+type ConstantValue = float | str | bool | tuple[float | str, ...]
+"""What a template input is to an expression: durations are seconds, lists are tuples."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `define`: a name (``account.risk_used``) for the value of an expression."""
+
+    name: str
+    text: str
+    place: Place | None = None
+
+
 class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. Durations in nanoseconds; `places` maps a dotted key (``limit.value``, ``then.0``) to where it stands.
 
+    `constants` are names that expressions of this rule may read: the inputs of its template (``inputs.limit``).
     `during`/`excluding` hold texts: ``09:30-16:00``, ``mon-fri 09:30-16:00 America/New_York``, or ``session``.
     """
 
@@ -127,4 +140,5 @@ class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     runbook: str = ""
     template: str = ""
+    constants: dict[str, ConstantValue] = {}
     places: dict[str, Place] = {}
