@@ -9,6 +9,7 @@ from typing import Protocol
 from haltline.api.broker import AccountSnapshot, Capability
 from haltline.api.function import Parameter
 from haltline.model.id import AccountId, Symbol
+from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Scope
@@ -30,6 +31,9 @@ class Desk(Protocol):
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, pulled now."""
+
+    def instrument(self, symbol: Symbol) -> InstrumentSpec | None:
+        """The economics of an instrument (lot size, weight); None for one the set-up does not know. No I/O."""
 
     async def cancel(self, account: AccountId, order: OrderReport) -> None:
         """Cancel one working order and confirm that it no longer works."""

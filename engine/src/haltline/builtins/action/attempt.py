@@ -1,4 +1,4 @@
-"""Do every part of an action even when one part fails: an order that cannot be cancelled must not keep a position open."""
+"""Do every part of an action even when one fails: an order that cannot be cancelled must not keep a position open."""
 
 from collections.abc import Awaitable, Sequence
 

@@ -1,6 +1,7 @@
 """Actions on working orders, and the flatten that needs them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from haltline.api import AccountSnapshot, Action, Capability, Desk, HandledBy, Kind, Parameter
 from haltline.builtins.action.attempt import Attempts, account_of
@@ -16,7 +17,7 @@ def is_protective(order: OrderReport, positions: Sequence[PositionReport]) -> bo
     """Whether the order can only shrink a position: reduce-only, or a stop on its losing side no larger than it."""
     if order.reduce_only:
         return True
-    size = sum(position.quantity for position in positions if position.symbol == order.symbol)
+    size = sum((position.quantity for position in positions if position.symbol == order.symbol), Decimal(0))
     closes = size * order.side.sign < 0
     return order.type.is_stop and closes and order.remaining <= abs(size)
 

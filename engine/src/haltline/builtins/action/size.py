@@ -1,6 +1,7 @@
 """Actions on the size of positions: close, reduce, and protect."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
 
 from haltline.api import Action, Capability, Desk, HandledBy, Kind, Parameter
 from haltline.builtins.action.attempt import Attempts, account_of
@@ -16,7 +17,7 @@ _REDUCE_NEEDS = frozenset({Capability.MARKET_ORDERS, Capability.REDUCE_ONLY, Cap
 
 
 def _number(request: PlannedAction, name: str) -> Decimal | None:
-    """A numeric parameter as the decimal people wrote; None where it was left out; raises Refused for NaN or below 0."""
+    """A parameter as the decimal people wrote; None where left out; raises Refused for NaN or below 0."""
     given = request.params.get(name)
     if given is None:
         return None
@@ -73,19 +74,39 @@ async def reduce_by(request: PlannedAction, desk: Desk) -> None:
 
 
 async def reduce_gross_to(request: PlannedAction, desk: Desk) -> None:
-    """Cut positions, largest first, until their sizes add up to `quantity`."""
+    """Cut positions, largest first, until their sizes (times their weights, where `weighted`) add up to `quantity`."""
     account = account_of(request)
     limit = _required(request, "quantity")
-    positions = await _positions(request, desk)
-    excess = sum((abs(position.quantity) for position in positions), ZERO) - limit
+    is_weighted = request.params.get("weighted") is True
+    held = [_Held.of(position, desk, is_weighted=is_weighted) for position in await _positions(request, desk)]
+    excess = sum((item.size * item.weight for item in held), ZERO) - limit
     attempts = Attempts()
-    for position in positions:
+    for item in sorted(held, key=lambda item: item.size * item.weight, reverse=True):
         if excess <= 0:
             break
-        cut = min(abs(position.quantity), excess)
-        excess -= cut
-        await attempts.run(desk.reduce(account, position.symbol, to=abs(position.quantity) - cut))
+        cut = min(item.size, item.lots_for(excess))
+        excess -= cut * item.weight
+        await attempts.run(desk.reduce(account, item.symbol, to=item.size - cut))
     attempts.close()
+
+
+class _Held(NamedTuple):
+    """One position as the gross count sees it."""
+
+    symbol: Symbol
+    size: Decimal
+    weight: Decimal
+    lot: Decimal
+
+    @classmethod
+    def of(cls, position: PositionReport, desk: Desk, *, is_weighted: bool) -> "_Held":
+        spec = desk.instrument(position.symbol)
+        weight = Decimal(str(spec.weight)) if spec and is_weighted and spec.weight > 0 else Decimal(1)
+        return cls(position.symbol, abs(position.quantity), weight, spec.lot_size if spec else Decimal(1))
+
+    def lots_for(self, excess: Decimal) -> Decimal:
+        """The smallest quantity in whole lots that takes `excess` off the count."""
+        return (excess / self.weight / self.lot).to_integral_value(ROUND_CEILING) * self.lot
 
 
 async def place_stop(request: PlannedAction, desk: Desk) -> None:
@@ -148,9 +169,18 @@ REDUCE_BY = Action(
 
 REDUCE_GROSS_TO = Action(
     name="reduce_gross_to",
-    meaning="cut the account's positions, largest first, until their sizes (plain lots, unweighted) add up to a quantity",
+    meaning="cut positions, largest first and in whole lots, until their sizes add up to a quantity",
     handled_by=HandledBy.ENFORCE,
-    parameters=(_QUANTITY,),
+    parameters=(
+        _QUANTITY,
+        Parameter(
+            name="weighted",
+            kind=Kind.BOOL,
+            meaning="multiply each size by the instrument's weight, as the rule's own count should",
+            default=False,
+            required=False,
+        ),
+    ),
     needs=_REDUCE_NEEDS,
     scopes=frozenset({Scope.ACCOUNT}),
     run=reduce_gross_to,
