@@ -1,0 +1,31 @@
+"""What is installed: entry points by name, with the distributions they come from. Nothing is imported."""
+
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+
+PLUGIN_GROUP = "haltline"
+PACK_GROUP = "haltline.rule_packs"
+
+
+def installed(group: str) -> tuple[metadata.EntryPoint, ...]:
+    """All entry points of a group in this environment."""
+    return tuple(metadata.entry_points(group=group))
+
+
+def by_name(entry_points: Iterable[metadata.EntryPoint], group: str) -> Mapping[str, tuple[metadata.EntryPoint, ...]]:
+    """Entry points of a group by name, sorted; more than one under a name means that distributions clash."""
+    found: dict[str, tuple[metadata.EntryPoint, ...]] = {}
+    for entry in sorted(entry_points, key=lambda entry: (entry.name, distribution_of(entry))):
+        if entry.group == group:
+            found[entry.name] = (*found.get(entry.name, ()), entry)
+    return found
+
+
+def distribution_of(entry: metadata.EntryPoint) -> str:
+    """The name of the distribution that brings the entry point; empty if unknown."""
+    return entry.dist.name if entry.dist is not None else ""
+
+
+def version_of(entry: metadata.EntryPoint) -> str:
+    """The version of that distribution; empty if unknown."""
+    return entry.dist.version if entry.dist is not None else ""
