@@ -40,6 +40,14 @@ class Change(IntFlag):
     ANY = 63
 
 
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a value comes from, as of when (None: always current), and why it is UNKNOWN if it is."""
+
+    source: str
+    as_of_ns: int | None = None
+    reason: str = ""
+
+
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One readable field.
 

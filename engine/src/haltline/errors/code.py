@@ -73,7 +73,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "E553": CodeEntry(
         "Recording has a bad row",
-        "A hook has an unknown name, other arguments or no marker, or the plugin has no hook at all.",
+        "A row lacks a number, has a price or size of 0 or less, a high below a low, or a time out of order.",
         "Correct the row, or set `bad_rows: skip` to leave such rows out and count them.",
     ),
     "E554": CodeEntry(
@@ -85,5 +85,65 @@ CODES: dict[str, CodeEntry] = {
         "Calendar not known",
         "No calendar of that name exists, or opening hours are not written as mon-fri 09:30-16:00 America/New_York.",
         "Use a name that `exchange-calendars` knows (CMES, XNYS, 24/7) or write the hours out.",
+    ),
+    "E601": CodeEntry(
+        "Unknown account",
+        "An event names an account that the set-up does not have; rules cannot guard what they do not know.",
+        "Add the account to the set-up, or correct the broker's account mapping.",
+    ),
+    "E602": CodeEntry(
+        "Unknown symbol",
+        "An event names a symbol that is neither an instrument of the set-up nor an alias of one; its worth is unknown.",
+        "Add the instrument with its tick size and tick value, or add the name to an instrument's aliases.",
+    ),
+    "E603": CodeEntry(
+        "Number not usable",
+        "A number from outside was NaN, infinite, or 1e18 and beyond; such numbers never enter the state.",
+        "Find out why the feed or broker sends it; the event was left out and nothing else changed.",
+    ),
+    "E604": CodeEntry(
+        "Number not above zero",
+        "A price or quantity was zero or negative; sizes are positive and direction is told by the side.",
+        "Correct the plugin that maps the venue's message; negative prices are not supported.",
+    ),
+    "E605": CodeEntry(
+        "Crossed quote",
+        "The bid was above the ask, which no market shows for real: a mixture of two moments or a bad tick.",
+        "Nothing to do for single ones; many mean that the feed merges sources wrongly.",
+    ),
+    "E606": CodeEntry(
+        "Quote without a price",
+        "A quote held neither bid, ask, last nor mark.",
+        "Send at least one price, or no quote at all; missing quotes make prices stale in time.",
+    ),
+    "E607": CodeEntry(
+        "Fill off the tick",
+        "A future, perpetual or option was filled at a price that is not a multiple of its tick size.",
+        "Correct `tick_size` of the instrument, or the plugin that sends averaged prices as fills.",
+    ),
+    "E608": CodeEntry(
+        "Negative fee",
+        "A fee is a cost and cannot be negative.",
+        "Send a rebate as a cash flow, or correct the sign in the plugin.",
+    ),
+    "E609": CodeEntry(
+        "Void of an unknown fill",
+        "The broker takes back a fill that was never seen, or so long ago that it is no longer kept.",
+        "Reconcile: the broker's next position and account report puts size and balance right.",
+    ),
+    "E610": CodeEntry(
+        "Order does not add up",
+        "An order was said to be filled by less than nothing or by more than its quantity.",
+        "Correct the plugin that maps the venue's message.",
+    ),
+    "E611": CodeEntry(
+        "Name taken by another instrument",
+        "A symbol or alias already belongs to another instrument, so events would reach the wrong one.",
+        "Rename one of them, or drop the alias.",
+    ),
+    "E612": CodeEntry(
+        "Unknown calendar",
+        "An instrument names a trading calendar that no plugin brings.",
+        "Name a calendar that exists (`24/7` always does), or enable the plugin that brings it.",
     ),
 }

@@ -1,0 +1,94 @@
+"""What time alone does: quotes go stale, trading days and weeks roll, sessions open and close."""
+
+import heapq
+from typing import TYPE_CHECKING
+
+from haltline.state.account import Account
+from haltline.state.entity import TIME
+from haltline.state.hours import SessionView
+from haltline.state.instrument import FAR, Instrument
+
+if TYPE_CHECKING:
+    from haltline.state.state import State
+
+
+def run_due(state: "State", now: int) -> None:
+    """Do everything that is due at `now`: quotes first, so that a day rolls on what was known."""
+    _expire_quotes(state, now)
+    if now < state.next_edge:
+        return
+    for view in state.views.values():
+        if view.due is not None and view.due <= now:
+            _turn_session(state, view, now)
+    for roll in state.rolls.values():
+        if roll.next_ns <= now:
+            roll.refresh(now)
+            for account in state.accounts.values():
+                if account.roll is roll:
+                    _roll_day(state, account)
+    find_next_edge(state)
+
+
+def find_next_edge(state: "State") -> None:
+    """Find the next session edge or roll."""
+    edges = [view.due for view in state.views.values() if view.due is not None]
+    edges.extend(roll.next_ns for roll in state.rolls.values())
+    state.next_edge = min(edges, default=FAR)
+
+
+def _expire_quotes(state: "State", now: int) -> None:
+    pending = state.pending
+    while pending and pending[0][0] <= now:
+        instrument = state.instruments[pending[0][1]]
+        if instrument.stale_due > now:
+            heapq.heapreplace(pending, (instrument.stale_due, instrument.symbol))
+            continue
+        heapq.heappop(pending)
+        instrument.pending = False
+        if instrument.hours.open:
+            go_stale(state, instrument)
+
+
+def go_stale(state: "State", instrument: Instrument) -> None:
+    """Make an instrument's prices UNKNOWN, and with them everything that rests on them."""
+    if not instrument.stale:
+        instrument.forget_prices()
+        state.reprice(instrument)
+
+
+def _turn_session(state: "State", view: SessionView, now: int) -> None:
+    opened = view.refresh(now)
+    for instrument in state.instruments.values():
+        if instrument.hours is view:
+            state.touch(instrument, TIME)
+            if opened:
+                _watch_again(state, instrument, view.opened_ns)
+    for account in state.accounts.values():
+        if account.hours is view:
+            state.touch(account, TIME)
+            if opened and account.session is not account.day:
+                _begin_session(account, view)
+
+
+def _watch_again(state: "State", instrument: Instrument, opened_ns: int) -> None:
+    """After a closure a quote may be missing for as long as at any other time, counted from the opening."""
+    if instrument.quoted_at and not instrument.stale and instrument.stale_after_ns < FAR:
+        instrument.stale_due = max(instrument.quoted_at, opened_ns) + instrument.stale_after_ns
+        if not instrument.pending:
+            instrument.pending = True
+            heapq.heappush(state.pending, (instrument.stale_due, instrument.symbol))
+
+
+def _begin_session(account: Account, view: SessionView) -> None:
+    account.session.begin(str(view.opened_ns), view.opened_ns, account.adjusted)
+    account.find_lowest_peak()
+
+
+def _roll_day(state: "State", account: Account) -> None:
+    account.end_day(account.adjusted)
+    account.day.begin(account.roll.label, account.roll.started_ns, account.adjusted)
+    if account.week.label != account.roll.week:
+        account.week.begin(account.roll.week, account.roll.started_ns, account.adjusted)
+    account.find_lowest_peak()
+    state.touch(account, TIME)
+    state.touch(state.portfolio, TIME)

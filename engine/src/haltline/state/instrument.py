@@ -1,0 +1,177 @@
+"""An instrument: its newest prices, how fresh they are, and what one unit is worth."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from haltline.clock import NS_PER_S
+from haltline.model.account import MarkSource
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.order import Side
+from haltline.model.rule import Scope
+from haltline.state.clockview import ClockView
+from haltline.state.entity import MONEY, NAN, Entity, ratio, seconds
+from haltline.state.hours import SessionView
+
+if TYPE_CHECKING:
+    from haltline.state.portfolio import Portfolio
+    from haltline.state.position import Position
+
+FAR = 1 << 62
+"""An instant that never comes."""
+BID, ASK = 3, 4
+_INDEX = {MarkSource.MARK: 0, MarkSource.LAST: 1, MarkSource.MID: 2}
+
+
+def price_index(mark: MarkSource, side: Side) -> int:
+    """Which of `Instrument.prices` values a position: long is a buy."""
+    if mark is MarkSource.CLOSE_SIDE:
+        return BID if side is Side.BUY else ASK
+    return _INDEX[mark]
+
+
+class Instrument(Entity):
+    """One instrument.
+
+    `prices` are [mark, last, mid, bid, ask] after fall-back: mark falls back to last, then mid; last to mark, then
+    mid; mid to mark, then last; bid and ask to nothing. A quote that leaves a price out keeps the one before it until
+    that is older than `stale_after_ns`. Once stale, all prices are UNKNOWN until the next quote.
+    """
+
+    __slots__ = (
+        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "hours", "last", "last_until", "late_quotes", "mark_until",
+        "mid", "multiplier", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark", "source_name",
+        "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value", "volume_24h", "weight",
+    )  # fmt: skip
+    scope: ClassVar[Scope] = Scope.INSTRUMENT
+
+    def __init__(
+        self,
+        spec: InstrumentSpec,
+        *,
+        hours: SessionView,
+        portfolio: "Portfolio",
+        clock: ClockView,
+        stale_after_ns: int | None,
+    ) -> None:
+        super().__init__(spec.symbol)
+        self.symbol: str = spec.symbol
+        self.portfolio = portfolio
+        self.clock = clock
+        self.positions: list[Position] = []
+        self.bid = self.ask = self.last = self.mid = self.quoted_mark = self.volume_24h = NAN
+        self.prices = [NAN] * 5
+        self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
+        self.quoted_at = 0
+        self.late_quotes = 0
+        self.source_name = ""
+        self.stale = False
+        self.stale_due = FAR
+        self.pending = False
+        self.adopt(spec, hours=hours, stale_after_ns=stale_after_ns)
+
+    def adopt(self, spec: InstrumentSpec, *, hours: SessionView, stale_after_ns: int | None) -> None:
+        """Take over new economics; prices stay."""
+        self.spec = spec
+        self.hours = hours
+        limit = spec.stale_after_ns if spec.stale_after_ns is not None else stale_after_ns
+        self.stale_after_ns = FAR if limit is None else limit
+        self.exact_multiplier = MONEY.divide(spec.tick_value, spec.tick_size)
+        self.multiplier = float(self.exact_multiplier)
+        self.tick_size = float(spec.tick_size)
+        self.tick_value = float(spec.tick_value)
+        self.weight = spec.weight
+
+    def forget_prices(self) -> None:
+        """Make every price UNKNOWN: the newest quote is too old."""
+        self.stale = True
+        self.bid = self.ask = self.last = self.mid = self.quoted_mark = NAN
+        self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
+        self.prices[:] = [NAN] * 5
+
+    def set_prices(self, bid: float, ask: float, last: float, mark: float) -> None:
+        """Store the newest prices (NaN for missing) and derive the valuation prices from them."""
+        self.bid = bid
+        self.ask = ask
+        self.last = last
+        self.quoted_mark = mark
+        self.mid = mid = (bid + ask) * 0.5
+        has_last = last == last
+        has_mark = mark == mark
+        has_mid = mid == mid
+        prices = self.prices
+        prices[0] = mark if has_mark else last if has_last else mid
+        prices[1] = last if has_last else mark if has_mark else mid
+        prices[2] = mid if has_mid else mark if has_mark else last
+        prices[3] = bid
+        prices[4] = ask
+
+    @property
+    def mark(self) -> float:
+        """The newest mark, else last, else mid."""
+        return self.prices[0]
+
+    @property
+    def spread(self) -> float:
+        """Ask minus bid."""
+        return self.ask - self.bid
+
+    @property
+    def spread_bps(self) -> float:
+        """Spread in hundredths of a percent of the mid."""
+        return ratio((self.ask - self.bid) * 10_000.0, self.mid)
+
+    @property
+    def spread_ticks(self) -> float:
+        """Spread in ticks."""
+        return (self.ask - self.bid) / self.tick_size
+
+    @property
+    def age(self) -> float:
+        """Seconds since the newest quote; NaN before the first."""
+        return (self.clock.now_ns - self.quoted_at) / NS_PER_S if self.quoted_at else NAN
+
+    @property
+    def session_open(self) -> bool:
+        """Whether the market trades now."""
+        return self.hours.open
+
+    @property
+    def expiry(self) -> float:
+        """Seconds since the epoch of the expiry; NaN where there is none."""
+        return seconds(self.spec.expiry)
+
+    @property
+    def strike(self) -> float:
+        """Strike price of an option."""
+        return NAN if self.spec.strike is None else self.spec.strike
+
+    @property
+    def underlying(self) -> str:
+        """What it is derived from; its own symbol where nothing is named."""
+        return self.spec.underlying or self.symbol
+
+    def as_of(self, attribute: str) -> int | None:
+        """Prices are as of their quote, everything else is always current."""
+        return (self.quoted_at or None) if attribute in PRICED else None
+
+    def source(self, attribute: str) -> str:
+        """The feed's own name for prices."""
+        feed = f" of {self.source_name}" if self.source_name else ""
+        return f"quote{feed} for {self.symbol}" if attribute in PRICED else f"instrument {self.symbol}"
+
+    def unknown_reason(self, attribute: str) -> str:
+        """Why a price is missing."""
+        return self.price_reason(attribute) if attribute in PRICED else ""
+
+    def price_reason(self, attribute: str = "mark") -> str:
+        """Why prices are UNKNOWN: never quoted, stale, or left out by the feed; empty where the mark is known."""
+        if not self.quoted_at:
+            return f"{self.symbol}: no quote yet"
+        if self.stale:
+            age_s = (self.clock.now_ns - self.quoted_at) / NS_PER_S
+            return f"{self.symbol}: last quote is {age_s:.6g} s old, limit {self.stale_after_ns / NS_PER_S:.6g} s"
+        value = getattr(self, attribute, NAN)
+        return "" if value == value else f"{self.symbol}: the feed gives no {attribute.partition('_')[0]}"
+
+
+PRICED = frozenset({"bid", "ask", "last", "mark", "mid", "spread", "spread_bps", "spread_ticks", "age", "volume_24h"})
+"""Attributes that come from quotes."""

@@ -1,0 +1,332 @@
+"""The whole state: events in, entities out, and what each event touched.
+
+`apply` checks an event first (DataRefused leaves everything as it was), then does what is due by time, then the event.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from haltline.api.calendar import Calendar
+from haltline.errors import DataRefused
+from haltline.model.account import AccountSpec
+from haltline.model.event import (
+    AccountReport,
+    CashFlow,
+    ConnectionUpdate,
+    Event,
+    Fill,
+    InstrumentUpdate,
+    OrderUpdate,
+    PositionReport,
+    Quote,
+    Tick,
+)
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.order import Intent
+from haltline.model.rule import Scope
+from haltline.state import freshness, reduce, snapshot
+from haltline.state.account import Account
+from haltline.state.clockview import ClockView
+from haltline.state.day import RollClock
+from haltline.state.entity import LARGEST, NAN, QUOTE, Entity
+from haltline.state.hours import SessionView, always_open
+from haltline.state.instrument import FAR, Instrument
+from haltline.state.intent import IntentEntity
+from haltline.state.portfolio import Portfolio
+from haltline.state.refuse import check_intent, check_spec, refuse_account, refuse_quote, refuse_symbol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSettings:
+    """What a state is made from. `stale_after_ns` is the limit of instruments without their own; None is never.
+
+    `calendars` raises KeyError for an unknown name. `zone` is that of the `clock` root; `now` the first instant.
+    """
+
+    accounts: tuple[AccountSpec, ...] = ()
+    instruments: tuple[InstrumentSpec, ...] = ()
+    calendars: Callable[[str], Calendar] = always_open
+    stale_after_ns: int | None = None
+    zone: str = "UTC"
+    now: int = 0
+
+
+class State:
+    """Everything that rules can read, and the only code that changes it (but for what the kernel owns)."""
+
+    def __init__(self, settings: StateSettings) -> None:
+        self.settings = settings
+        self.clock = ClockView(settings.zone, settings.now)
+        self.portfolio = Portfolio()
+        self.accounts: dict[str, Account] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.names: dict[str, Instrument] = {}
+        self.views: dict[str, SessionView] = {}
+        self.rolls: dict[tuple[str, str], RollClock] = {}
+        self.pending: list[tuple[int, str]] = []
+        self.touched: list[Entity] = []
+        self.created: list[Entity] = []
+        self.removed: list[Entity] = []
+        self.next_edge = FAR
+        for spec in settings.instruments:
+            self.add_instrument(spec)
+        for account in settings.accounts:
+            self._add_account(account)
+        freshness.find_next_edge(self)
+
+    def _add_account(self, spec: AccountSpec) -> None:
+        roll = self.rolls.get((spec.zone, spec.roll))
+        if roll is None:
+            roll = self.rolls[(spec.zone, spec.roll)] = RollClock(spec.zone, spec.roll)
+            roll.refresh(self.clock.now_ns)
+        hours = self.view(spec.calendar)
+        self.accounts[spec.id] = Account(spec, portfolio=self.portfolio, hours=hours, roll=roll)
+
+    def add_instrument(self, spec: InstrumentSpec) -> Instrument:
+        """Take in a new instrument, or new economics of a known one; raises DataRefused for unusable or taken names."""
+        self.check_instrument(spec)
+        known = self.instruments.get(spec.symbol)
+        hours = self.view(spec.calendar)
+        limit = self.settings.stale_after_ns
+        if known is None:
+            known = Instrument(spec, hours=hours, portfolio=self.portfolio, clock=self.clock, stale_after_ns=limit)
+            self.instruments[spec.symbol] = known
+        else:
+            known.adopt(spec, hours=hours, stale_after_ns=limit)
+            self.names = {name: item for name, item in self.names.items() if item is not known}
+        for name in (spec.symbol, *spec.aliases):
+            self.names[name] = known
+        return known
+
+    def check_instrument(self, spec: InstrumentSpec) -> None:
+        """Raise DataRefused where economics are unusable, a name is taken or the calendar is unknown."""
+        check_spec(spec)
+        known = self.instruments.get(spec.symbol)
+        for name in (spec.symbol, *spec.aliases):
+            other = self.names.get(name)
+            if other is not None and other is not known:
+                raise DataRefused(
+                    "E611",
+                    f"instrument {spec.symbol!r}: the name {name!r} already belongs to {other.symbol!r}; rename one",
+                )
+        try:
+            self.view(spec.calendar)
+        except KeyError as unknown:
+            raise DataRefused(
+                "E612",
+                f"instrument {spec.symbol!r}: calendar {spec.calendar!r} is unknown; name one that a plugin brings",
+            ) from unknown
+
+    def view(self, calendar: str) -> SessionView:
+        """The one view of a calendar; raises KeyError for an unknown name."""
+        found = self.views.get(calendar)
+        if found is None:
+            found = self.views[calendar] = SessionView(calendar, self.settings.calendars(calendar), self.clock)
+            found.begin(self.clock.now_ns)
+            if found.due is not None and found.due < self.next_edge:
+                self.next_edge = found.due
+        return found
+
+    def resolve(self, symbol: str) -> Instrument:
+        """The instrument of a symbol, alias or ProjectX contract id; raises DataRefused E602 for an unknown one."""
+        found = self.names.get(symbol)
+        if found is None:
+            parts = symbol.split(".")
+            if len(parts) >= 4 and parts[0] == "CON":
+                found = self.names.get(parts[3])
+            elif len(parts) == 3 and parts[0] == "F":
+                found = self.names.get(parts[2])
+            if found is None:
+                refuse_symbol(symbol)
+            self.names[symbol] = found
+        return found
+
+    def account(self, account: str) -> Account:
+        """The account of an id; raises DataRefused E601 for an unknown one."""
+        found = self.accounts.get(account)
+        if found is None:
+            refuse_account(account, sorted(self.accounts))
+        return found
+
+    def touch(self, entity: Entity, mask: int) -> None:
+        """Note that an entity has changed."""
+        if not entity.changed:
+            self.touched.append(entity)
+        entity.changed |= mask
+
+    def apply(self, event: Event, now: int) -> None:
+        """Take in one event; raises DataRefused, and then nothing has changed."""
+        self.touched.clear()
+        self.created.clear()
+        self.removed.clear()
+        if type(event) is Quote:
+            self._quote(event, now)
+            return
+        match event:
+            case Fill():
+                reduce.fill(self, event, now)
+            case OrderUpdate():
+                reduce.order(self, event, now)
+            case PositionReport():
+                reduce.position(self, event, now)
+            case AccountReport():
+                reduce.account(self, event, now)
+            case CashFlow():
+                reduce.flow(self, event, now)
+            case InstrumentUpdate():
+                reduce.instrument(self, event, now)
+            case ConnectionUpdate():
+                reduce.connection(self, event, now)
+            case Tick():
+                self.move(now)
+            case _:
+                self.move(now)
+
+    def advance(self, now: int) -> None:
+        """Do everything that is due by time alone."""
+        self.touched.clear()
+        self.created.clear()
+        self.removed.clear()
+        self.move(now)
+
+    def move(self, now: int) -> None:
+        """Set the clock, never back, and do what is due; what was touched before stays listed."""
+        self.clock.now_ns = max(self.clock.now_ns, now)
+        if now >= self.next_edge or (self.pending and self.pending[0][0] <= now):
+            freshness.run_due(self, now)
+
+    @property
+    def deadline(self) -> int | None:
+        """The next instant at which time alone may change something; never later than the true one."""
+        earliest = min(self.next_edge, self.pending[0][0] if self.pending else FAR)
+        return None if earliest >= FAR else earliest
+
+    def _quote(self, event: Quote, now: int) -> None:
+        instrument = self.names.get(event.symbol) or self.resolve(event.symbol)
+        bid, ask, last, mark = event.bid, event.ask, event.last, event.mark
+        if not (
+            (bid is None or 0.0 < bid < LARGEST)
+            and (ask is None or 0.0 < ask < LARGEST)
+            and (last is None or 0.0 < last < LARGEST)
+            and (mark is None or 0.0 < mark < LARGEST)
+            and (bid is None or ask is None or bid <= ask)
+        ):
+            refuse_quote(event)
+        volume = event.volume_24h
+        empty = bid is None and ask is None and last is None and mark is None
+        if empty or volume is not None:
+            refuse_quote(event)
+        clock = self.clock
+        clock.now_ns = max(clock.now_ns, now)
+        if now >= self.next_edge or (self.pending and self.pending[0][0] <= now):
+            freshness.run_due(self, now)
+        at = event.at if event.at < now else now
+        if at < instrument.quoted_at:
+            instrument.late_quotes += 1
+            return
+        if volume is not None:
+            instrument.volume_24h = volume
+            if empty:
+                self.touch(instrument, QUOTE)
+                return
+        limit = instrument.stale_after_ns
+        due = at + limit
+        instrument.quoted_at = at
+        instrument.stale = False
+        if bid is None:
+            bid = instrument.bid if at < instrument.bid_until and not instrument.bid > (ask or LARGEST) else NAN
+        else:
+            instrument.bid_until = due
+        if ask is None:
+            ask = instrument.ask if at < instrument.ask_until and not bid > instrument.ask else NAN
+        else:
+            instrument.ask_until = due
+        if last is None:
+            last = instrument.last if at < instrument.last_until else NAN
+        else:
+            instrument.last_until = due
+        if mark is None:
+            mark = instrument.quoted_mark if at < instrument.mark_until else NAN
+        else:
+            instrument.mark_until = due
+        instrument.source_name = event.source
+        instrument.set_prices(bid, ask, last, mark)
+        if limit < FAR:
+            instrument.stale_due = due
+            if instrument.hours.open:
+                self._watch(instrument, due, now)
+        self.reprice(instrument)
+
+    def _watch(self, instrument: Instrument, due: int, now: int) -> None:
+        if due <= now:
+            instrument.forget_prices()
+        elif not instrument.pending:
+            instrument.pending = True
+            heapq.heappush(self.pending, (due, instrument.symbol))
+
+    def reprice(self, instrument: Instrument) -> None:
+        """Value all positions of an instrument anew, and list everything this touches."""
+        touched = self.touched
+        if not instrument.changed:
+            touched.append(instrument)
+        instrument.changed |= QUOTE
+        positions = instrument.positions
+        if not positions:
+            return
+        for position in positions:
+            position.revalue()
+            if not position.changed:
+                touched.append(position)
+            position.changed |= QUOTE
+            account = position.account
+            account.revalue()
+            if not account.changed:
+                touched.append(account)
+            account.changed |= QUOTE
+        portfolio = self.portfolio
+        if not portfolio.changed:
+            touched.append(portfolio)
+        portfolio.changed |= QUOTE
+
+    def intent(self, intent: Intent) -> IntentEntity:
+        """A proposed order as an entity; raises DataRefused for unknown names and unusable numbers."""
+        account, instrument = self.account(intent.account), self.resolve(intent.symbol)
+        check_intent(intent)
+        return IntentEntity(intent, account=account, instrument=instrument)
+
+    def entity(self, scope: Scope, key: str) -> Entity | None:
+        """The entity of that key (``eval``, ``eval/MNQ``), or None."""
+        if scope is Scope.PORTFOLIO:
+            return self.portfolio if key == self.portfolio.key else None
+        if scope is Scope.INSTRUMENT:
+            return self.names.get(key)
+        if scope is Scope.ACCOUNT:
+            return self.accounts.get(key)
+        return next((item for item in self.entities(scope) if item.key == key), None)
+
+    def entities(self, scope: Scope) -> Iterable[Entity]:
+        """All entities of a scope; none for intents."""
+        match scope:
+            case Scope.PORTFOLIO:
+                return (self.portfolio,)
+            case Scope.ACCOUNT:
+                return self.accounts.values()
+            case Scope.INSTRUMENT:
+                return self.instruments.values()
+            case Scope.POSITION:
+                return [item for account in self.accounts.values() for item in account.book.values()]
+            case Scope.ORDER:
+                return [item for account in self.accounts.values() for item in account.order_book.values()]
+            case Scope.FILL:
+                return [item for account in self.accounts.values() for item in account.fills]
+            case Scope.INTENT:
+                return ()
+
+    def snapshot(self) -> dict[str, object]:
+        """Everything as plain values that msgpack can carry."""
+        return snapshot.take(self)
+
+    def restore(self, data: dict[str, object]) -> None:
+        """Become exactly what was taken; the settings must name the same accounts."""
+        snapshot.put_back(self, data)
