@@ -28,7 +28,10 @@ class Kind(StrEnum):
 
 
 class Change(IntFlag):
-    """What kind of happening may change a field: the dependency index is built from these."""
+    """What kind of happening may change a field: the dependency index is built from these.
+
+    TIME means by the mere passing of it (an age, the clock); CALENDAR that a session, trading day or week begins or ends.
+    """
 
     NONE = 0
     QUOTE = 1
@@ -37,7 +40,8 @@ class Change(IntFlag):
     ACCOUNT = 8
     TIME = 16
     LOCK = 32
-    ANY = 63
+    CALENDAR = 64
+    ANY = 127
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
