@@ -1,1 +1,15 @@
-""""""
+"""Files → checked records: the set-up (`haltline.yaml`), rule files and rule templates.
+
+Three stages, each reporting all its problems with `file:line:col`, what is wrong, what to do, and a code:
+structure (plain words) → JSON Schema → binding to records with cross-field checks. The meaning of expressions
+is checked by `rules.compile`, which is handed in as `meaning`.
+
+Modules: `load` the door (`load_setup`, `load_book`, `check_files`) · `source` YAML with places · `scalar` what a
+plain word means · `reference` `${NAME}` and `${file:…}` · `finding` the list of problems · `structure` stage 1 ·
+`schema` stage 2 and the composed schema · `rule`, `limit`, `action` rule entries → RuleSpec · `setup` haltline.yaml →
+Setup · `template`, `condition`, `override`, `pack` rule templates · `book` many files → one RuleBook · `cross` set-up
+against rules · `diagnose` excerpts and output formats · `settings` the records.
+
+In: paths, a Registry, the environment as a mapping. Out: Setup, RuleBook, or ConfigError with every problem.
+Never: expressions evaluated, brokers or calendars made, secrets printed.
+"""

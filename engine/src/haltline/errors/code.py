@@ -16,6 +16,336 @@ class CodeEntry(NamedTuple):
 
 
 CODES: dict[str, CodeEntry] = {
+    "E101": CodeEntry(
+        "File cannot be read",
+        "The file does not exist, or may not be read.",
+        "Check the path and the permissions.",
+    ),
+    "E102": CodeEntry(
+        "File too large",
+        "A file that people write is a few kilobytes; more than 1 MiB is a wrong file or a generated one.",
+        "Split it into several rule files.",
+    ),
+    "E103": CodeEntry(
+        "Not UTF-8",
+        "The file is saved in another encoding, such as Latin-1 or UTF-16.",
+        "Save it as UTF-8.",
+    ),
+    "E104": CodeEntry(
+        "Control character",
+        "The file holds a NUL byte or another control character: it is not a text file, or it was damaged.",
+        "Restore the file.",
+    ),
+    "E105": CodeEntry(
+        "Empty file",
+        "The file holds nothing but white space and comments, which is more often an accident than an intention.",
+        "Write `version: 1` and `rules:`, or take the file out of the set-up.",
+    ),
+    "E106": CodeEntry(
+        "Not valid YAML",
+        "Indentation, brackets or quotation marks do not fit together.",
+        "Look at the line named and the one above it.",
+    ),
+    "E107": CodeEntry(
+        "Tab in the indentation",
+        "YAML allows only spaces for indentation.",
+        "Replace tabs with spaces; most editors do it on request.",
+    ),
+    "E108": CodeEntry(
+        "Duplicate key",
+        "The same key is given twice; one of the two would be ignored without a word.",
+        "Remove one of them.",
+    ),
+    "E109": CodeEntry(
+        "More than one document",
+        "A `---` line starts a second document, which would be ignored.",
+        "Use one file for each.",
+    ),
+    "E110": CodeEntry(
+        "Aliases grow too large",
+        "Written out, the `*aliases` of the file are more than 100,000 values.",
+        "Write the values out, or split the file.",
+    ),
+    "E111": CodeEntry(
+        "Nested too deeply",
+        "More than 40 levels of brackets or indentation.",
+        "Flatten the structure; look for brackets that are not closed.",
+    ),
+    "E112": CodeEntry(
+        "Unknown alias",
+        "`*name` refers to an `&name` that does not stand before it.",
+        "Define the anchor first, or quote a value that starts with `*`.",
+    ),
+    "E113": CodeEntry(
+        "Tag not allowed",
+        "`!tags` make parsers build objects; no file of ours needs them.",
+        "Remove the tag and write the plain value.",
+    ),
+    "E115": CodeEntry(
+        "Key is not a plain word",
+        "A key is a list or mapping, or `<<` merges something that is no mapping.",
+        "Write `key: value`; quote values that start with `{` or `[`.",
+    ),
+    "E116": CodeEntry(
+        "Not a finite number",
+        "Infinity and not-a-number are never a limit.",
+        "Write a number, or leave the key out.",
+    ),
+    "E117": CodeEntry(
+        "Environment variable missing",
+        "`${NAME}` refers to a variable that is not set, or is empty.",
+        "Set it, or write `${NAME:-default}`.",
+    ),
+    "E118": CodeEntry(
+        "Referenced file missing",
+        "`${file:path}` refers to a file that cannot be read; the path is relative to the file it stands in.",
+        "Check the path and its permissions.",
+    ),
+    "E119": CodeEntry(
+        "Malformed reference",
+        "`${…}` holds neither a name nor `file:path`, or is not closed.",
+        "Write `${NAME}`, `${NAME:-default}` or `${file:path}`.",
+    ),
+    "E120": CodeEntry(
+        "Neither set-up nor rules",
+        "The file has none of the keys of a set-up, a rule file or a template.",
+        "Check that it is the right file.",
+    ),
+    "E121": CodeEntry(
+        "No rule file matches",
+        "A pattern under `rules:` of the set-up matches nothing, so those rules would not watch.",
+        "Correct the pattern; it is relative to the set-up file.",
+    ),
+    "E201": CodeEntry(
+        "Unknown key",
+        "The key is not known at this place; a misspelled key would otherwise be ignored.",
+        "Use the suggested key, or see the rule guide.",
+    ),
+    "E202": CodeEntry(
+        "Missing key",
+        "A key that is needed is missing or empty.",
+        "Add it.",
+    ),
+    "E203": CodeEntry(
+        "Wrong kind of thing",
+        "A list, a mapping or a single value stands where another kind is needed.",
+        "Lists start with `- ` or stand in `[]`, mappings are `key: value`.",
+    ),
+    "E204": CodeEntry(
+        "Wrong type of value",
+        "For example a text where a number is needed.",
+        "Write the type that the message names; quote a text that looks like a number.",
+    ),
+    "E205": CodeEntry(
+        "Not one of the choices",
+        "The word is not one that is known at this place.",
+        "Choose one of those listed.",
+    ),
+    "E206": CodeEntry(
+        "Wrong form",
+        "A name, currency or instant is not written the way it must be.",
+        "See the example in the message.",
+    ),
+    "E207": CodeEntry(
+        "Out of range",
+        "The number is outside what is allowed at this place.",
+        "Keep to the bound in the message.",
+    ),
+    "E208": CodeEntry(
+        "Not a duration",
+        "Durations carry their units.",
+        "Write `90s`, `5m`, `1h30m` or `2d`.",
+    ),
+    "E209": CodeEntry(
+        "Not a fraction",
+        "A share lies between 0 and 1; a bare `80` could mean 80 or 8,000 percent.",
+        "Write `80%` or `0.8`.",
+    ),
+    "E210": CodeEntry(
+        "One condition, not none or two",
+        "A rule has exactly one of `when`, `limit` and `use`.",
+        "Keep one; split a rule that needs two.",
+    ),
+    "E211": CodeEntry(
+        "One comparison, not none or two",
+        "A limit has exactly one of `max`, `at`, `min`, `down_to`, `range` and `steps`; the comparison is never guessed.",
+        "Keep one. `max` is broken above, `at` at or above, `min` below, `down_to` at or below.",
+    ),
+    "E212": CodeEntry(
+        "Looks like a number or a switch, but is none",
+        "`yes`, `010`, `1:30` and `1,000` mean different things to different YAML readers.",
+        "Write `true`, or the plain decimal number.",
+    ),
+    "E213": CodeEntry(
+        "Too few or too many",
+        "A list or mapping has too few or too many parts.",
+        "Keep to the number in the message.",
+    ),
+    "E214": CodeEntry(
+        "Unknown version",
+        "The file says it is of a format version that this engine does not know.",
+        "Write `version: 1`, or upgrade the engine.",
+    ),
+    "E215": CodeEntry(
+        "Does not fit a plugin's schema",
+        "The plugin that this `config` belongs to refuses it.",
+        "See the plugin's documentation.",
+    ),
+    "E216": CodeEntry(
+        "Malformed action",
+        "An action is a name, or a mapping with just one name.",
+        "Write `notify` or `{reduce_to: {quantity: 5}}`; start every action with `- `.",
+    ),
+    "E217": CodeEntry(
+        "Not a time of day",
+        "Times of day are HH:MM on a 24-hour clock.",
+        'Write `"17:00"`.',
+    ),
+    "E401": CodeEntry(
+        "Duplicate rule id",
+        "Two rules have the same id, so incidents and commands could not tell them apart.",
+        "Give every rule its own id.",
+    ),
+    "E402": CodeEntry(
+        "Unknown action",
+        "No installed plugin brings this action.",
+        "Use the suggested one, or list the plugin under `plugins`.",
+    ),
+    "E403": CodeEntry(
+        "Unknown parameter",
+        "The action has no parameter of that name.",
+        "Use one of those listed.",
+    ),
+    "E404": CodeEntry(
+        "Missing parameter",
+        "The action needs a parameter that has no default.",
+        "Add it.",
+    ),
+    "E405": CodeEntry(
+        "Parameter does not fit",
+        "The value has the wrong type, or is not one of the choices.",
+        "Write what the message names.",
+    ),
+    "E406": CodeEntry(
+        "Unknown template",
+        "No installed pack has a template of that name.",
+        "Install the pack, or use the suggested name.",
+    ),
+    "E407": CodeEntry(
+        "Missing input",
+        "The template needs an input that has no default.",
+        "Add it under `with`.",
+    ),
+    "E408": CodeEntry(
+        "Unknown input",
+        "The template has no input of that name.",
+        "Use one of those listed.",
+    ),
+    "E409": CodeEntry(
+        "Input of the wrong type",
+        "The template declares another type for this input.",
+        "Write what the message names.",
+    ),
+    "E410": CodeEntry(
+        "Input out of range",
+        "The value is outside the bounds or choices that the template declares.",
+        "Keep to them.",
+    ),
+    "E411": CodeEntry(
+        "Inputs contradict each other",
+        "A constraint of the template between several inputs does not hold.",
+        "Change one of the inputs named.",
+    ),
+    "E412": CodeEntry(
+        "Negative loss limit",
+        "Losses are positive numbers here: a loss of 1,000 is 1000, so a negative limit is always broken.",
+        "Write the limit as a positive number.",
+    ),
+    "E413": CodeEntry(
+        "Steps not in order",
+        "The thresholds of `steps` must get strictly stricter from one to the next.",
+        "Sort them: rising for `at` and `max`, falling for `min` and `down_to`.",
+    ),
+    "E414": CodeEntry(
+        "Warning without a measure",
+        "`warn` is a share of a positive limit, and `warn_then` says what happens then.",
+        "Use both in a rule with a `limit` that is positive, or neither.",
+    ),
+    "E415": CodeEntry(
+        "Keys that do not go together",
+        "One of the keys has no meaning beside the other.",
+        "Remove the one that the message names.",
+    ),
+    "E416": CodeEntry(
+        "Suppresses no other rule",
+        "`suppresses` names a rule that does not exist, or the rule itself.",
+        "Write the id of another loaded rule.",
+    ),
+    "E417": CodeEntry(
+        "Unknown broker",
+        "The account names a broker that is neither under `brokers` nor a known kind.",
+        "Add it under `brokers`, or use the suggested name.",
+    ),
+    "E418": CodeEntry(
+        "Empty range",
+        "The low end of `range` is not below the high end.",
+        "Write `[low, high]`.",
+    ),
+    "E419": CodeEntry(
+        "Defined twice",
+        "The same name is defined in two places.",
+        "Keep one.",
+    ),
+    "E420": CodeEntry(
+        "Unknown kind",
+        "No loaded plugin brings this kind of broker, feed, channel or store.",
+        "Use the suggested one, or install the plugin and list it under `plugins`.",
+    ),
+    "E421": CodeEntry(
+        "Unknown calendar",
+        "No loaded plugin brings a calendar of that name.",
+        "Use an exchange's calendar such as `CMES` or `XNYS`, or `24/7`.",
+    ),
+    "E422": CodeEntry(
+        "Action does not fit the scope",
+        "The action makes no sense for what the rule is evaluated for.",
+        "Change `each`, or use another action.",
+    ),
+    "E423": CodeEntry(
+        "Unknown time zone",
+        "The zone is not in the IANA time zone database.",
+        "Write a name such as `America/Chicago`.",
+    ),
+    "E424": CodeEntry(
+        "Override that cannot apply",
+        "It selects nothing, selects what another override selects, or selects by what the rule's scope does not have.",
+        "Select by `account` or `symbol`, each once.",
+    ),
+    "E425": CodeEntry(
+        "Unknown account or symbol",
+        "An override names an account or a symbol that the set-up does not know.",
+        "Correct the name, or add it to the set-up.",
+    ),
+    "E426": CodeEntry(
+        "Broker cannot do it",
+        "The rule's action needs something that the broker of an account does not offer.",
+        "Use another action, or keep the account in shadow mode.",
+    ),
+    "E428": CodeEntry(
+        "Instrument contradicts itself",
+        "Only one of `tick_size` and `tick_value` is given, or an alias belongs to two instruments.",
+        "Give both: a point is worth `tick_value / tick_size`.",
+    ),
+    "E429": CodeEntry(
+        "Plugin listed twice",
+        "The same plugin stands twice under `plugins`.",
+        "Keep one.",
+    ),
+    "E430": CodeEntry(
+        "Template contradicts itself",
+        "The template uses an input that it does not declare, or compares what cannot be compared.",
+        "Correct the template, or tell the authors of the pack.",
+    ),
     "E501": CodeEntry(
         "Plugin not installed",
         "The set-up names a plugin that no installed distribution brings.",

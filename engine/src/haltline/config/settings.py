@@ -1,0 +1,120 @@
+"""The records that loading produces: the set-up and the book of rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from haltline.errors import Place
+from haltline.model.account import AccountSpec
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.rule import Definition, RuleSpec, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginEntry:
+    """An entry point of group ``haltline`` to load besides the built-ins; a required one must load."""
+
+    name: str
+    required: bool = False
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerEntry:
+    """One broker connection: its name in this set-up, its registered kind, its valid `config` (secrets resolved)."""
+
+    name: str
+    kind: str
+    required: bool = True
+    config: Mapping[str, object] = field(default_factory=dict)
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEntry:
+    """One source of prices or recording."""
+
+    name: str
+    kind: str
+    required: bool = False
+    config: Mapping[str, object] = field(default_factory=dict)
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelEntry:
+    """One place that messages go to; it hears the severities listed."""
+
+    name: str
+    kind: str
+    config: Mapping[str, object] = field(default_factory=dict)
+    severities: tuple[Severity, ...] = tuple(Severity)
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreEntry:
+    """Where the journal is kept: `path` is absolute; `kind` is ``sqlite`` or that of a store plugin."""
+
+    path: Path
+    kind: str = "sqlite"
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A whole ``haltline.yaml``, valid. `directory` is the folder it stands in: relative paths start there.
+
+    `live` is the default of accounts that do not say `mode`. `stale_after_ns` is the age at which a price is UNKNOWN
+    for instruments that do not say their own. `rules` are the patterns as written; `rule_files` what they match now.
+    `sources` maps each file read to its text, for excerpts.
+    """
+
+    path: Path
+    directory: Path
+    store: StoreEntry
+    live: bool = False
+    stale_after_ns: int = 10_000_000_000
+    accounts: tuple[AccountSpec, ...] = ()
+    brokers: tuple[BrokerEntry, ...] = ()
+    feeds: tuple[FeedEntry, ...] = ()
+    channels: tuple[ChannelEntry, ...] = ()
+    instruments: tuple[InstrumentSpec, ...] = ()
+    rules: tuple[str, ...] = ()
+    rule_files: tuple[Path, ...] = ()
+    plugins: tuple[PluginEntry, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def account(self, name: str) -> AccountSpec | None:
+        """The account of that id, or None."""
+        return next((account for account in self.accounts if account.id == name), None)
+
+    def broker(self, name: str) -> BrokerEntry | None:
+        """The broker of that name, or None."""
+        return next((broker for broker in self.brokers if broker.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A rule file names an account or a symbol that the set-up must know. `sort` is ``account`` or ``symbol``."""
+
+    sort: str
+    name: str
+    where: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBook:
+    """All rules of all files, templates expanded, valid as far as can be told without their expressions.
+
+    `files` are the rule files and templates read, in order; `sources` their texts; `digest` identifies what the rules
+    say, whatever their layout.
+    """
+
+    rules: tuple[RuleSpec, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    files: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    mentions: tuple[Mention, ...] = ()
+    digest: str = ""
