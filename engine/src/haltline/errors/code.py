@@ -201,6 +201,111 @@ CODES: dict[str, CodeEntry] = {
         "Times of day are HH:MM on a 24-hour clock.",
         'Write `"17:00"`.',
     ),
+    "E300": CodeEntry(
+        "Empty expression",
+        "An expression was left out.",
+        "Write a condition such as `account.day.loss >= 1000`, or a value.",
+    ),
+    "E301": CodeEntry(
+        "Not an expression",
+        "The text does not follow the syntax of expressions.",
+        "Check brackets, quotes and operators; write 0.8 for 80 %, `==` to compare, `and`, `or`, `not`.",
+    ),
+    "E302": CodeEntry(
+        "Expression too long",
+        "An expression may have at most 4,096 characters.",
+        "Split it: name its parts under `define`.",
+    ),
+    "E303": CodeEntry(
+        "Expression too deep or too large",
+        "Nesting and size are bounded so that no rule can stall the engine.",
+        "Flatten it, or split the rule in two.",
+    ),
+    "E304": CodeEntry(
+        "Not part of the rule language",
+        "Lambdas, methods, subscripts, f-strings, underscore names and the like do not exist here.",
+        "Use fields, operators and the documented functions.",
+    ),
+    "E305": CodeEntry(
+        "Unknown field",
+        "No field, definition or input has this name.",
+        "Correct the spelling; the reference lists every field.",
+    ),
+    "E306": CodeEntry(
+        "Unknown function",
+        "No built-in or plugin offers a function of this name.",
+        "Correct the spelling, or enable the plugin that brings it.",
+    ),
+    "E307": CodeEntry(
+        "Field not available in this scope",
+        "A rule over each account has no single position to read, and so on.",
+        "Read it in a generator (`sum(p.notional for p in account.positions)`), or change `each`.",
+    ),
+    "E308": CodeEntry(
+        "Kinds do not fit",
+        "Values of different kinds are compared, added or passed: money with a fraction, text with a number.",
+        "Use values of one kind; bare numbers fit every numeric kind.",
+    ),
+    "E309": CodeEntry(
+        "Wrong kind for this place",
+        "A condition is needed and a value was found, or the other way round.",
+        "Compare the value with something, or write a value.",
+    ),
+    "E310": CodeEntry(
+        "Not one of the choices",
+        "A text is compared with an enumeration that never has this value.",
+        "Write one of the choices that the message lists.",
+    ),
+    "E311": CodeEntry(
+        "Not a duration or time",
+        "A text stands where a duration, an instant or a time of day is needed.",
+        'Write "90s", "1h30m", "2025-05-06T09:30:00-04:00" or "15:30".',
+    ),
+    "E312": CodeEntry(
+        "Wrong arguments",
+        "A function is called with too many, too few or unknown arguments.",
+        "Call it as the message shows.",
+    ),
+    "E313": CodeEntry(
+        "Exponent out of bounds",
+        "The right side of `**` must be a plain number between -10 and 10.",
+        "Write a small literal exponent.",
+    ),
+    "E314": CodeEntry(
+        "Number too large",
+        "Numbers in expressions stay below 1e18.",
+        "Write a smaller number.",
+    ),
+    "E315": CodeEntry(
+        "Circular definition",
+        "A definition needs itself, directly or through others.",
+        "Break the circle.",
+    ),
+    "E316": CodeEntry(
+        "Misused collection",
+        "A collection is read as a value, or something else is walked as a collection.",
+        "Walk a collection in a generator: `any(p.protected for p in account.positions)`.",
+    ),
+    "E317": CodeEntry(
+        "Misused window",
+        "A window needs a field of an object that lasts, and windows cannot be nested.",
+        'Write `change(account.equity, "5m")`, or `sum(account.fills.pnl, "30m")` for fills.',
+    ),
+    "E318": CodeEntry(
+        "Expression too costly",
+        "One evaluation might take more than 100,000 steps, collections taken at their declared size.",
+        "Walk fewer or smaller collections.",
+    ),
+    "E319": CodeEntry(
+        "Always unknown",
+        "The numbers written down never give a value, for instance by a division by zero.",
+        "Correct the numbers.",
+    ),
+    "E320": CodeEntry(
+        "Character not allowed",
+        "Outside quoted texts only plain characters may stand.",
+        "Retype the expression; look for invisible or look-alike characters.",
+    ),
     "E401": CodeEntry(
         "Duplicate rule id",
         "Two rules have the same id, so incidents and commands could not tell them apart.",
