@@ -201,6 +201,46 @@ CODES: dict[str, CodeEntry] = {
         "Times of day are HH:MM on a 24-hour clock.",
         'Write `"17:00"`.',
     ),
+    "E280": CodeEntry(
+        "Unknown key in a test file",
+        "A key of a test file, a test, a step or an expectation is not known: most often a spelling mistake.",
+        "Write the key that is meant; `haltline schema` prints all of them.",
+    ),
+    "E281": CodeEntry(
+        "Wrong kind of value in a test file",
+        "A list stands where a mapping is needed, or the other way round.",
+        "Write 'key: value' lines for a mapping, lines that start with '- ' for a list.",
+    ),
+    "E282": CodeEntry(
+        "Wrong value in a test file",
+        "A value cannot be read as what the key needs: a number, an instant, a duration, one of a few words.",
+        "Write the value in the form that the message names.",
+    ),
+    "E283": CodeEntry(
+        "Something is missing in a test file",
+        "A key that is needed is not there: accounts, tests, the name or instant of a test, the rule of an expectation.",
+        "Add the key.",
+    ),
+    "E284": CodeEntry(
+        "A step does not do exactly one thing",
+        "Every step makes one thing happen, or only looks; two at once would leave their order open.",
+        "Write one step for each thing that happens, in order.",
+    ),
+    "E285": CodeEntry(
+        "A series of prices was not understood",
+        "Series are written as prices and steps: 21000 -25x4 _x2 stale 20900+5x3.",
+        "Correct the word that the message names.",
+    ),
+    "E286": CodeEntry(
+        "Two tests of one name",
+        "Reports name tests by their names, so each must have its own.",
+        "Rename one of them.",
+    ),
+    "E287": CodeEntry(
+        "A test names a rule that is not there",
+        "An expectation, or `covers`, names a rule that none of the rule files of the test defines.",
+        "Write the id of a rule; rules of a template carry the id given beside `use`.",
+    ),
     "E300": CodeEntry(
         "Empty expression",
         "An expression was left out.",

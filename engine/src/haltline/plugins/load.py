@@ -1,4 +1,4 @@
-"""The guarded loader: each plugin is checked, imported and asked alone; what one does wrong undoes only its own part."""
+"""The guarded loader: each plugin is checked, imported and asked alone; its faults undo only its own part."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ _CENT_OF_CENTS = Decimal("1e-12")
 
 
 class Holding(msgspec.Struct, kw_only=True):
-    """One netted position. `cost` is the signed sum of quantity x price of what is still held, so nothing is rounded twice."""
+    """One netted position. `cost` is the signed sum of quantity x price of what is held: nothing is rounded twice."""
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO

@@ -10,7 +10,7 @@ ZERO = Decimal(0)
 
 
 class PaperOrder(msgspec.Struct, kw_only=True):
-    """An order as the venue keeps it; `active_at` is when it reaches the market, `triggered` a stop that has been touched.
+    """An order as the venue keeps it; `active_at` is when it reaches the market, `triggered` a stop once touched.
 
     `is_maker` is True once the order has rested in the book: its fill is then at its own limit and pays the maker fee.
     `is_at_trigger` is True while the quote that triggered it was reached through every price in between.

@@ -13,9 +13,9 @@ CONTINUOUS = "path"
 class Market:
     """The newest prices of one symbol.
 
-    A quote with a bid or an ask replaces that side. One with neither replaces both by its last (else mark) price: what is
-    executable then is the trade itself. Prices that are not finite and above 0 are ignored. Conversion to decimals waits
-    until somebody asks, because most quotes touch no order.
+    A quote with a bid or an ask replaces that side. One with neither replaces both by its last (else mark) price: what
+    is executable then is the trade itself. Prices that are not finite and above 0 are ignored. Conversion to decimals
+    waits until somebody asks, because most quotes touch no order.
     """
 
     __slots__ = ("ask", "bid", "is_continuous")

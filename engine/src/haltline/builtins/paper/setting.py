@@ -38,8 +38,8 @@ SCHEMA: Mapping[str, object] = {
 class PaperSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fees, slippage, latency, depth and margin. The default is a free, instant, infinitely deep market.
 
-    Fees are fractions of notional (`taker_fee`, `maker_fee`) plus money per unit. With neither margin on the instrument nor
-    `leverage` here, no margin is required.
+    Fees are fractions of notional (`taker_fee`, `maker_fee`) plus money per unit. With neither margin on the instrument
+    nor `leverage` here, no margin is required.
     """
 
     taker_fee: Decimal = Decimal(0)

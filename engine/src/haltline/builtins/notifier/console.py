@@ -1,0 +1,87 @@
+"""The channel `console`: messages on the terminal, coloured where it is one."""
+
+import asyncio
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from haltline.api import Message, NotifierKind, NotifierSetup
+from haltline.clock import to_iso
+from haltline.errors import Transient
+from haltline.model.rule import Severity
+
+_STYLE = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
+_WRITE_TIMEOUT_S = 5.0
+
+
+class ConsoleNotifier:
+    """Writes each message in a worker thread, so that a paused terminal delays nothing but its own messages.
+
+    While one write hangs, the next `send` fails as Transient instead of starting another thread.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, is_plain: bool = False) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._is_plain = is_plain
+        self._writing = False
+
+    async def send(self, message: Message) -> None:
+        """Write one message; raises Transient while the terminal does not take it."""
+        if self._writing:
+            raise Transient("the terminal has not taken the message before")
+        self._writing = True
+        try:
+            async with asyncio.timeout(_WRITE_TIMEOUT_S):
+                await asyncio.to_thread(self._write, message)
+        except (TimeoutError, OSError) as error:
+            raise Transient("the terminal does not take messages") from error
+
+    def _write(self, message: Message) -> None:
+        try:
+            if self._is_plain or not self._stream.isatty():
+                self._stream.write(as_text(message) + "\n")
+            else:
+                Console(file=self._stream, highlight=False, soft_wrap=True).print(as_rich(message))
+            self._stream.flush()
+        finally:
+            self._writing = False
+
+
+def as_text(message: Message) -> str:
+    """One message as plain lines: time, severity, title, text, facts."""
+    head = f"{to_iso(message.at)} {message.severity.value.upper()} {message.title}"
+    body = [message.text] if message.text and message.text != message.title else []
+    facts = [f"{label}: {fact}" for label, fact in message.facts]
+    return "\n  ".join([head, *body, *([" · ".join(facts)] if facts else [])])
+
+
+def as_rich(message: Message) -> Text:
+    """The same, with the first line coloured by severity; the text is never read as markup."""
+    head, _, rest = as_text(message).partition("\n")
+    text = Text(head, style=_STYLE[message.severity])
+    if rest:
+        text.append("\n" + rest, style="default")
+    return text
+
+
+def make_console(setup: NotifierSetup) -> ConsoleNotifier:
+    """The channel from its `config`."""
+    stream = sys.stdout if setup.config.get("stream") == "stdout" else sys.stderr
+    return ConsoleNotifier(stream, is_plain=bool(setup.config.get("plain", False)))
+
+
+CONSOLE = NotifierKind(
+    name="console",
+    make=make_console,
+    meaning="messages on the terminal",
+    schema={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "stream": {"enum": ["stdout", "stderr"], "description": "where to write; stderr if left out"},
+            "plain": {"type": "boolean", "description": "never use colours"},
+        },
+    },
+)
