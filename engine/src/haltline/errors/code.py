@@ -168,7 +168,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "E211": CodeEntry(
         "One comparison, not none or two",
-        "A limit has exactly one of `max`, `at`, `min`, `down_to`, `range` and `steps`; the comparison is never guessed.",
+        "A limit has exactly one of `max`, `at`, `min`, `down_to`, `range`, `steps`: it is never guessed.",
         "Keep one. `max` is broken above, `at` at or above, `min` below, `down_to` at or below.",
     ),
     "E212": CodeEntry(
@@ -620,5 +620,60 @@ CODES: dict[str, CodeEntry] = {
         "Unknown calendar",
         "An instrument names a trading calendar that no plugin brings.",
         "Name a calendar that exists (`24/7` always does), or enable the plugin that brings it.",
+    ),
+    "E901": CodeEntry(
+        "File already there",
+        "`haltline init` would overwrite a file of yours.",
+        "Choose another folder, or say `--force`.",
+    ),
+    "E902": CodeEntry(
+        "No set-up found",
+        "A command needs a `haltline.yaml` and there is none in this folder or above it.",
+        "Run `haltline init` here, or name the file with `--config`.",
+    ),
+    "E903": CodeEntry(
+        "Nothing of that name",
+        "`haltline explain` was given a word that is no rule, code, field, function, action or collection.",
+        "Look the name up with `haltline fields`, or give a rule and an entity.",
+    ),
+    "E904": CodeEntry(
+        "No such file or folder",
+        "A path on the command line does not exist.",
+        "Correct the path; it is relative to the folder you are in.",
+    ),
+    "E905": CodeEntry(
+        "Position not understood",
+        "`--position` is written SYMBOL:+QUANTITY or SYMBOL:-QUANTITY, with @PRICE behind it if you like.",
+        "Write it like `LAYERUSDT:+1000@3.10`; without a price it is opened at the first one of the recording.",
+    ),
+    "E906": CodeEntry(
+        "Nothing to replay",
+        "The recording holds no event in the chosen period.",
+        "Name other files, or check that their symbols and times are those you mean.",
+    ),
+    "E907": CodeEntry(
+        "No journal yet",
+        "There is no journal where the set-up keeps it.",
+        "Start `haltline run` once, or name another set-up with `--config`.",
+    ),
+    "E908": CodeEntry(
+        "Data of the demonstration missing",
+        "The daily prices that the package `arch` ships were not found.",
+        "Install the package again: `pip install --force-reinstall arch`.",
+    ),
+    "E910": CodeEntry(
+        "File cannot be used",
+        "The operating system refused to read or write a file.",
+        "Check the path and your permission to use it.",
+    ),
+    "E911": CodeEntry(
+        "Refused",
+        "The engine understood the request and cannot do it.",
+        "The message says why; `haltline check` finds mistakes in files.",
+    ),
+    "E999": CodeEntry(
+        "Internal error",
+        "Haltline met something it does not expect. That is a bug, not a mistake of yours.",
+        "Run again with HALTLINE_DEBUG=1 and report the trace file that is named.",
     ),
 }

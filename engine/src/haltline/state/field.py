@@ -194,6 +194,7 @@ _FILL_ROWS: tuple[Row, ...] = (
     ("net_pnl", Kind.MONEY, _FILL, "Profit it realized less its own fee."),
     ("opens", Kind.BOOL, _FILL, "Whether it opened, enlarged or turned a position."),
     ("closes", Kind.BOOL, _FILL, "Whether it closed at least a part of a position."),
+    ("entry", Kind.BOOL, _FILL, "Whether it is the first fill of an order that opened or enlarged a position.", "{0}.execution.entry"),
     ("voided", Kind.BOOL, _FILL, "Whether the broker took it back."),
     ("at", Kind.TIME, _FILL, "When it happened."),
     ("age", Kind.DURATION, _FILL | _TIME, "How long ago it happened.", "(clock.now - {0}.at)"),
