@@ -9,9 +9,10 @@ from haltline.api.function import Parameter
 from haltline.api.registry import Registry
 from haltline.config.finding import Findings, did_you_mean, listing
 from haltline.config.scalar import fraction_of, number_trap, resolve, seconds_of, switch_trap
-from haltline.config.schema import check_fragment
+from haltline.config.schema import is_needed
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
 from haltline.config.structure import describe
+from haltline.config.validate import check_fragment
 from haltline.errors import Place
 from haltline.model.rule import ActionSpec, ConstantValue, Scope
 
@@ -89,7 +90,7 @@ class ActionBinder:
             if given is not None:
                 places[f"{key}.{name}"] = given.place
                 values[name] = self._value(action.name, parameter, given)
-            elif parameter.required and parameter.default is None:
+            elif is_needed(parameter):
                 self._add("E404", place, f"the action {action.name!r} needs the parameter {name!r}",
                           f"write {{{action.name}: {{{name}: …}}}}")  # fmt: skip
         return values

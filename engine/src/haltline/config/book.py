@@ -15,10 +15,10 @@ from haltline.config.override import UseBinder
 from haltline.config.pack import Packs
 from haltline.config.reference import References
 from haltline.config.rule import bind_rule
-from haltline.config.schema import base_schema, check_fragment
+from haltline.config.schema import Schema, base_schema
 from haltline.config.settings import RuleBook
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode, Source, read_source
-from haltline.config.structure import Schema
+from haltline.config.validate import check_fragment
 from haltline.errors import ConfigError, Place
 from haltline.model.rule import Definition, RuleSpec
 

@@ -1,7 +1,6 @@
 """The set-up against the rules: names that rules mention, and what the brokers can do."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from haltline.api.registry import Registry
 from haltline.config.finding import Findings, did_you_mean, listing
@@ -18,10 +17,7 @@ def check_mentions(setup: Setup, book: RuleBook) -> list[Problem]:
     names = {name for spec in setup.instruments for name in (spec.symbol, *spec.aliases)}
     for mention in book.mentions:
         known = accounts if mention.sort == "account" else symbols
-        fits = mention.name in known or (
-            mention.sort == "symbol" and any(fnmatchcase(mention.name, name) for name in names)
-        )
-        if not fits:
+        if mention.name not in known and not (mention.sort == "symbol" and mention.name in names):
             findings.add(
                 "E425", mention.place, f"unknown {mention.sort} {mention.name!r}",
                 did_you_mean(mention.name, known, sort=f"{mention.sort}s"), where=mention.where,

@@ -44,7 +44,7 @@ def did_you_mean(word: str, known: Iterable[str], *, sort: str = "known") -> str
     if near:
         return f"did you mean {near[0]!r}?"
     if not names:
-        return f"there is none {sort}"
+        return f"{sort}: none"
     return f"{sort}: {listing(names)}"
 
 

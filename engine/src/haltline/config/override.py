@@ -15,11 +15,11 @@ from haltline.config.finding import Findings
 from haltline.config.limit import expression
 from haltline.config.pack import Packs
 from haltline.config.rule import bind_rule, rule_label
-from haltline.config.schema import check_base
 from haltline.config.settings import Mention
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
 from haltline.config.template import Template, check_constraints, constants_of, expand, with_entry
 from haltline.config.template_input import InputValue, input_values
+from haltline.config.validate import check_base
 from haltline.errors import Place, Problem
 from haltline.model.id import RuleId
 from haltline.model.rule import RuleSpec, Scope

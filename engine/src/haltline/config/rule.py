@@ -7,8 +7,8 @@ from haltline.clock import parse_duration
 from haltline.config.action import ActionBinder
 from haltline.config.finding import Findings
 from haltline.config.limit import LimitBinder, expression
-from haltline.config.schema import check_base
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
+from haltline.config.validate import check_base
 from haltline.errors import Place
 from haltline.model.id import RuleId
 from haltline.model.rule import (

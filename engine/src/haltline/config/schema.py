@@ -1,51 +1,24 @@
-"""Stage 2: JSON Schema (draft 2020-12): a reviewed base, and each plugin's own closed fragment, chosen by its kind.
+"""The schemas: the reviewed base files, and the whole that grows with what plugins register (`haltline schema`).
 
-The fragment that applies is picked by `kind` or action name before anything is validated, so no `oneOf` is ever
-searched and every message is about the thing the user meant.
+The composed schema is for editors: it tells set-up, rules and template apart, and chooses by `kind` and by action name
+with `if`/`then`, so that an editor's message is about the thing that was meant.
 """
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from haltline.config.finding import Findings, did_you_mean, listing
-from haltline.config.scalar import number_trap, resolve, switch_trap
-from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
-from haltline.config.structure import (
-    Schema,
-    Walk,
-    describe,
-    describe_scalar,
-    resolve_ref,
-    sub_schema,
-    types_of,
-)
+from haltline.api.action import Action
+from haltline.api.field import Kind
+from haltline.api.function import Parameter
+from haltline.api.registry import Registry
 
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import ValidationError
+type Schema = Mapping[str, object]
 
-_FORMS: dict[str, tuple[str, str, str]] = {
-    "duration": ("E208", "a duration", "write 90s, 5m, 1h30m or 2d"),
-    "fraction": ("E209", "a fraction between 0 and 1", "write 80% or 0.8"),
-    "time of day": ("E217", "a time of day", 'write HH:MM in quotes: "17:00"'),
-    "id": ("E206", "a name in kebab-case", "use small letters, digits and single hyphens: daily-loss"),
-    "name": ("E206", "a name", "use letters, digits, '_', '.' and '-'"),
-    "currency": ("E206", "a currency code", "write three or more capital letters: USD, USDT"),
-    "template": ("E206", "the name of a template", "write pack/template: starter/daily-realized-loss"),
-}
-_TYPE_WORDS = {
-    "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false",
-    "array": "a list", "object": "a mapping (key: value)", "null": "nothing",
-}  # fmt: skip
-_BY_STAGE_1 = frozenset({"additionalProperties", "required"})
-_BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "exclusiveMaximum": "below"}
-_COUNTS = {
-    "minItems": "too few items", "maxItems": "too many items", "minProperties": "too few keys",
-    "maxProperties": "more than one key", "minLength": "empty text", "maxLength": "text that is too long",
-}  # fmt: skip
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DURATION = "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
 
 
 @functools.cache
@@ -55,166 +28,144 @@ def base_schema(name: str) -> Schema:
     return cast("Schema", json.loads(text))
 
 
-def check_base(node: Node, name: str, part: str, findings: Findings, *, where: str = "") -> bool:
-    """Stages 1 and 2 of a node against `part` of a base schema (a key of its `$defs`, or "" for the whole)."""
-    root = base_schema(name)
-    schema = cast("Schema", cast("Schema", root["$defs"])[part]) if part else root
-    return _check(node, schema, root, findings, where, _base_validator(name, part))
+def types_of(schema: Schema) -> frozenset[str]:
+    """The JSON types a schema allows; empty for any."""
+    types = schema.get("type", ())
+    return frozenset((types,) if isinstance(types, str) else cast("list[str]", types))
 
 
-def check_fragment(node: Node, fragment: Schema, findings: Findings, *, where: str) -> bool:
-    """Stages 1 and 2 of a plugin's `config` against the plugin's own closed schema."""
-    return _check(node, fragment, fragment, findings, where, None)
+def sub_schema(schema: Schema, key: str) -> Schema:
+    """The schema under a keyword, or the one that allows anything."""
+    found = schema.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
-def _check(
-    node: Node, schema: Schema, root: Schema, findings: Findings, where: str,
-    validator: "Draft202012Validator | None",
-) -> bool:  # fmt: skip
-    before = len(findings.problems)
-    Walk(root, findings, where).check(node, schema)
-    if len(findings.problems) > before:
-        return False
-    validator = validator or _validator(schema)
-    for error in validator.iter_errors(plain(node, schema, root)):
-        _note(error, node, findings, where)
-    return len(findings.problems) == before
+def resolve_ref(schema: Schema, root: Schema) -> Schema:
+    """The schema that a local `$ref` points to; anything else unchanged."""
+    seen = 0
+    while isinstance(reference := schema.get("$ref"), str) and reference.startswith("#") and seen < 20:
+        found: object = root
+        for part in reference[1:].strip("/").split("/"):
+            if part:
+                found = cast("Schema", found)[part.replace("~1", "/").replace("~0", "~")]
+        schema, seen = cast("Schema", found), seen + 1
+    return schema
 
 
-@functools.cache
-def _base_validator(name: str, part: str) -> "Draft202012Validator":
-    root = base_schema(name)
-    return _validator({"$ref": f"#/$defs/{part}", "$defs": root["$defs"]} if part else root)
+def compose_schema(registry: Registry) -> dict[str, object]:
+    """One self-contained JSON Schema for every file a person writes, with all that plugins registered."""
+    definitions: dict[str, object] = {}
+    for name in ("setup", "rules", "template"):
+        _adopt(name, definitions)
+    _choose_by_kind(definitions, "broker", {name: kind.schema for name, kind, _ in registry.brokers.items()})
+    _choose_by_kind(definitions, "feed", {name: kind.schema for name, kind, _ in registry.feeds.items()})
+    _choose_by_kind(definitions, "channel", {name: kind.schema for name, kind, _ in registry.notifiers.items()})
+    definitions["rules.action"] = _action_choice([action for _, action, _ in registry.actions.items()], definitions)
+    has_rules = {"required": ["rules"], "properties": {"rules": {"type": "array", "items": {"type": "object"}}}}
+    return {
+        "$schema": DIALECT,
+        "title": "Haltline: set-up, rules and templates",
+        "type": "object",
+        "if": {"required": ["template"]},
+        "then": {"$ref": "#/$defs/template"},
+        "else": {"if": has_rules, "then": {"$ref": "#/$defs/rules"}, "else": {"$ref": "#/$defs/setup"}},
+        "$defs": definitions,
+    }
 
 
-def _validator(schema: Schema) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - start-up time of commands that read no files
-
-    return Draft202012Validator(schema)
-
-
-def plain(node: Node, schema: Schema, root: Schema) -> object:
-    """The node as plain values; empty keys are left out, and what came by reference takes the type the schema wants."""
-    schema = resolve_ref(schema, root)
-    if isinstance(node, MappingNode):
-        known = cast("Mapping[str, Schema]", schema.get("properties", {}))
-        rest = sub_schema(schema, "additionalProperties")
-        return {key: plain(node.entries[key], known.get(key, rest), root) for key in node.entries
-                if node.get(key) is not None}  # fmt: skip
-    if isinstance(node, ListNode):
-        return [plain(item, sub_schema(schema, "items"), root) for item in node.items]
-    if not node.referenced:
-        return node.value
-    types = types_of(schema)
-    if not types:
-        return node.value
-    value = resolve(node.text)
-    if isinstance(value, bool):
-        return value if "boolean" in types else node.text
-    if isinstance(value, int | float):
-        return value if types & {"number", "integer"} else node.text
-    return node.text
+def _adopt(name: str, definitions: dict[str, object]) -> None:
+    """Take a base schema and its definitions over under prefixed names."""
+    base = dict(base_schema(name))
+    for key, value in cast("Schema", base.pop("$defs", {})).items():
+        definitions[f"{name}.{key}"] = _moved(value, "#/$defs/", f"#/$defs/{name}.")
+    for key in ("$schema", "$id"):
+        base.pop(key, None)
+    definitions[name] = _moved(base, "#/$defs/", f"#/$defs/{name}.")
 
 
-def node_at(node: Node, path: list[str | int]) -> Node:
-    """The node a path of keys and indices leads to."""
-    for step in path:
-        if isinstance(node, MappingNode) and isinstance(step, str):
-            node = node.entries[step]
-        elif isinstance(node, ListNode) and isinstance(step, int):
-            node = node.items[step]
-    return node
+def _moved(value: object, old: str, new: str) -> object:
+    if isinstance(value, Mapping):
+        return {
+            key: new + item.removeprefix(old) if key == "$ref" and isinstance(item, str) and item.startswith(old)
+            else _moved(item, old, new)
+            for key, item in value.items()
+        }  # fmt: skip
+    return [_moved(item, old, new) for item in value] if isinstance(value, list | tuple) else value
 
 
-def dotted(path: list[str | int]) -> str:
-    """`limit.steps[0].at`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+def _embedded(name: str, fragment: Schema, definitions: dict[str, object]) -> dict[str, object]:
+    """Put a plugin's schema among the definitions, its own references kept working; a reference to it."""
+    bare = {key: value for key, value in fragment.items() if key not in ("$schema", "$id")}
+    moved = cast("dict[str, object]", _moved(bare, "#", f"#/$defs/{name}"))
+    definitions[name] = moved
+    return {"$ref": f"#/$defs/{name}"}
 
 
-def _note(error: "ValidationError", root: Node, findings: Findings, where: str) -> None:
-    keyword = str(error.validator)
-    if keyword in _BY_STAGE_1 and error.parent is None:
-        return
-    path = cast("list[str | int]", list(error.absolute_path))
-    node = node_at(root, path)
-    schema = cast("Schema", error.schema) if isinstance(error.schema, Mapping) else {}
-    place = node.place
-    if "propertyNames" in error.absolute_schema_path and isinstance(node, MappingNode):
-        place = node.place_of(str(error.instance))
-        node = ScalarNode(text=str(error.instance), value=str(error.instance), place=place, shown=str(error.instance))
-    code, what, cure = _words(keyword, error, node, schema)
-    findings.add(code, place, what, cure, where=": ".join(part for part in (where, dotted(path)) if part))
+def _choose_by_kind(definitions: dict[str, object], sort: str, fragments: Mapping[str, Schema]) -> None:
+    entry = dict(cast("Schema", definitions[f"setup.{sort}"]))
+    properties = dict(cast("Schema", entry["properties"]))
+    properties["kind"] = {"enum": sorted(fragments), "description": f"The kind of {sort}; plugins bring more."}
+    entry["properties"] = properties
+    choices = [
+        {
+            "if": {"required": ["kind"], "properties": {"kind": {"const": name}}},
+            "then": {"properties": {"config": _embedded(f"{sort}-kind.{name}", fragment, definitions)}},
+        }
+        for name, fragment in sorted(fragments.items())
+    ]
+    if choices:
+        entry["allOf"] = choices
+    definitions[f"setup.{sort}"] = entry
 
 
-def _words(keyword: str, error: "ValidationError", node: Node, schema: Schema) -> tuple[str, str, str]:
-    form = str(schema.get("x-form", ""))
-    if form and keyword in ("type", "pattern", *_BOUNDS) and isinstance(node, ScalarNode):
-        return _form_words(form, node)
-    if keyword == "type":
-        return _type_words(types_of(schema), node)
-    if keyword == "enum":
-        choices = [str(choice) for choice in cast("list[object]", error.validator_value)]
-        word = node.text if isinstance(node, ScalarNode) and not node.referenced else ""
-        return "E205", f"{_subject(node)} is not one of {listing(choices)}", _near(word, choices)
-    if keyword == "const":
-        return (
-            "E214",
-            f"{_subject(node)} is not the known {error.validator_value!r}",
-            f"write {error.validator_value!r}",
-        )
-    if keyword in _BOUNDS:
-        return "E207", f"{_subject(node)} is out of range", f"it must be {_BOUNDS[keyword]} {error.validator_value}"
-    if keyword in _COUNTS:
-        size = f"the limit is {error.validator_value}" if str(error.validator_value) != "1" else "one is needed"
-        return "E213", f"found {_COUNTS[keyword]}", size
-    if keyword == "pattern":
-        return "E206", f"{_subject(node)} does not have the right form", f"it must match {error.validator_value}"
-    hidden = _holds_reference(node)
-    return (
-        "E215",
-        f"does not fit the plugin's {keyword!r}" if hidden else error.message,
-        "see the plugin's documentation",
-    )
+def _action_choice(actions: Iterable[Action], definitions: dict[str, object]) -> dict[str, object]:
+    known = {action.name: action for action in actions}
+    bare = sorted(name for name, action in known.items() if not any(map(is_needed, action.parameters)))
+    properties = {
+        name: _embedded(f"action.{name}", action.schema or _parameters_schema(action), definitions)
+        for name, action in sorted(known.items())
+    }
+    return {
+        "description": "The name of an action, or one name with its parameters.",
+        "type": ["string", "object"],
+        "if": {"type": "string"},
+        "then": {"enum": bare},
+        "else": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+            "properties": properties,
+        },
+    }
 
 
-def _form_words(form: str, node: ScalarNode) -> tuple[str, str, str]:
-    code, name, cure = _FORMS[form]
-    value = node.value
-    if not node.referenced and isinstance(value, int | float) and not isinstance(value, bool):
-        if form == "duration" and value >= 0:
-            cure = f"say the unit: {node.text}s, {node.text}m or {node.text}h"
-        if form == "fraction" and 1 < value <= 100:
-            cure = f"write {node.text}%"
-    return code, f"{_subject(node)} is not {name}", cure
+def is_needed(parameter: Parameter) -> bool:
+    """Whether a parameter must be given."""
+    return parameter.required and parameter.default is None
 
 
-def _type_words(types: frozenset[str], node: Node) -> tuple[str, str, str]:
-    wanted = " or ".join(_TYPE_WORDS[name] for name in _TYPE_WORDS if name in types)
-    what = f"expected {wanted}, found {describe(node)}"
-    if not isinstance(node, ScalarNode) or node.referenced:
-        return "E204", what, f"write {wanted}"
-    if types & {"number", "integer"} and (trap := number_trap(node.text)):
-        return "E212", what, trap
-    if "boolean" in types and (trap := switch_trap(node.text)):
-        return "E212", what, trap
-    if "string" in types and isinstance(node.value, bool | int | float):
-        return "E204", what, f'quote it: "{node.text}"'
-    return "E204", what, f"write {wanted}"
+def _parameters_schema(action: Action) -> dict[str, object]:
+    schema: dict[str, object] = {
+        "description": action.meaning,
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {parameter.name: _parameter_schema(parameter) for parameter in action.parameters},
+    }
+    needed = [parameter.name for parameter in action.parameters if is_needed(parameter)]
+    return {**schema, "type": "object", "required": needed} if needed else schema
 
 
-def _subject(node: Node) -> str:
-    if isinstance(node, ScalarNode) and not node.referenced:
-        return node.text if isinstance(node.value, int | float) else repr(node.text[:60])
-    return describe_scalar(node) if isinstance(node, ScalarNode) else describe(node)
-
-
-def _near(word: str, choices: list[str]) -> str:
-    cure = did_you_mean(word, choices) if word else ""
-    return cure if cure.startswith("did you mean") else "choose one of them"
-
-
-def _holds_reference(node: Node) -> bool:
-    if isinstance(node, ScalarNode):
-        return node.referenced
-    inner = node.items if isinstance(node, ListNode) else node.entries.values()
-    return any(_holds_reference(item) for item in inner)
+def _parameter_schema(parameter: Parameter) -> dict[str, object]:
+    described: dict[str, object] = {"description": parameter.meaning} if parameter.meaning else {}
+    if parameter.choices:
+        return {**described, "enum": list(parameter.choices)}
+    match parameter.kind:
+        case Kind.BOOL:
+            return {**described, "type": "boolean"}
+        case Kind.TIME_OF_DAY:
+            return {**described, "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
+        case Kind.TEXT | Kind.ENUM:
+            return {**described, "type": ["string", "number"]}
+        case _:
+            return {**described, "type": ["number", "string"]}

@@ -12,7 +12,7 @@ from haltline.config.finding import Findings, did_you_mean
 from haltline.config.instrument import bind_instruments
 from haltline.config.rule import labels_of, texts_of
 from haltline.config.scalar import decimal_of
-from haltline.config.schema import check_base, check_fragment, plain
+from haltline.config.schema import Schema
 from haltline.config.settings import (
     BrokerEntry,
     ChannelEntry,
@@ -22,7 +22,7 @@ from haltline.config.settings import (
     StoreEntry,
 )
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode, Source
-from haltline.config.structure import Schema
+from haltline.config.validate import check_base, check_fragment, plain
 from haltline.errors import Place
 from haltline.model.account import AccountSpec, MarkSource
 from haltline.model.id import AccountId

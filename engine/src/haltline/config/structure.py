@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from haltline.config.finding import Findings, did_you_mean, listing
+from haltline.config.schema import Schema, resolve_ref, sub_schema, types_of
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
-
-type Schema = Mapping[str, object]
 
 _KINDS = {"object": "a mapping (key: value)", "array": "a list"}
 
@@ -73,30 +72,6 @@ class Walk:
 def kind_of(node: Node) -> str:
     """`object`, `array` or `scalar`."""
     return "object" if isinstance(node, MappingNode) else "array" if isinstance(node, ListNode) else "scalar"
-
-
-def types_of(schema: Schema) -> frozenset[str]:
-    """The JSON types a schema allows; empty for any."""
-    types = schema.get("type", ())
-    return frozenset((types,) if isinstance(types, str) else cast("list[str]", types))
-
-
-def sub_schema(schema: Schema, key: str) -> Schema:
-    """The schema under a keyword, or the one that allows anything."""
-    found = schema.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def resolve_ref(schema: Schema, root: Schema) -> Schema:
-    """The schema that a local `$ref` points to; anything else unchanged."""
-    seen = 0
-    while isinstance(reference := schema.get("$ref"), str) and reference.startswith("#") and seen < 20:
-        found: object = root
-        for part in reference[1:].strip("/").split("/"):
-            if part:
-                found = cast("Schema", found)[part.replace("~1", "/").replace("~0", "~")]
-        schema, seen = cast("Schema", found), seen + 1
-    return schema
 
 
 def describe(node: Node) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from haltline.config.condition import holds
 from haltline.config.finding import Findings
-from haltline.config.schema import check_base
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode, Source
 from haltline.config.template_input import InputSpec, InputValue
+from haltline.config.validate import check_base
 from haltline.errors import Place
 from haltline.model.rule import ConstantValue
 
