@@ -48,8 +48,10 @@ class Account(Entity):
     """
 
     __slots__ = (
-        "adjusted", "balance", "balance_at", "balance_sum", "book", "can_trade", "cash", "connected", "connection_at", "currency", "day",
-        "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded", "gross_nano",
+        "adjusted", "balance", "balance_at", "balance_sum", "book", "can_trade", "cash", "connected", "connection_at",
+        "currency", "day",
+        "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
+        "gross_nano",
         "gross_quantity", "hours", "last_closing_pnl", "ledgers", "live", "lock_reason", "locked", "loss_streak",
         "lowest_peak", "mode", "net_nano", "net_quantity", "order_book", "peak_adjusted", "pnl_sum", "portfolio",
         "realized_pnl", "reported_at", "reported_equity", "reported_margin_available", "reported_margin_used", "roll",
@@ -71,6 +73,11 @@ class Account(Entity):
         self.mode: str = TradingMode.ACTIVE.value
         self.connected: bool | None = None
         self.can_trade: bool | None = None
+        portfolio.add(self)
+        self.reset()
+
+    def reset(self) -> None:
+        """Hold nothing and know nothing but the set-up; the portfolio's sums must have been reset before."""
         self.book: dict[str, Position] = {}
         self.order_book: dict[str, Order] = {}
         self.fills: deque[FillEntity] = deque(maxlen=FILLS_KEPT)
@@ -80,12 +87,12 @@ class Account(Entity):
         self.seen_orders: dict[str, None] = {}
         self.suspects: dict[str, str] = {}
         self._clear_numbers()
-        self.day = Period(self, roll.label, roll.started_ns)
-        self.week = Period(self, roll.week, roll.started_ns)
-        self.session = self.day if hours.never_closes else Period(self, "", hours.opened_ns)
-        portfolio.add(self)
-        self.set_balance(spec.balance)
-        if spec.balance:
+        self.day = Period(self, self.roll.label, self.roll.started_ns)
+        self.week = Period(self, self.roll.week, self.roll.started_ns)
+        never_closes = self.hours.never_closes
+        self.session = self.day if never_closes else Period(self, str(self.hours.opened_ns), self.hours.opened_ns)
+        self.set_balance(self.spec.balance)
+        if self.spec.balance:
             self.fund()
         self.revalue()
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from haltline.clock import NS_PER_S
 from haltline.model.account import MarkSource
+from haltline.model.event import Quote
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Side
 from haltline.model.rule import Scope
@@ -37,7 +38,8 @@ class Instrument(Entity):
     """
 
     __slots__ = (
-        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "hours", "last", "last_until", "late_quotes", "mark_until",
+        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "hours", "last", "last_until", "late_quotes",
+        "mark_until",
         "mid", "multiplier", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark", "source_name",
         "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value", "volume_24h", "weight",
     )  # fmt: skip
@@ -86,6 +88,43 @@ class Instrument(Entity):
         self.bid = self.ask = self.last = self.mid = self.quoted_mark = NAN
         self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
         self.prices[:] = [NAN] * 5
+
+    def take(self, quote: Quote, at: int) -> bool:
+        """Take over a checked quote that is as of `at`; False where it holds no price, only volume."""
+        bid, ask, last, mark = quote.bid, quote.ask, quote.last, quote.mark
+        if bid is ask is last is mark is None:
+            return False
+        due = at + self.stale_after_ns
+        if bid is None or ask is None:
+            bid, ask = self._complete(bid, ask, at, due)
+        else:
+            self.bid_until = self.ask_until = due
+        if last is None:
+            last = self.last if at < self.last_until else NAN
+        else:
+            self.last_until = due
+        if mark is None:
+            mark = self.quoted_mark if at < self.mark_until else NAN
+        else:
+            self.mark_until = due
+        self.quoted_at = at
+        self.stale_due = due
+        self.stale = False
+        self.source_name = quote.source
+        self.set_prices(bid, ask, last, mark)
+        return True
+
+    def _complete(self, bid: float | None, ask: float | None, at: int, due: int) -> tuple[float, float]:
+        """Keep the side that a quote leaves out, unless it is too old or crosses the newer one."""
+        kept_bid = self.bid if at < self.bid_until else NAN
+        kept_ask = self.ask if at < self.ask_until else NAN
+        if bid is not None:
+            self.bid_until = due
+            return bid, NAN if bid > kept_ask else kept_ask
+        if ask is not None:
+            self.ask_until = due
+            return NAN if kept_bid > ask else kept_bid, ask
+        return kept_bid, kept_ask
 
     def set_prices(self, bid: float, ask: float, last: float, mark: float) -> None:
         """Store the newest prices (NaN for missing) and derive the valuation prices from them."""

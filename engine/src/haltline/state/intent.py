@@ -70,7 +70,7 @@ class IntentEntity(Entity):
 
     @property
     def risk(self) -> float:
-        """Money lost if it fills at `price` and leaves at `stop_price`; negative where the stop is on the wrong side."""
+        """Money lost if it fills at `price` and leaves at `stop_price`; negative for a stop on the wrong side."""
         sign = 1.0 if self.intent.side is Side.BUY else -1.0
         return (self.price - self.stop_price) * sign * self.quantity * self.instrument.multiplier
 

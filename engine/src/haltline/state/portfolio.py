@@ -33,12 +33,16 @@ class Portfolio(Entity):
     def __init__(self) -> None:
         super().__init__("portfolio")
         self.accounts: list[Account] = []
+        self.mixed = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Sums of nothing; the accounts stay."""
         self.balance_sum: Decimal = ZERO
         self.unrealized_nano = 0
         self.gross_nano = 0
         self.net_nano = 0
         self.unknown_marks = 0
-        self.mixed = False
 
     def add(self, account: "Account") -> None:
         """Take an account in."""

@@ -211,6 +211,17 @@ class Position(Entity):
         """Distance from the mark to the liquidation price as a fraction of the mark; 0 or less is beyond it."""
         return (self.mark - self.liquidation_price) * self.sign / self.mark if self.mark > 0.0 else NAN
 
+    def find_stops(self) -> None:
+        """List the working stops that would close the position, and note the first protection it had."""
+        closing = Side.SELL if self.quantity > 0.0 else Side.BUY
+        self.stops = [
+            item
+            for item in self.account.order_book.values()
+            if item.instrument is self.instrument and item.is_stop and item.report.side is closing
+        ]
+        if self.initial_stop != self.initial_stop:
+            self.initial_stop = self.stop_price
+
     def protecting(self) -> list[float]:
         """Stop prices of working stops on the losing side of the newest mark (or of the entry before the first)."""
         return [price for order in self.stops if (price := self.stop_of(order)) == price]

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from haltline.errors import DataRefused
 from haltline.model import event as happened
-from haltline.model.order import Side
 from haltline.state.account import Account
 from haltline.state.entity import ACCOUNT, FILL, MONEY, ORDER, QUOTE
 from haltline.state.fill import FillEntity
@@ -133,7 +132,7 @@ def _hold(state: "State", account: Account, instrument: Instrument, lot: Lot, op
         account.book[instrument.symbol] = position
         instrument.positions.append(position)
         state.created.append(position)
-        _find_stops(position)
+        position.find_stops()
     elif position is not None and position.lot != lot:
         position.resize(lot)
     if position is not None:
@@ -167,22 +166,10 @@ def order(state: "State", event: happened.OrderUpdate, now: int) -> None:
     state.touch(known, ORDER)
     position = account.book.get(instrument.symbol)
     if position is not None:
-        _find_stops(position)
+        position.find_stops()
         state.touch(position, ORDER)
     state.touch(account, ORDER)
     state.touch(state.portfolio, ORDER)
-
-
-def _find_stops(position: Position) -> None:
-    """List the working stops that would close the position, and note the first protection it had."""
-    closing = Side.SELL if position.quantity > 0.0 else Side.BUY
-    position.stops = [
-        item
-        for item in position.account.order_book.values()
-        if item.instrument is position.instrument and item.is_stop and item.report.side is closing
-    ]
-    if position.initial_stop != position.initial_stop:
-        position.initial_stop = position.stop_price
 
 
 def position(state: "State", event: happened.PositionReport, now: int) -> None:
@@ -218,7 +205,7 @@ def _reconcile(account: Account, instrument: Instrument, ledger: Ledger, event: 
 
 
 def account(state: "State", event: happened.AccountReport, now: int) -> None:
-    """Take over the broker's word on an account. Its first balance replaces the configured one without being a profit."""
+    """Take over the broker's word on an account; its first balance replaces the configured one and is no profit."""
     found = state.account(event.account)
     check_account(event)
     state.move(now)

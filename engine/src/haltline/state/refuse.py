@@ -26,6 +26,19 @@ def refuse_symbol(symbol: str) -> NoReturn:
     raise DataRefused("E602", f"symbol {symbol!r} is not set up; add the instrument, or an alias to one")
 
 
+def is_usable(quote: Quote) -> bool:
+    """Whether all its prices are finite, above zero and not crossed, and one is there: the quick test of the hot path."""
+    bid, ask, last, mark = quote.bid, quote.ask, quote.last, quote.mark
+    return (
+        (bid is None or 0.0 < bid < LARGEST)
+        and (ask is None or 0.0 < ask < LARGEST)
+        and (last is None or 0.0 < last < LARGEST)
+        and (mark is None or 0.0 < mark < LARGEST)
+        and (bid is None or ask is None or bid <= ask)
+        and not (bid is ask is last is mark is None)
+    )
+
+
 def refuse_quote(quote: Quote) -> None:
     """E603 not finite or too large, E604 zero or below, E605 bid above ask, E606 no price; returns for a usable one."""
     prices = {"bid": quote.bid, "ask": quote.ask, "last": quote.last, "mark": quote.mark}

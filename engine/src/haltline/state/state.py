@@ -29,12 +29,19 @@ from haltline.state import freshness, reduce, snapshot
 from haltline.state.account import Account
 from haltline.state.clockview import ClockView
 from haltline.state.day import RollClock
-from haltline.state.entity import LARGEST, NAN, QUOTE, Entity
+from haltline.state.entity import QUOTE, Entity
 from haltline.state.hours import SessionView, always_open
 from haltline.state.instrument import FAR, Instrument
 from haltline.state.intent import IntentEntity
 from haltline.state.portfolio import Portfolio
-from haltline.state.refuse import check_intent, check_spec, refuse_account, refuse_quote, refuse_symbol
+from haltline.state.refuse import (
+    check_intent,
+    check_spec,
+    is_usable,
+    refuse_account,
+    refuse_quote,
+    refuse_symbol,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,66 +211,28 @@ class State:
 
     def _quote(self, event: Quote, now: int) -> None:
         instrument = self.names.get(event.symbol) or self.resolve(event.symbol)
-        bid, ask, last, mark = event.bid, event.ask, event.last, event.mark
-        if not (
-            (bid is None or 0.0 < bid < LARGEST)
-            and (ask is None or 0.0 < ask < LARGEST)
-            and (last is None or 0.0 < last < LARGEST)
-            and (mark is None or 0.0 < mark < LARGEST)
-            and (bid is None or ask is None or bid <= ask)
-        ):
+        if not is_usable(event) or event.volume_24h is not None:
             refuse_quote(event)
-        volume = event.volume_24h
-        empty = bid is None and ask is None and last is None and mark is None
-        if empty or volume is not None:
-            refuse_quote(event)
-        clock = self.clock
-        clock.now_ns = max(clock.now_ns, now)
+        self.clock.now_ns = max(self.clock.now_ns, now)
         if now >= self.next_edge or (self.pending and self.pending[0][0] <= now):
             freshness.run_due(self, now)
+        if event.volume_24h is not None:
+            instrument.volume_24h = event.volume_24h
         at = event.at if event.at < now else now
         if at < instrument.quoted_at:
             instrument.late_quotes += 1
+            self.touch(instrument, QUOTE)
             return
-        if volume is not None:
-            instrument.volume_24h = volume
-            if empty:
-                self.touch(instrument, QUOTE)
-                return
-        limit = instrument.stale_after_ns
-        due = at + limit
-        instrument.quoted_at = at
-        instrument.stale = False
-        if bid is None:
-            bid = instrument.bid if at < instrument.bid_until and not instrument.bid > (ask or LARGEST) else NAN
-        else:
-            instrument.bid_until = due
-        if ask is None:
-            ask = instrument.ask if at < instrument.ask_until and not bid > instrument.ask else NAN
-        else:
-            instrument.ask_until = due
-        if last is None:
-            last = instrument.last if at < instrument.last_until else NAN
-        else:
-            instrument.last_until = due
-        if mark is None:
-            mark = instrument.quoted_mark if at < instrument.mark_until else NAN
-        else:
-            instrument.mark_until = due
-        instrument.source_name = event.source
-        instrument.set_prices(bid, ask, last, mark)
-        if limit < FAR:
-            instrument.stale_due = due
-            if instrument.hours.open:
-                self._watch(instrument, due, now)
+        if instrument.take(event, at) and instrument.stale_after_ns < FAR and instrument.hours.open:
+            self._watch(instrument, now)
         self.reprice(instrument)
 
-    def _watch(self, instrument: Instrument, due: int, now: int) -> None:
-        if due <= now:
+    def _watch(self, instrument: Instrument, now: int) -> None:
+        if instrument.stale_due <= now:
             instrument.forget_prices()
         elif not instrument.pending:
             instrument.pending = True
-            heapq.heappush(self.pending, (due, instrument.symbol))
+            heapq.heappush(self.pending, (instrument.stale_due, instrument.symbol))
 
     def reprice(self, instrument: Instrument) -> None:
         """Value all positions of an instrument anew, and list everything this touches."""
