@@ -1,1 +1,11 @@
-""""""
+"""The kernel: one synchronous, deterministic step from an event to transitions and a plan.
+
+kernel      the step: state → screens → judgements → life cycle → arbiter → plan
+emission    what one step collects
+governor    trading modes and locks: what they allow, and undoing what appears in spite of them
+permission  may this order be sent?
+view        incidents, gauges and explanations for people
+snapshot    the whole kernel as bytes, and back, exactly
+
+In: events and the instant. Out: `model.plan.Result`. Never: I/O, clock reads, asyncio, logging, randomness.
+"""

@@ -1,0 +1,78 @@
+"""Operator commands and outcomes of actions: they are events like everything else, and move incidents and locks."""
+
+from typing import TYPE_CHECKING
+
+from haltline.kernel.emission import Emission
+from haltline.kernel.governor import describe
+from haltline.model.event import Acknowledge, ActionOutcome, ArmRequest, Event, LockRequest, OutcomeStatus, Release
+from haltline.model.verdict import Phase
+from haltline.rules.rule import account_of
+
+if TYPE_CHECKING:  # the core calls this module
+    from haltline.kernel.core import Core
+
+
+def take_command(core: "Core", event: Event, now: int, out: Emission) -> None:
+    """Carry out what an operator or the enforcer said; what names nothing that exists becomes a notice."""
+    if isinstance(event, ActionOutcome):
+        _take_outcome(core, event, now, out)
+    elif isinstance(event, Acknowledge):
+        incident = core.live.get(event.incident)
+        if incident is None:
+            out.notices.append(f"there is no live incident {event.incident!r} to acknowledge")
+        else:
+            core.lifecycle.acknowledge(incident, now, out)
+    elif isinstance(event, Release):
+        _take_release(core, event, now, out)
+    elif isinstance(event, LockRequest):
+        _take_lock(core, event, out)
+    elif isinstance(event, ArmRequest):
+        _take_arm(core, event, out)
+
+
+def _take_outcome(core: "Core", event: ActionOutcome, now: int, out: Emission) -> None:
+    action = core.arbiter.take_outcome(event, now)
+    if action is None:
+        return
+    out.moved = True
+    if event.status is not OutcomeStatus.DONE:
+        out.notices.append(f"{action.name} on {event.account} {event.status}: {event.detail or 'no reason was given'}")
+
+
+def _take_release(core: "Core", event: Release, now: int, out: Emission) -> None:
+    out.moved = True
+    if event.lock_id is not None:
+        lock = core.governor.release(event.lock_id)
+        word = f"lifted by {event.operator}: {event.reason}" if lock else "does not stand"
+        out.notices.append(f"lock {event.lock_id!r} {word}")
+    if event.incident is not None:
+        incident = core.live.get(event.incident)
+        if incident is None:
+            out.notices.append(f"there is no live incident {event.incident!r} to release")
+        else:
+            core.lifecycle.resolve(incident, now, out, f"released by {event.operator}: {event.reason}")
+            core.judge(incident.rule, incident.entity, out)
+
+
+def _take_lock(core: "Core", event: LockRequest, out: Emission) -> None:
+    if event.account not in core.state.accounts:
+        out.notices.append(f"there is no account {event.account!r} to lock")
+        return
+    lock = core.governor.lock_for_operator(event)
+    out.moved = True
+    out.notices.append(f"{event.operator} locked {event.account}: {describe(lock)}")
+
+
+def _take_arm(core: "Core", event: ArmRequest, out: Emission) -> None:
+    account = core.state.accounts.get(event.account)
+    if account is None:
+        out.notices.append(f"there is no account {event.account!r} to arm")
+        return
+    account.live = event.live
+    out.moved = True
+    out.notices.append(f"{event.operator} {'armed' if event.live else 'disarmed'} {event.account}")
+    if event.live:
+        for incident in [live for live in core.live.values() if live.phase is Phase.BREACHED]:
+            if account_of(incident.entity) is account:
+                core.lifecycle.resolve(incident, out.now, out, "the account was armed")
+                core.judge(incident.rule, incident.entity, out)

@@ -1,0 +1,272 @@
+"""Trading modes and locks: what each account may do now, and undoing what appears in spite of it.
+
+Contract. HALTED (a lock on the account) beats REDUCING (an incident that blocks entries) beats ACTIVE. Exits, cancels
+and protective orders are never touched. While REDUCING, entry orders are cancelled. While HALTED they are cancelled and
+positions are brought back to the size they had when the lock began: what was already open is left to the other actions
+of the rule, what is opened afterwards is closed on sight. A lock on a symbol does the same for that symbol alone.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from haltline.api.field import Change
+from haltline.clock import NS_PER_S, to_iso
+from haltline.model.event import LockRequest
+from haltline.model.id import AccountId, ActionId, RuleId, Symbol
+from haltline.model.order import OrderReport
+from haltline.model.plan import Lock, PlannedAction, TradingMode
+from haltline.rules.arbiter import CLOSE, Arbiter
+from haltline.rules.incident import Incident
+from haltline.rules.lock import LockBook
+from haltline.state.state import State
+
+type Allowance = dict[str, float]
+
+
+class Governor:
+    """Keeps locks, account modes and the sizes that locks allow. All of it survives restarts."""
+
+    def __init__(self, state: State, arbiter: Arbiter, live: dict[str, Incident]) -> None:
+        self.state = state
+        self.locks = LockBook()
+        self.allowances: dict[str, Allowance] = {}
+        self.serial = 0
+        self._arbiter = arbiter
+        self._live = live
+
+    # -- locks -----------------------------------------------------------------------------------------------------
+
+    def lock_for_rule(self, action: PlannedAction, now: int) -> None:
+        """Carry out the action `lock` of a rule."""
+        if action.account is None or action.account not in self.state.accounts:
+            return
+        symbol = action.symbol if action.params.get("scope") == "symbol" else None
+        until, release = self._end(action, now)
+        rule = action.rules[0] if action.rules else None
+        target = f"/{symbol}" if symbol else ""
+        lock = Lock(
+            id=f"{rule}@{action.account}{target}",
+            account=action.account,
+            since=now,
+            reason=action.reason,
+            symbol=symbol,
+            until=until,
+            release=release,
+            rule=rule,
+        )
+        self._stand(lock)
+
+    def lock_for_operator(self, request: LockRequest) -> Lock:
+        """Carry out an operator's lock."""
+        target = f"/{request.symbol}" if request.symbol else ""
+        lock = Lock(
+            id=f"operator@{request.account}{target}",
+            account=request.account,
+            since=request.received_at,
+            reason=request.reason,
+            symbol=request.symbol,
+            until=request.until,
+            release="released" if request.until is None else "time",
+            operator=request.operator,
+        )
+        self._stand(lock)
+        return lock
+
+    def _end(self, action: PlannedAction, now: int) -> tuple[int | None, str]:
+        length_s = action.params.get("for")
+        if isinstance(length_s, int | float):
+            return now + round(length_s * NS_PER_S), "time"
+        until = action.params.get("until") or "next_session"
+        assert action.account is not None
+        account = self.state.accounts[action.account]
+        if until == "next_session":
+            return next_session_ns(account), "time"
+        if until == "reset":
+            return account.roll.next_ns, "time"
+        return None, str(until)
+
+    def _stand(self, lock: Lock) -> None:
+        if self.locks.add(lock) and lock.id not in self.allowances:
+            account = self.state.accounts[lock.account]
+            self.allowances[lock.id] = {
+                position.symbol: position.quantity
+                for position in account.book.values()
+                if lock.symbol in (None, position.symbol)
+            }
+
+    def release(self, lock_id: str) -> Lock | None:
+        """An operator lifts a lock."""
+        self.allowances.pop(lock_id, None)
+        return self.locks.release(lock_id)
+
+    def release_for(self, incident: Incident, account: AccountId) -> None:
+        """Locks that end with an incident."""
+        symbol = getattr(incident.entity, "symbol", None)
+        for scope in (None, symbol):
+            for lock in self.locks.release_cleared(RuleId(incident.rule.id), account, scope):
+                self.allowances.pop(lock.id, None)
+
+    def expire(self, now: int) -> list[Lock]:
+        """Locks whose time has come are lifted."""
+        due = self.locks.expire(now)
+        for lock in due:
+            self.allowances.pop(lock.id, None)
+        return due
+
+    # -- modes -----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> list[str]:
+        """Set mode and lock of every account from locks and live incidents; say in words what changed."""
+        blocked = self._blocked_accounts()
+        notices = []
+        for account in self.state.accounts.values():
+            locks = self.locks.of_account(AccountId(account.id))
+            mode = TradingMode.HALTED if locks else TradingMode.ACTIVE
+            if mode is TradingMode.ACTIVE and (None in blocked or account.id in blocked):
+                mode = TradingMode.REDUCING
+            reason = "; ".join(describe(lock) for lock in locks)
+            if account.mode != mode:
+                because = f": {reason}" if reason else ""
+                notices.append(f"account {account.id}: {account.mode} became {mode.value}{because}")
+            if (account.mode, account.locked, account.lock_reason) != (mode.value, bool(locks), reason):
+                account.mode, account.locked, account.lock_reason = mode.value, bool(locks), reason
+                self.state.touch(account, int(Change.LOCK))
+        return notices
+
+    def _blocked_accounts(self) -> set[str | None]:
+        """Accounts with an incident that blocks entries; None stands for all of them."""
+        blocked: set[str | None] = set()
+        for incident in self._live.values():
+            if incident.blocks and not incident.rule.shadow:
+                blocked.update(_accounts_of(incident.entity))
+        return {
+            account
+            for account in blocked
+            if account is None or account not in self.state.accounts or self.state.accounts[account].live
+        }
+
+    # -- undoing what appears all the same -------------------------------------------------------------------------
+
+    def undo(self, account: Any, now: int) -> list[PlannedAction]:
+        """Actions against entry orders and new positions of an account that may not have them."""
+        if not account.live:
+            return []
+        halted = account.mode == TradingMode.HALTED
+        symbol_locks = [lock for lock in self.locks if lock.account == account.id and lock.symbol is not None]
+        if account.mode == TradingMode.ACTIVE and not symbol_locks:
+            return []
+        locked_symbols = {lock.symbol for lock in symbol_locks}
+        actions = []
+        for order in account.order_book.values():
+            if (account.mode != TradingMode.ACTIVE or order.symbol in locked_symbols) and is_entry(order, account):
+                actions.append(self._cancel(order, account, now))
+        for position in account.book.values():
+            if halted or position.symbol in locked_symbols:
+                actions.extend(self._shrink(position, account, now))
+        return [action for action in actions if action is not None]
+
+    def _cancel(self, order: Any, account: Any, now: int) -> PlannedAction | None:
+        flights = self._arbiter.flights.values()
+        if any((flight.action.account, flight.action.order_id) == (account.id, order.order_id) for flight in flights):
+            return None
+        self.serial += 1
+        return PlannedAction(
+            id=ActionId(f"lock@{account.id}:cancel_orders:{order.order_id}:{self.serial}"),
+            at=now,
+            name="cancel_orders",
+            account=account.id,
+            symbol=order.symbol,
+            order_id=order.order_id,
+            reason=f"{account.id} may not take new risk: {account.lock_reason or 'entries are blocked'}",
+        )
+
+    def _shrink(self, position: Any, account: Any, now: int) -> Iterable[PlannedAction]:
+        allowed = self._allowed(account.id, position.symbol, position.quantity)
+        if abs(position.quantity) <= allowed * (1 + 1e-9) or self._arbiter.is_closing(account.id, position.symbol):
+            return
+        name = CLOSE if allowed == 0 else "reduce_to"
+        if any(
+            flight.action.name == name
+            and (flight.action.account, flight.action.symbol) == (account.id, position.symbol)
+            for flight in self._arbiter.flights.values()
+        ):
+            return
+        self.serial += 1
+        yield PlannedAction(
+            id=ActionId(f"lock@{account.id}:{name}:{position.symbol}:{self.serial}"),
+            at=now,
+            name=name,
+            account=account.id,
+            symbol=position.symbol,
+            params={} if allowed == 0 else {"quantity": allowed},
+            reason=f"{account.id} {position.symbol} was opened while locked: {account.lock_reason or 'symbol locked'}",
+        )
+
+    def _allowed(self, account: AccountId, symbol: Symbol, quantity: float) -> float:
+        """The size every standing lock allows: what was open when it began, and never more than was left since."""
+        allowed = float("inf")
+        for lock in self.locks:
+            if lock.account == account and lock.symbol in (None, symbol):
+                before = self.allowances.get(lock.id, {}).get(symbol, 0.0)
+                allowed = min(allowed, abs(before) if before * quantity > 0 else 0.0)
+        return allowed
+
+    def note_sizes(self, account: Any) -> None:
+        """Allowances follow positions down, never up: what was closed under a lock may not be opened again."""
+        for lock in self.locks:
+            if lock.account != account.id:
+                continue
+            sizes = self.allowances.get(lock.id, {})
+            held = {position.symbol: position.quantity for position in account.book.values()}
+            for symbol, before in list(sizes.items()):
+                now_held = held.get(symbol, 0.0)
+                if before * now_held <= 0:
+                    del sizes[symbol]
+                elif abs(now_held) < abs(before):
+                    sizes[symbol] = now_held
+
+
+def is_entry(order: Any, account: Any) -> bool:
+    """Whether a working order could enlarge exposure: exits within the size of the position are never entries."""
+    report: OrderReport = order.report
+    if report.reduce_only:
+        return False
+    held = _held(account, order.symbol)
+    against = held * report.side.sign < 0
+    return not against or float(report.remaining) > abs(held) * (1 + 1e-9)
+
+
+def _held(account: Any, symbol: Symbol) -> float:
+    position = account.book.get(symbol)
+    return 0.0 if position is None else float(position.quantity)
+
+
+def describe(lock: Lock) -> str:
+    """A lock in words: why, and until when."""
+    target = f" {lock.symbol}" if lock.symbol else ""
+    if lock.until is not None:
+        end = f"until {to_iso(lock.until)}"
+    else:
+        end = {"clear": "until the incident ends"}.get(lock.release, "until an operator lifts it")
+    return f"{lock.reason or 'locked'}{target} ({end})"
+
+
+def next_session_ns(account: Any) -> int:
+    """The first instant at or after the next roll of the trading day at which the account's market is open."""
+    roll: int = account.roll.next_ns
+    calendar = account.hours.source
+    if calendar.is_open(roll):
+        return roll
+    opening: int | None = calendar.next_open(roll)
+    return roll if opening is None else opening
+
+
+def _accounts_of(entity: Any) -> list[str | None]:
+    scope = entity.scope
+    if scope == "account":
+        return [entity.id]
+    if scope == "portfolio":
+        return [None]
+    if scope == "instrument":
+        return [position.account.id for position in entity.positions] or [None]
+    return [entity.account.id]

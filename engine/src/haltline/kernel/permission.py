@@ -1,0 +1,63 @@
+"""May this order be sent? Exits always; entries only while nothing known or unknown speaks against them."""
+
+from typing import Any
+
+from haltline.errors import DataRefused
+from haltline.kernel.core import Core
+from haltline.kernel.governor import describe
+from haltline.model.order import Intent
+from haltline.model.plan import Permission, TradingMode
+from haltline.model.rule import OnUnknown, Scope
+from haltline.model.verdict import Verdict
+from haltline.rules.index import EVERYTHING
+from haltline.rules.rule import Judgement, Rule
+
+_TOLERATED = frozenset({OnUnknown.HOLD, OnUnknown.WARN})
+
+
+def check_intent(kernel: Core, intent: Intent) -> Permission:
+    """Answer for one proposed order. Changes nothing; every reason against it is named, not only the first."""
+    account = kernel.state.accounts.get(intent.account)
+    if account is None:
+        return Permission(allowed=False, reasons=(f"there is no account {intent.account!r}",), mode=TradingMode.HALTED)
+    mode = TradingMode(account.mode)
+    try:
+        entity = kernel.state.intent(intent)
+    except DataRefused as refused:
+        return Permission(allowed=False, reasons=(str(refused),), mode=mode)
+    if not entity.increases:
+        return Permission(allowed=True, mode=mode)
+    reasons = _mode_reasons(kernel, account, intent, mode)
+    rules = []
+    for rule in _asked(kernel, entity):
+        reason = _objection(rule, rule.judge(entity, kernel.now))
+        if reason and not (rule.shadow or not account.live):
+            reasons.append(reason)
+            rules.append(rule.id)
+    return Permission(allowed=not reasons, reasons=tuple(reasons), mode=mode, rules=tuple(rules))
+
+
+def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode) -> list[str]:
+    reasons = []
+    if mode is TradingMode.HALTED:
+        reasons.append(f"{account.id} is locked: {account.lock_reason}")
+    elif mode is TradingMode.REDUCING:
+        blocking = sorted({incident.rule.id for incident in kernel.live.values() if incident.blocks})
+        reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
+    for lock in kernel.governor.locks.of_symbol(account.id, intent.symbol):
+        reasons.append(f"{intent.symbol} is locked: {describe(lock)}")
+    return reasons
+
+
+def _asked(kernel: Core, entity: Any) -> list[Rule]:
+    screen = kernel.index.screen(Scope.INTENT, EVERYTHING)
+    return [kernel.index.rules[number] for number in screen(entity)] if screen is not None else []
+
+
+def _objection(rule: Rule, judgement: Judgement) -> str:
+    title = rule.spec.title or rule.id
+    if judgement.verdict is Verdict.BREACH:
+        return title
+    if judgement.verdict is Verdict.UNKNOWN and rule.on_unknown not in _TOLERATED:
+        return f"{title}: not known, and unknown means no"
+    return ""

@@ -1,0 +1,200 @@
+"""The whole kernel as bytes, and back: the restored kernel decides exactly as the saved one would have.
+
+What belongs to rules (incidents, windows) is kept under the rule's id and meaning: after an edit of the rule files,
+what did not change in meaning goes on, and the rest starts anew and is named in the answer of `restore`.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from haltline.errors import EngineError
+from haltline.expr.window import WindowNeed
+from haltline.kernel.core import Core
+from haltline.model.id import IncidentId
+from haltline.model.plan import Lock
+from haltline.model.rule import Scope
+from haltline.model.verdict import Phase, Verdict
+from haltline.rules.arbiter import Flight
+from haltline.rules.incident import Incident, Memory
+from haltline.rules.rule import Judgement, Rule
+
+VERSION = 1
+_NAN = float("nan")
+
+
+class SavedIncident(msgspec.Struct, kw_only=True):
+    """One live incident."""
+
+    rule: str
+    scope: Scope
+    entity: str
+    id: str
+    phase: Phase
+    since: int
+    fire_at: int | None
+    clear_at: int | None
+    fired_at: int | None
+    rung: int
+    worst: float | None
+    acknowledged: bool
+    blocks: bool
+    warned: bool
+    verdict: Verdict
+    measured: float | None
+    threshold: float | None
+    judged_rung: int
+    reason: str
+
+
+class Saved(msgspec.Struct, kw_only=True):
+    """Everything a decision may depend on."""
+
+    version: int
+    now: int
+    next_tick: int | None
+    next_schedule: int | None
+    state: dict[str, Any]
+    rules: dict[str, str]
+    incidents: list[SavedIncident]
+    memories: list[tuple[str, str, int, int, int | None]]
+    locks: list[Lock]
+    allowances: dict[str, dict[str, float]]
+    serial: int
+    flights: list[Flight]
+    days: dict[str, str]
+    windows: list[tuple[str, str, Any]]
+
+
+def save(kernel: Core) -> bytes:
+    """The kernel between two steps."""
+    governor = kernel.governor
+    saved = Saved(
+        version=VERSION,
+        now=kernel.now,
+        next_tick=kernel.next_tick,
+        next_schedule=kernel.next_schedule,
+        state=kernel.state.snapshot(),
+        rules={rule.id: _meaning(rule) for rule in kernel.index.rules},
+        incidents=[_save_incident(incident) for incident in kernel.live.values()],
+        memories=[(*key, memory.serial, memory.fires, memory.fired_at) for key, memory in kernel.memories.items()],
+        locks=list(governor.locks),
+        allowances=governor.allowances,
+        serial=governor.serial,
+        flights=list(kernel.arbiter.flights.values()),
+        days=kernel.days,
+        windows=[
+            (entity.key, _need_name(need), window.snapshot())
+            for scope, needs in kernel.index.needs.items()
+            for entity in (kernel.state.entities(scope) if needs else ())
+            for need, window in zip(needs, entity.windows, strict=True)
+        ],
+    )
+    return msgspec.msgpack.encode(saved)
+
+
+def restore(kernel: Core, encoded: bytes) -> list[str]:
+    """Bring a fresh kernel to a saved one's state; returns in words what could not be carried over.
+
+    Raises EngineError for bytes that are no snapshot or come from a newer version.
+    """
+    try:
+        saved = msgspec.msgpack.decode(encoded, type=Saved)
+    except msgspec.MsgspecError as error:
+        raise EngineError(f"the snapshot cannot be read: {error}; recover from an older one [E707]") from error
+    if saved.version != VERSION:
+        raise EngineError(f"the snapshot has version {saved.version}, this engine reads {VERSION} [E708]")
+    kernel.state.restore(saved.state)
+    kernel.now, kernel.next_tick, kernel.next_schedule = saved.now, saved.next_tick, saved.next_schedule
+    kernel.days.clear()
+    kernel.days.update(saved.days)
+    kernel.memories.clear()
+    for rule_id, entity, serial, fires, fired_at in saved.memories:
+        kernel.memories[(rule_id, entity)] = Memory(serial, fires, fired_at)
+    kernel.governor.locks.replace(saved.locks)
+    kernel.governor.allowances = saved.allowances
+    kernel.governor.serial = saved.serial
+    kernel.arbiter.flights = {flight.action.id: flight for flight in saved.flights}
+    _restore_windows(kernel, saved)
+    notices = _restore_incidents(kernel, saved)
+    kernel.governor.refresh()
+    kernel.forget_changes()
+    return notices
+
+
+def _restore_windows(kernel: Core, saved: Saved) -> None:
+    histories = {(key, need): content for key, need, content in saved.windows}
+    kernel.attach_windows()
+    for scope, needs in kernel.index.needs.items():
+        for entity in kernel.state.entities(scope) if needs else ():
+            for need, window in zip(needs, entity.windows, strict=True):
+                content = histories.get((entity.key, _need_name(need)))
+                if content is not None:
+                    window.restore(content)
+
+
+def _restore_incidents(kernel: Core, saved: Saved) -> list[str]:
+    rules: dict[str, Rule] = {rule.id: rule for rule in kernel.index.rules}
+    notices = []
+    kernel.live.clear()
+    for each in saved.incidents:
+        rule = rules.get(each.rule)
+        entity = kernel.state.entity(each.scope, each.entity)
+        if rule is None or entity is None or saved.rules.get(each.rule) != _meaning(rule):
+            notices.append(f"incident {each.id} ({each.phase}) was not carried over: its rule was changed or removed")
+            continue
+        incident = _load_incident(each, rule, entity)
+        entity.instances[rule.index] = incident
+        kernel.live[incident.id] = incident
+    return notices
+
+
+def _save_incident(incident: Incident) -> SavedIncident:
+    judgement = incident.judgement
+    return SavedIncident(
+        rule=incident.rule.id,
+        scope=incident.entity.scope,
+        entity=incident.entity.key,
+        id=incident.id,
+        phase=incident.phase,
+        since=incident.since,
+        fire_at=incident.fire_at,
+        clear_at=incident.clear_at,
+        fired_at=incident.fired_at,
+        rung=incident.rung,
+        worst=incident.worst,
+        acknowledged=incident.acknowledged,
+        blocks=incident.blocks,
+        warned=incident.warned,
+        verdict=judgement.verdict,
+        measured=None if judgement.measured != judgement.measured else judgement.measured,
+        threshold=None if judgement.threshold != judgement.threshold else judgement.threshold,
+        judged_rung=judgement.rung,
+        reason=judgement.reason,
+    )
+
+
+def _load_incident(saved: SavedIncident, rule: Rule, entity: Any) -> Incident:
+    incident = Incident(rule, entity, IncidentId(saved.id), saved.since)
+    incident.phase = saved.phase
+    incident.fire_at = saved.fire_at
+    incident.clear_at = saved.clear_at
+    incident.fired_at = saved.fired_at
+    incident.rung = saved.rung
+    incident.worst = saved.worst
+    incident.acknowledged = saved.acknowledged
+    incident.blocks = saved.blocks
+    incident.warned = saved.warned
+    measured = _NAN if saved.measured is None else saved.measured
+    threshold = _NAN if saved.threshold is None else saved.threshold
+    incident.judgement = Judgement(saved.verdict, measured, threshold, saved.judged_rung, saved.reason)
+    return incident
+
+
+def _meaning(rule: Rule) -> str:
+    return hashlib.sha256(rule.fingerprint).hexdigest()
+
+
+def _need_name(need: WindowNeed) -> str:
+    return f"{need.owner}|{need.kind}|{need.duration_ns}|{need.reader.text}"

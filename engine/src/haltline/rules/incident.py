@@ -1,0 +1,294 @@
+"""The life of one rule on one entity.
+
+    ok ─► pending (`for`) ─► breached ─► resolved           warning and unknown stand beside it
+          └──────────────────► ok
+
+Glossary. *fire*: enter `breached` and ask for the actions, once. *clear*: the condition (or the rule's own `clear`)
+says it is over; what then ends the incident is its `latch`. *hold*: a time that must pass first (`for`, `clear_for`,
+`cooldown`), kept in `timer` so that it survives a restart.
+
+Invariants. An incident fires its actions once per rung; a condition that merely stays true does nothing. UNKNOWN never
+ends an incident and never stops a running hold. Everything is a function of the judgement and of `now`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from haltline.clock import format_duration, to_iso
+from haltline.model.id import IncidentId
+from haltline.model.rule import Latch, OnUnknown
+from haltline.model.verdict import Phase, Transition, Verdict
+from haltline.rules.rule import Judgement, LinkedAction, Rule, account_of
+
+type MemoryKey = tuple[str, str]
+
+
+class Memory:
+    """What must outlive an incident: how often the rule fired on the entity in this session, and when last."""
+
+    __slots__ = ("fired_at", "fires", "serial")
+
+    def __init__(self, serial: int = 0, fires: int = 0, fired_at: int | None = None) -> None:
+        self.serial = serial
+        self.fires = fires
+        self.fired_at = fired_at
+
+
+class Incident:
+    """One live incident. `timer` is the next instant at which it must be looked at again, whatever happens."""
+
+    __slots__ = (
+        "acknowledged", "blocks", "clear_at", "entity", "fire_at", "fired_at", "id", "judgement", "phase", "rule",
+        "rung", "since", "warned", "worst",
+    )  # fmt: skip
+
+    def __init__(self, rule: Rule, entity: Any, incident_id: IncidentId, now: int) -> None:
+        self.rule = rule
+        self.entity = entity
+        self.id = incident_id
+        self.phase = Phase.OK
+        self.since = now
+        self.fire_at: int | None = None
+        self.clear_at: int | None = None
+        self.fired_at: int | None = None
+        self.rung = -1
+        self.worst: float | None = None
+        self.acknowledged = False
+        self.blocks = False
+        self.warned = False
+        self.judgement = Judgement(Verdict.OK)
+
+    @property
+    def timer(self) -> int | None:
+        """When a hold ends."""
+        holds = [instant for instant in (self.fire_at, self.clear_at) if instant is not None]
+        return min(holds, default=None)
+
+
+class Outbox(Protocol):
+    """Where the life cycle puts what it decided."""
+
+    def tell(self, incident: Incident, transition: Transition) -> None:
+        """Record a change."""
+
+    def ask(self, incident: Incident, action: LinkedAction, *, cause: str) -> None:
+        """Ask for an action; `cause` makes its id unique within the incident."""
+
+    def freed(self, incident: Incident) -> None:
+        """An incident ended: what it held (blocks, locks released by clearing) is let go."""
+
+
+class Lifecycle:
+    """Moves incidents. `memories` is kept by the kernel and survives restarts."""
+
+    def __init__(self, memories: dict[MemoryKey, Memory], is_suppressed: Callable[[Rule, Any], bool]) -> None:
+        self.memories = memories
+        self._is_suppressed = is_suppressed
+
+    def update(self, rule: Rule, entity: Any, judgement: Judgement, now: int, out: Outbox) -> None:
+        """Take one judgement into account."""
+        incident: Incident | None = entity.instances.get(rule.index)
+        verdict = judgement.verdict
+        if verdict is Verdict.UNKNOWN:
+            if rule.on_unknown is not OnUnknown.ACT:
+                self._unknown(rule, entity, incident, judgement, now, out)
+                return
+            judgement.verdict = verdict = Verdict.BREACH
+            judgement.reason = judgement.reason or "the condition is unknown, and on_unknown is act"
+        if incident is None:
+            if verdict is Verdict.OK:
+                return
+            incident = self._open(rule, entity, now)
+        incident.judgement = judgement
+        self._worsen(incident, judgement)
+        if incident.phase is Phase.BREACHED:
+            self._while_breached(incident, judgement, now, out)
+        elif verdict is Verdict.BREACH:
+            self._begin_breach(incident, now, out)
+        elif verdict is Verdict.WARNING:
+            self._warn(incident, now, out)
+        else:
+            self._fade(incident, now, out)
+
+    def acknowledge(self, incident: Incident, now: int, out: Outbox) -> None:
+        """An operator has seen it; an incident latched until then ends at once if its condition is clear."""
+        incident.acknowledged = True
+        self.update(incident.rule, incident.entity, incident.rule.judge(incident.entity, now), now, out)
+
+    def roll_session(self, incident: Incident, now: int, out: Outbox) -> None:
+        """A new session ends incidents latched to the old one; they fire anew if the condition still holds."""
+        if incident.phase is Phase.BREACHED and incident.rule.latch is Latch.SESSION:
+            self.resolve(incident, now, out, "a new session began")
+
+    def resolve(self, incident: Incident, now: int, out: Outbox, reason: str) -> None:
+        """End an incident: tell, run `on_clear`, let go of what it held."""
+        fired = incident.phase is Phase.BREACHED
+        self._move(incident, Phase.RESOLVED, now, out, reason)
+        del incident.entity.instances[incident.rule.index]
+        if fired:
+            for action in incident.rule.on_clear:
+                out.ask(incident, action, cause="clear")
+        incident.blocks = False
+        out.freed(incident)
+
+    def _open(self, rule: Rule, entity: Any, now: int) -> Incident:
+        memory = self.memories.setdefault((rule.id, entity.key), Memory())
+        memory.serial += 1
+        incident = Incident(rule, entity, IncidentId(f"{rule.id}/{entity.key}/{memory.serial}"), now)
+        entity.instances[rule.index] = incident
+        return incident
+
+    def _unknown(
+        self, rule: Rule, entity: Any, incident: Incident | None, judgement: Judgement, now: int, out: Outbox
+    ) -> None:
+        """UNKNOWN keeps what is breached or holding; otherwise it warns or blocks as the rule says."""
+        if rule.on_unknown is OnUnknown.HOLD:
+            return
+        if incident is not None and incident.phase in (Phase.BREACHED, Phase.UNKNOWN):
+            return
+        if incident is not None and incident.phase is Phase.PENDING and not _due(incident.fire_at, now):
+            return
+        incident = incident or self._open(rule, entity, now)
+        incident.judgement = judgement
+        incident.fire_at = None
+        incident.blocks = rule.on_unknown is OnUnknown.BLOCK
+        blocked = "; new risk is blocked" if incident.blocks else ""
+        self._move(incident, Phase.UNKNOWN, now, out, f"{judgement.reason or 'the condition is unknown'}{blocked}")
+        for action in rule.warn_then:
+            out.ask(incident, action, cause="unknown")
+
+    def _begin_breach(self, incident: Incident, now: int, out: Outbox) -> None:
+        rule = incident.rule
+        incident.blocks = False
+        if incident.fire_at is None:
+            incident.fire_at = max(now + rule.spec.for_ns, self._cooled_at(incident))
+        if incident.fire_at <= now:
+            self._fire(incident, now, out)
+        elif incident.phase is not Phase.PENDING:
+            hold = format_duration(incident.fire_at - now)
+            self._move(
+                incident, Phase.PENDING, now, out, f"must hold for {hold} more, until {to_iso(incident.fire_at)}"
+            )
+
+    def _cooled_at(self, incident: Incident) -> int:
+        fired_at = self.memories[(incident.rule.id, incident.entity.key)].fired_at
+        cooldown = incident.rule.spec.cooldown_ns
+        return fired_at + cooldown if fired_at is not None and cooldown else 0
+
+    def _fire(self, incident: Incident, now: int, out: Outbox) -> None:
+        rule, memory = incident.rule, self.memories[(incident.rule.id, incident.entity.key)]
+        incident.fire_at = None
+        incident.fired_at = now
+        incident.clear_at = None
+        maximum = rule.spec.max_fires
+        spent = maximum is not None and memory.fires >= maximum
+        memory.fires += 1
+        memory.fired_at = now
+        first, incident.rung = 0, incident.judgement.rung
+        note = f"fired {maximum} times in this session already, no actions are run" if spent else ""
+        self._move(incident, Phase.BREACHED, now, out, incident.judgement.reason or note)
+        if not spent:
+            self._act(incident, range(first, incident.rung + 1), out)
+
+    def _act(self, incident: Incident, rungs: range, out: Outbox) -> None:
+        for action in incident.rule.actions_of(rungs):
+            if action.action.name == "block_entries":
+                incident.blocks = True
+            out.ask(incident, action, cause=f"rung{rungs.stop - 1}" if incident.rule.rung_actions else "fire")
+
+    def _while_breached(self, incident: Incident, judgement: Judgement, now: int, out: Outbox) -> None:
+        rule = incident.rule
+        if judgement.verdict is Verdict.BREACH and judgement.rung > incident.rung:
+            rungs = range(incident.rung + 1, judgement.rung + 1)
+            incident.rung = judgement.rung
+            self._tell(incident, Phase.BREACHED, now, out, "a higher rung was reached")
+            self._act(incident, rungs, out)
+        if not self._is_clear(incident, judgement):
+            incident.clear_at = None
+            return
+        if rule.spec.clear_for_ns and incident.clear_at is None:
+            incident.clear_at = now + rule.spec.clear_for_ns
+        if incident.clear_at is not None and incident.clear_at > now:
+            return
+        incident.clear_at = None
+        if rule.latch is Latch.CLEAR or (rule.latch is Latch.ACK and incident.acknowledged):
+            self.resolve(incident, now, out, "the condition is clear")
+            if judgement.verdict is Verdict.WARNING:
+                # Still near the limit: shown as a warning, but nobody is told what they know already.
+                near = self._open(rule, incident.entity, now)
+                near.warned = True
+                self._move(near, Phase.WARNING, now, out, "resolved, still near the limit")
+
+    @staticmethod
+    def _is_clear(incident: Incident, judgement: Judgement) -> bool:
+        if judgement.verdict is Verdict.BREACH:
+            return False
+        clear = incident.rule.clear
+        return clear is None or clear.is_true(incident.entity)
+
+    def _warn(self, incident: Incident, now: int, out: Outbox) -> None:
+        if incident.phase is Phase.WARNING:
+            return
+        incident.fire_at = None
+        incident.blocks = False
+        self._move(incident, Phase.WARNING, now, out, "")
+        if not incident.warned:
+            incident.warned = True
+            for action in incident.rule.warn_then:
+                out.ask(incident, action, cause="warn")
+
+    def _fade(self, incident: Incident, now: int, out: Outbox) -> None:
+        """OK again before it fired: a hold is broken off, a warning or an unknown ends."""
+        broken_off = incident.phase is Phase.PENDING
+        reason = "the condition did not hold" if broken_off else incident.judgement.reason
+        incident.fire_at = None
+        self._move(incident, Phase.OK if broken_off else Phase.RESOLVED, now, out, reason)
+        del incident.entity.instances[incident.rule.index]
+        incident.blocks = False
+        out.freed(incident)
+
+    @staticmethod
+    def _worsen(incident: Incident, judgement: Judgement) -> None:
+        measured = judgement.measured
+        if measured == measured and (incident.worst is None or abs(measured) > abs(incident.worst)):
+            incident.worst = measured
+
+    def _move(self, incident: Incident, phase: Phase, now: int, out: Outbox, reason: str) -> None:
+        previous, incident.phase = incident.phase, phase
+        self._tell(incident, previous, now, out, reason)
+
+    def _tell(self, incident: Incident, previous: Phase, now: int, out: Outbox, reason: str) -> None:
+        rule, entity, judgement = incident.rule, incident.entity, incident.judgement
+        account = account_of(entity)
+        measured, threshold = judgement.measured, judgement.threshold
+        out.tell(
+            incident,
+            Transition(
+                at=now,
+                rule=rule.id,
+                entity=entity.key,
+                incident=incident.id,
+                phase=incident.phase,
+                previous=previous,
+                severity=rule.severity,
+                account=account.id if account is not None else None,
+                symbol=getattr(entity, "symbol", None),
+                measured=None if measured != measured else measured,
+                threshold=None if threshold != threshold else threshold,
+                utilization=rule.utilization(entity, measured),
+                step=incident.rung if rule.rung_actions and incident.rung >= 0 else None,
+                reason=reason,
+                shadow=is_shadow(rule, entity),
+                suppressed=self._is_suppressed(rule, entity),
+            ),
+        )
+
+
+def is_shadow(rule: Rule, entity: Any) -> bool:
+    """Whether actions are only recorded: the rule is in shadow, or the account is not armed."""
+    account = account_of(entity)
+    return rule.shadow or (account is not None and not account.live)
+
+
+def _due(instant: int | None, now: int) -> bool:
+    return instant is not None and instant <= now

@@ -1,0 +1,188 @@
+"""A rule linked to a state: compiled conditions that judge one entity at one instant."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from haltline.expr.compile import Truth, compile_truth, compile_value
+from haltline.model.rule import Comparison, Latch, OnUnknown, RuleMode, Scope, Severity
+from haltline.model.verdict import Verdict
+from haltline.rules.compile import CheckedAction, CheckedRule
+from haltline.rules.condition import utilization
+
+type Bindings = Mapping[str, object]
+NAN = float("nan")
+
+
+@dataclass(slots=True)
+class Judgement:
+    """One evaluation. `measured` and `threshold` are NaN where there is no limit or no value; `rung` counts from 0."""
+
+    verdict: Verdict
+    measured: float = NAN
+    threshold: float = NAN
+    rung: int = 0
+    reason: str = ""
+
+
+_FINE = Judgement(Verdict.OK)
+
+
+class LinkedAction:
+    """An action of a rule, ready to have its parameters read from an entity."""
+
+    __slots__ = ("_expressions", "action", "constants")
+
+    def __init__(self, checked: CheckedAction, bindings: Bindings) -> None:
+        self.action = checked.action
+        self.constants = checked.constants
+        self._expressions = [(name, compile_value(expr, bindings)) for name, expr in checked.expressions.items()]
+
+    def params(self, entity: Any) -> dict[str, float | str | bool | None]:
+        """The parameters as plain values; one whose expression is UNKNOWN is None, and the enforcer refuses it."""
+        values: dict[str, float | str | bool | None] = dict(self.constants)
+        for name, read in self._expressions:
+            value = read(entity)
+            values[name] = None if value != value else value
+        return values
+
+
+class Rule:
+    """One rule of the running set. `index` is its place in the set; incidents of an entity are kept under it."""
+
+    __slots__ = (
+        "_breach", "_rungs", "_thresholds", "_value", "_warn", "_where", "checked", "clear", "comparison", "each",
+        "fingerprint", "id", "index", "latch", "on_clear", "on_unknown", "rung_actions", "schedule", "severity",
+        "shadow", "spec", "suppresses", "then", "warn_then",
+    )  # fmt: skip
+
+    def __init__(self, index: int, checked: CheckedRule, bindings: Bindings) -> None:
+        spec = checked.spec
+        self.index = index
+        self.checked = checked
+        self.spec = spec
+        self.id = spec.id
+        self.each: Scope = spec.each
+        self.severity: Severity = spec.severity
+        self.latch: Latch = spec.latch
+        self.on_unknown: OnUnknown = spec.on_unknown
+        self.shadow = spec.mode is RuleMode.SHADOW
+        self.suppresses = frozenset(spec.suppresses)
+        self.schedule = checked.schedule
+        self.fingerprint = checked.fingerprint
+        self.comparison: Comparison | None = spec.limit.comparison if spec.limit else None
+        self._where: Truth | None = compile_truth(checked.where, bindings) if checked.where else None
+        self._breach: Truth = compile_truth(checked.conditions.breach, bindings)
+        self._warn: Truth | None = compile_truth(checked.conditions.warn, bindings) if checked.conditions.warn else None
+        self._rungs = tuple(compile_truth(rung, bindings) for rung in checked.conditions.rungs[1:])
+        self.clear: Truth | None = compile_truth(checked.clear, bindings) if checked.clear else None
+        self._value = compile_value(checked.value, bindings) if checked.value else None
+        self._thresholds = tuple(_threshold_reader(threshold, bindings) for threshold in checked.thresholds)
+        self.then = self._link(checked.then, bindings)
+        self.rung_actions = tuple(self._link(actions, bindings) for actions in checked.rung_actions)
+        self.warn_then = self._link(checked.warn_then, bindings)
+        self.on_clear = self._link(checked.on_clear, bindings)
+
+    @staticmethod
+    def _link(actions: tuple[CheckedAction, ...], bindings: Bindings) -> tuple[LinkedAction, ...]:
+        return tuple(LinkedAction(action, bindings) for action in actions)
+
+    def every_action(self) -> tuple[LinkedAction, ...]:
+        """All actions the rule can ask for."""
+        rungs = tuple(action for rung in self.rung_actions for action in rung)
+        return self.then + rungs + self.warn_then + self.on_clear
+
+    def applies(self, entity: Any, now: int) -> bool:
+        """Whether `now` is within the hours of the rule, in the zone and market hours of the entity's account."""
+        if self.schedule is None:
+            return True
+        account = account_of(entity)
+        if account is None:
+            return self.schedule.applies(now, "UTC", None)
+        return self.schedule.applies(now, account.roll.zone, account.hours)
+
+    def concerns(self, entity: Any) -> bool:
+        """Whether `where` does not exclude the entity; an unknown filter excludes nothing."""
+        return self._where is None or not self._where.is_false(entity)
+
+    def judge(self, entity: Any, now: int) -> Judgement:
+        """The verdict on one entity: Kleene over `where`, breach and warning, and the rung reached."""
+        if not self.applies(entity, now):
+            return Judgement(Verdict.OK, reason="outside the hours of the rule")
+        scope = self._where.evaluate(entity) if self._where is not None else True
+        if scope is False:
+            return _FINE
+        breached = _and(scope, self._breach.evaluate(entity))
+        warned = _and(scope, self._warn.evaluate(entity)) if self._warn is not None else False
+        measured = self.measured(entity)
+        if breached is None or (warned is None and not breached):
+            return Judgement(Verdict.UNKNOWN, measured, self.threshold(entity, 0))
+        if not breached and not warned:
+            return Judgement(Verdict.OK, measured, self.threshold(entity, 0))
+        rung = self._rung(entity) if breached else 0
+        verdict = Verdict.BREACH if breached else Verdict.WARNING
+        return Judgement(verdict, measured, self.threshold(entity, rung), rung)
+
+    def _rung(self, entity: Any) -> int:
+        """The highest rung that is certainly reached."""
+        reached = (i for i, truth in enumerate(self._rungs, start=1) if truth.is_true(entity))
+        return max(reached, default=0) if self.rung_actions else 0
+
+    def measured(self, entity: Any) -> float:
+        """The value of the limit; NaN when unknown or when the rule has no limit."""
+        if self._value is None:
+            return NAN
+        value = self._value(entity)
+        return float(value) if isinstance(value, int | float) else NAN
+
+    def thresholds(self, entity: Any) -> tuple[float, ...]:
+        """All numbers of the limit as they stand for this entity."""
+        return tuple(read(entity) for read in self._thresholds)
+
+    def threshold(self, entity: Any, rung: int) -> float:
+        """The number that counts: the rung's, or for a range the one that is nearer to the value."""
+        if not self._thresholds:
+            return NAN
+        if self.comparison is not Comparison.RANGE:
+            return self._thresholds[min(rung, len(self._thresholds) - 1)](entity)
+        measured = self.measured(entity)
+        low, high = (read(entity) for read in self._thresholds)
+        return low if abs(measured - low) < abs(measured - high) else high
+
+    def utilization(self, entity: Any, measured: float) -> float | None:
+        """Share of the (last rung of the) limit that is used, 1.0 at the limit; None where it says nothing."""
+        if self.comparison is None:
+            return None
+        thresholds = self.thresholds(entity)
+        if self.comparison is not Comparison.RANGE:
+            thresholds = thresholds[-1:]
+        return utilization(self.comparison, measured, thresholds)
+
+    def actions_of(self, rungs: range) -> tuple[LinkedAction, ...]:
+        """The actions of the rungs just reached, or of the rule if it has no ladder."""
+        if not self.rung_actions:
+            return self.then
+        return tuple(action for rung in rungs for action in self.rung_actions[rung])
+
+
+def account_of(entity: Any) -> Any | None:
+    """The account an entity belongs to; None for instruments and the portfolio."""
+    return entity if entity.scope is Scope.ACCOUNT else getattr(entity, "account", None)
+
+
+def _threshold_reader(threshold: Any, bindings: Bindings) -> Callable[[Any], float]:
+    if isinstance(threshold, float):
+        return lambda entity: threshold
+    read = compile_value(threshold, bindings)
+
+    def number(entity: Any) -> float:
+        value = read(entity)
+        return float(value) if isinstance(value, int | float) else NAN
+
+    return number
+
+
+def _and(left: bool | None, right: bool | None) -> bool | None:
+    if left is False or right is False:
+        return False
+    return None if left is None or right is None else True
