@@ -45,7 +45,7 @@ class BookBinder:
     def read(self, path: Path) -> None:
         """Add one rule file; its problems are noted."""
         try:
-            source = read_source(path, expand=References(self._environ, path.parent, self._findings))
+            source = read_source(path, expand=References(self._environ, path.parent, self._findings, secret=False))
         except ConfigError as error:
             self._findings.extend(error.problems)
             return
@@ -81,7 +81,9 @@ class BookBinder:
             earlier = self._definitions.get(name)
             if earlier is not None:
                 self._findings.add("E419", place, f"{name!r} is already defined at {earlier.place}", "keep one of them")
-            elif isinstance(value, ScalarNode) and value.value is not None:
+            elif node.get(name) is None:
+                self._findings.add("E202", place, f"the definition of {name!r} is empty", "give it an expression")
+            elif isinstance(value, ScalarNode):
                 self._definitions[name] = Definition(name=name, text=expression(value), place=value.place)
 
     def book(self) -> RuleBook:

@@ -11,13 +11,21 @@ from haltline.errors import ConfigError, Problem
 
 type Format = Literal["text", "json", "github", "junit"]
 _WIDEST = 110
+_REFERENCE_CODES = frozenset({"E117", "E118", "E119"})
 
 
 def with_excerpts(problems: Iterable[Problem], sources: Mapping[str, str]) -> list[Problem]:
-    """The problems sorted by place, each once, with the source line and a caret where the file is known."""
+    """The problems sorted by place, each once, with the source line and a caret where the file is known.
+
+    A value that is missing because its reference failed is not complained about a second time.
+    """
+    problems = list(problems)
+    unresolved = {problem.place for problem in problems if problem.code in _REFERENCE_CODES}
     lines: dict[str, list[str]] = {}
     seen: dict[tuple[object, ...], Problem] = {}
     for problem in problems:
+        if problem.place in unresolved and problem.code not in _REFERENCE_CODES:
+            continue
         key = (problem.place, problem.code, problem.where, problem.what)
         if key in seen:
             continue

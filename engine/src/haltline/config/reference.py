@@ -22,9 +22,13 @@ class Secret(str):
 
 
 class References:
-    """Replaces references in the texts of one file. Paths are relative to `directory`."""
+    """Replaces references in the texts of one file. Paths are relative to `directory`.
 
-    def __init__(self, environ: Mapping[str, str], directory: Path, findings: Findings) -> None:
+    What they give is a Secret, or plain text with `secret` False (in rule files, whose texts are shown to people anyway).
+    """
+
+    def __init__(self, environ: Mapping[str, str], directory: Path, findings: Findings, *, secret: bool = True) -> None:
+        self._type = Secret if secret else str
         self._environ = environ
         self._directory = directory
         self._findings = findings
@@ -45,7 +49,7 @@ class References:
         replaced = _REFERENCE.sub(replace, text)
         if failed:
             return None
-        return text if replaced == text else Secret(replaced)
+        return text if not _REFERENCE.search(text) else self._type(replaced)
 
     def _lookup(self, inside: str, place: Place) -> str | None:
         if inside.startswith("file:"):

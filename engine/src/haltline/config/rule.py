@@ -170,15 +170,15 @@ class _Binder:
 def texts_of(node: Node | None) -> tuple[str, ...]:
     """A text, or a list of texts, as a tuple."""
     if isinstance(node, ListNode):
-        return tuple(item.text for item in node.items if isinstance(item, ScalarNode))
-    return (node.text,) if isinstance(node, ScalarNode) else ()
+        return tuple(str(item.text) for item in node.items if isinstance(item, ScalarNode))
+    return (str(node.text),) if isinstance(node, ScalarNode) else ()
 
 
 def labels_of(node: Node | None) -> dict[str, str]:
     """A mapping of texts, exactly as written."""
     if not isinstance(node, MappingNode):
         return {}
-    return {key: value.text for key, value in node.entries.items() if isinstance(value, ScalarNode)}
+    return {key: str(value.text) for key, value in node.entries.items() if isinstance(value, ScalarNode)}
 
 
 def _article(word: str) -> str:

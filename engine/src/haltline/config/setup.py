@@ -40,13 +40,22 @@ class SetupBinder:
         self._path = path
         self._registry = registry
         self._findings = findings
+        self._declared: set[str] = set()
 
     def bind(self) -> Setup | None:
-        """The set-up, or None where its structure is wrong."""
-        if not check_base(self._source.root, "setup", "", self._findings):
-            return None
+        """The set-up, or None where its structure is wrong (what is sound is then checked further all the same)."""
         root = self._source.root
-        assert isinstance(root, MappingNode)
+        before = len(self._findings.problems)
+        sound = check_base(root, "setup", "", self._findings)
+        if not isinstance(root, MappingNode):
+            return None
+        self._declared = set(declared.entries) if (declared := _mapping(root, "brokers")) is not None else set()
+        if not sound:
+            root = _sound_part(root, {problem.where for problem in self._findings.problems[before:]})
+        setup = self._bind(root)
+        return setup if sound else None
+
+    def _bind(self, root: MappingNode) -> Setup:
         directory = self._path.parent.resolve()
         brokers = self._brokers(root)
         live = _text(root, "mode") == "live"
@@ -114,8 +123,8 @@ class SetupBinder:
         kind_name = _text(node, "kind")
         kind = shelf.get(kind_name)
         if kind is None:
-            cure = did_you_mean(kind_name, shelf.names(), sort="known kinds")
-            self._findings.add("E420", node.entries["kind"].place, f"unknown kind of {sort} {kind_name!r}",
+            cure = did_you_mean(_shown(node, "kind"), shelf.names(), sort="known kinds")
+            self._findings.add("E420", node.entries["kind"].place, f"unknown kind of {sort} {_shown(node, 'kind')!r}",
                                f"{cure} (a plugin must be listed under 'plugins')", where=where)  # fmt: skip
             return {}
         schema = cast("Schema", getattr(kind, "schema", {}))
@@ -130,10 +139,11 @@ class SetupBinder:
     def _account(self, name: str, node: MappingNode, brokers: Mapping[str, BrokerEntry], *, live: bool) -> AccountSpec:
         where = f"account {name!r}"
         broker = _text(node, "broker") or "paper"
-        if broker not in brokers:
+        if broker not in brokers and broker not in self._declared:
             known = {*brokers, *self._registry.brokers.names()}
             place = node.entries["broker"].place if node.get("broker") else node.place
-            self._findings.add("E417", place, f"unknown broker {broker!r}", did_you_mean(broker, known, sort="brokers"),
+            self._findings.add("E417", place, f"unknown broker {_shown(node, 'broker') or broker!r}",
+                               did_you_mean(_shown(node, "broker"), known, sort="brokers"),
                                where=where)  # fmt: skip
         self._require_calendar(node.get("calendar"), where)
         self._require_zone(node.get("zone"), where)
@@ -159,8 +169,8 @@ class SetupBinder:
         known = {name for kind in kinds for name in kind.calendars}
         if any(not kind.calendars for kind in kinds) or node.text in known:
             return
-        cure = did_you_mean(node.text, {*known, ALWAYS_OPEN}, sort="calendars")
-        self._findings.add("E421", node.place, f"unknown calendar {node.text!r}", cure, where=where)
+        cure = did_you_mean(node.shown, {*known, ALWAYS_OPEN}, sort="calendars")
+        self._findings.add("E421", node.place, f"unknown calendar {node.shown!r}", cure, where=where)
 
     def _require_zone(self, node: Node | None, where: str) -> None:
         if not isinstance(node, ScalarNode):
@@ -168,9 +178,9 @@ class SetupBinder:
         try:
             zoneinfo.ZoneInfo(node.text)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            near = did_you_mean(node.text, zoneinfo.available_timezones())
+            near = did_you_mean(node.shown, zoneinfo.available_timezones())
             cure = near if near.startswith("did") else "write a name such as America/Chicago or UTC"
-            self._findings.add("E423", node.place, f"unknown time zone {node.text!r}", cure, where=where)
+            self._findings.add("E423", node.place, f"unknown time zone {node.shown!r}", cure, where=where)
 
     def _store(self, root: MappingNode, directory: Path) -> StoreEntry:
         node = _mapping(root, "store") or _empty(root.place)
@@ -245,6 +255,25 @@ def plugin_entries(root: MappingNode, findings: Findings) -> tuple[PluginEntry, 
     return tuple(entries.values())
 
 
+def _sound_part(root: MappingNode, wrong: set[str]) -> MappingNode:
+    """The set-up less the entries in which something is wrong (`wrong` holds dotted paths)."""
+    kept: dict[str, Node] = {}
+    for key, node in root.entries.items():
+        at = [path for path in wrong if path == key or path.startswith((f"{key}.", f"{key}["))]
+        if isinstance(node, MappingNode) and key not in at:
+            entries = {
+                name: value
+                for name, value in node.entries.items()
+                if not any(
+                    path == f"{key}.{name}" or path.startswith((f"{key}.{name}.", f"{key}.{name}[")) for path in at
+                )
+            }
+            kept[key] = MappingNode(entries=entries, keys=node.keys, place=node.place)
+        elif not at:
+            kept[key] = node
+    return MappingNode(entries=kept, keys=root.keys, place=root.place)
+
+
 def _named(root: MappingNode, section: str) -> Iterator[tuple[str, MappingNode]]:
     node = root.get(section)
     for name, entry in (node.entries if isinstance(node, MappingNode) else {}).items():
@@ -263,6 +292,11 @@ def _empty(place: Place) -> MappingNode:
 def _text(node: MappingNode, key: str) -> str:
     value = node.get(key)
     return value.text.strip() if isinstance(value, ScalarNode) else ""
+
+
+def _shown(node: MappingNode, key: str) -> str:
+    value = node.get(key)
+    return value.shown if isinstance(value, ScalarNode) else ""
 
 
 def _flag(node: MappingNode, key: str, *, default: bool) -> bool:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import yaml
 
+from haltline.config.diagnose import explained
 from haltline.config.finding import Findings
 from haltline.config.scalar import ScalarValue, is_not_finite, resolve
 from haltline.config.syntax import explain
@@ -88,7 +89,10 @@ def read_source(path: Path, *, shown: str | None = None, expand: Expand | None =
     """Read and compose one file; raises ConfigError (E1xx) with all problems that can be told."""
     file = shown or str(path)
     text = _read_text(path, file)
-    return Source(file=file, text=text, root=compose(text, file, expand=expand))
+    try:
+        return Source(file=file, text=text, root=compose(text, file, expand=expand))
+    except ConfigError as error:
+        raise explained(error, {file: text}) from error
 
 
 def compose(text: str, file: str, *, expand: Expand | None = None) -> Node:
@@ -106,17 +110,17 @@ def compose(text: str, file: str, *, expand: Expand | None = None) -> Node:
 def _read_text(path: Path, file: str) -> str:
     place = Place(file=file)
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ConfigError([Problem(
-                code="E102", place=place, what=f"the file has {size:,} bytes, the limit is {MAX_BYTES:,}",
-                cure="split it into several rule files; files that people write are far smaller",
-            )])  # fmt: skip
-        raw = path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         what = "there is no such file" if isinstance(error, FileNotFoundError) else f"cannot read it: {error.strerror}"
-        raise ConfigError([Problem(code="E101", place=place, what=what, cure="check the path and its permissions")]) \
-            from error  # fmt: skip
+        raise ConfigError(
+            [Problem(code="E101", place=place, what=what, cure="check the path and its permissions")]
+        ) from error
+    if len(raw) > MAX_BYTES:
+        what = f"the file has {path.stat().st_size:,} bytes, the limit is {MAX_BYTES:,}"
+        cure = "split it into several rule files; files that people write are far smaller"
+        raise ConfigError([Problem(code="E102", place=place, what=what, cure=cure)])
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
