@@ -73,8 +73,7 @@ class CommandGroup(TyperGroup):
         except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - the wall before the person at the terminal
-            # start-up time: only needed when something is wrong
-            from haltline.cli.failure import report_failure
+            from haltline.cli.failure import report_failure  # noqa: PLC0415 - start-up time: rarely needed
 
             raise typer.Exit(report_failure(error, ctx.meta)) from None
 

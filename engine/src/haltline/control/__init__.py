@@ -1,7 +1,8 @@
 """Operations that people ask for, once: the command line uses them now, bots and web pages will.
 
 status      what every account holds, how full its limits are, what is wrong: one frozen record
+reference   every field, function and action that rules can name, with its meaning
 
-In: a kernel between two steps. Out: frozen records without formatting.
+In: a kernel between two steps, or a registry. Out: frozen records without formatting.
 Never: words for one surface only, or changes to the kernel except through its events.
 """

@@ -1,4 +1,4 @@
-"""Real daily prices of the S&P 500 and the NASDAQ Composite, 1999 to 2018, from the data that the package `arch` ships."""
+"""Real daily prices of the S&P 500 and the NASDAQ Composite, 1999 to 2018, from the data in the package `arch`."""
 
 import csv
 import gzip
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from haltline.errors import EngineError
@@ -82,7 +83,7 @@ def standardise(days: Sequence[Day]) -> tuple[list[float], list[float]]:
     """Each day's return divided by the volatility known before it, and that volatility (RiskMetrics, decay 0.94)."""
     variance = 0.01**2
     shocks, volatility = [0.0], [math.sqrt(variance)]
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         known = math.sqrt(variance)
         move = math.log(after.close / before.close)
         shocks.append(move / known)
