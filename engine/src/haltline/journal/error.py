@@ -1,0 +1,71 @@
+"""What can be wrong with a journal, in plain words and with a code."""
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from haltline.errors import EngineError
+
+
+class JournalError(EngineError):
+    """A journal cannot be used; `code` is stable."""
+
+    code = "E706"
+
+    def __init__(self, what: str, cure: str) -> None:
+        self.what = what
+        self.cure = cure
+        super().__init__(f"{what}; {cure} [{self.code}]")
+
+
+class JournalLocked(JournalError):
+    """Another process writes to it."""
+
+    code = "E701"
+
+
+class JournalFull(JournalError):
+    """The disk has no room."""
+
+    code = "E702"
+
+
+class NotAJournal(JournalError):
+    """The file is something else."""
+
+    code = "E703"
+
+
+class JournalNewer(JournalError):
+    """The file was written by a later version."""
+
+    code = "E704"
+
+
+class JournalBroken(JournalError):
+    """A record is not what was written."""
+
+    code = "E705"
+
+
+class JournalUnusable(JournalError):
+    """The file cannot be opened or written for a reason of the file system."""
+
+    code = "E706"
+
+
+def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError:
+    """The plain words for what SQLite or the file system said."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    text = str(error)
+    if name.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
+        return JournalFull(
+            f"{path}: the disk is full", "free some space and start again; nothing written so far is lost"
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return JournalLocked(f"{path}: another program is writing to the journal", "close it and start again")
+    if name.startswith("SQLITE_NOTADB"):
+        return NotAJournal(f"{path}: this file is not a journal", "name another file under `store: path:`")
+    if name.startswith("SQLITE_CORRUPT"):
+        return JournalBroken(f"{path}: the file is damaged ({text})", "restore it from a backup")
+    return JournalUnusable(f"{path}: the journal cannot be used ({text})", "check the folder and its permissions")

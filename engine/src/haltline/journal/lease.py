@@ -1,0 +1,29 @@
+"""One writer at a time: a lock that dies with the process that holds it."""
+
+import sqlite3
+from pathlib import Path
+
+from haltline.journal.error import JournalLocked, explained
+
+
+class Lease:
+    """An exclusive lock on a small file beside the journal. SQLite's own file locks serve on every system."""
+
+    def __init__(self, path: Path) -> None:
+        lease = path.with_name(path.name + ".lease")
+        try:
+            self._connection = sqlite3.connect(lease, timeout=0, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = OFF")
+            self._connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                self._connection.close()
+                raise JournalLocked(
+                    f"{path}: another haltline is running on this journal",
+                    "stop it first, or name another file under `store: path:`",
+                ) from error
+            raise explained(error, path) from error
+
+    def release(self) -> None:
+        """Let the next writer in."""
+        self._connection.close()

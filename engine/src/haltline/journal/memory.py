@@ -1,0 +1,66 @@
+"""A journal without a file: for tests, the demo and replays that nobody keeps."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from haltline.journal.chain import ORIGIN, VerifyReport, link, verify
+from haltline.journal.record import Entry, Record, RecordKind, entry_of
+
+
+class MemoryJournal:
+    """Same promises as `Journal` while the process lives."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.last_seq = 0
+        self._snapshot: tuple[int, bytes] | None = None
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """Everything inside is written or nothing."""
+        del durable
+        kept = self.last_seq
+        try:
+            yield
+        except BaseException:
+            del self.records[kept:]
+            self.last_seq = kept
+            raise
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Keep entries; returns the last sequence number."""
+        digest = self.records[-1].digest if self.records else ORIGIN
+        self.records.extend(link(entries, after=self.last_seq, digest=digest))
+        self.last_seq = len(self.records)
+        return self.last_seq
+
+    def append_durable(self, entries: Sequence[Entry]) -> int:
+        """As `append`: memory has no disk to wait for."""
+        return self.append(entries)
+
+    def iterate(self, from_seq: int = 1, *, kinds: Sequence[RecordKind] = ()) -> Iterator[Record]:
+        """Records in order."""
+        for record in self.records[max(0, from_seq - 1) :]:
+            if not kinds or record.kind in kinds:
+                yield record
+
+    def tail(self, count: int) -> list[Record]:
+        """The last records, oldest first."""
+        return self.records[-count:] if count > 0 else []
+
+    def verify(self, from_seq: int = 1) -> VerifyReport:
+        """Walk the chain."""
+        digest = self.records[from_seq - 2].digest if from_seq > 1 else ORIGIN
+        return verify(self.iterate(from_seq), after=max(0, from_seq - 1), digest=digest)
+
+    def write_snapshot(self, seq: int, at: int, state: bytes) -> None:
+        """Keep the state as it is after record `seq`."""
+        self._snapshot = (seq, state)
+        self.append([entry_of(RecordKind.SNAPSHOT, at, {"seq": seq, "bytes": len(state)})])
+
+    def last_snapshot(self) -> tuple[int, bytes] | None:
+        """The last one written, or None."""
+        return self._snapshot

@@ -1,0 +1,72 @@
+"""Where to continue: the newest good snapshot, and everything written after it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from haltline.journal.chain import VerifyReport
+from haltline.journal.error import JournalBroken
+from haltline.journal.record import Entry, Record, RecordKind
+
+
+class Store(Protocol):
+    """What the engine needs of a journal; `Journal` and `MemoryJournal` are two."""
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence number of the last record, 0 for none."""
+
+    def transaction(self, *, durable: bool = False) -> AbstractContextManager[None]:
+        """Everything inside is written or nothing."""
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Write entries."""
+
+    def append_durable(self, entries: Sequence[Entry]) -> int:
+        """Write entries, on disk before this returns."""
+
+    def iterate(self, from_seq: int = 1, *, kinds: Sequence[RecordKind] = ()) -> Iterator[Record]:
+        """Records in order."""
+
+    def tail(self, count: int) -> list[Record]:
+        """The last records, oldest first."""
+
+    def verify(self, from_seq: int = 1) -> VerifyReport:
+        """Walk the chain."""
+
+    def write_snapshot(self, seq: int, at: int, state: bytes) -> None:
+        """Keep the state as it is after record `seq`."""
+
+    def last_snapshot(self) -> tuple[int, bytes] | None:
+        """The newest good snapshot."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """A state to restore (None: start empty) and the records after it, oldest first."""
+
+    seq: int
+    state: bytes | None
+    later: tuple[Record, ...]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was ever written."""
+        return self.state is None and not self.later
+
+
+def recover(store: Store) -> Recovery:
+    """Verify what will be replayed, then return it; raises JournalBroken where the chain does not fit."""
+    found = store.last_snapshot()
+    seq, state = found if found is not None else (0, None)
+    report = store.verify(seq + 1)
+    if not report.ok:
+        raise JournalBroken(
+            f"the journal cannot be trusted from record {report.broken_seq} on: {report.reason}",
+            "keep the file for inspection, and start on a new one or on a backup",
+        )
+    return Recovery(seq=seq, state=state, later=tuple(store.iterate(seq + 1)))
