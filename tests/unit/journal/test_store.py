@@ -17,6 +17,7 @@ from haltline.journal.record import Entry, RecordKind, event_entry, event_of, no
 from haltline.journal.recover import recover
 from haltline.journal.store import Journal
 from haltline.model.event import Quote
+from haltline.model.id import Symbol
 
 
 def notices(count: int) -> list[Entry]:
@@ -41,7 +42,7 @@ def test_a_reopened_journal_continues_its_chain(tmp_path: Path) -> None:
 
 
 def test_an_event_is_read_back_exactly(tmp_path: Path) -> None:
-    quote = Quote(at=1, received_at=2, symbol="MNQ", bid=0.1 + 0.2, ask=1e-300)
+    quote = Quote(at=1, received_at=2, symbol=Symbol("MNQ"), bid=0.1 + 0.2, ask=1e-300)
     with Journal.open(tmp_path / "j.db") as journal:
         journal.append([event_entry(quote, 5)])
         assert event_of(journal.tail(1)[0]) == quote

@@ -621,6 +621,56 @@ CODES: dict[str, CodeEntry] = {
         "An instrument names a trading calendar that no plugin brings.",
         "Name a calendar that exists (`24/7` always does), or enable the plugin that brings it.",
     ),
+    "E701": CodeEntry(
+        "Journal in use",
+        "Two engines must never write one journal: their records would contradict each other.",
+        "Stop the other `haltline run`, or give this one its own file under `store: path:`.",
+    ),
+    "E702": CodeEntry(
+        "Disk full",
+        "The journal could not be written, and nothing may be decided that is not on record.",
+        "Free some space and start again; everything written so far is safe.",
+    ),
+    "E703": CodeEntry(
+        "Not a journal",
+        "The file under `store: path:` exists and was not made by haltline.",
+        "Name another file.",
+    ),
+    "E704": CodeEntry(
+        "Journal of a later version",
+        "A newer haltline wrote this journal in a format that this one does not know.",
+        "Update haltline, or use another file.",
+    ),
+    "E705": CodeEntry(
+        "Broken journal",
+        "A record was changed, removed or damaged after it was written: its hash does not fit the chain.",
+        "Keep the file for inspection; start on a new one or restore a backup.",
+    ),
+    "E706": CodeEntry(
+        "Journal cannot be opened",
+        "The file system refused: a missing folder, missing permission, or an error of the disk.",
+        "Check that the folder exists and may be written to.",
+    ),
+    "E801": CodeEntry(
+        "Enforcement failed",
+        "The broker refused, or could not be reached in time, so what a rule demands is not done.",
+        "Look at the account at the broker now; the message says what remains.",
+    ),
+    "E802": CodeEntry(
+        "Too much to enforce",
+        "More actions were waiting than the engine holds; the newest was refused.",
+        "Look at the account at the broker, and at the connection to it.",
+    ),
+    "E803": CodeEntry(
+        "Outcome unknown",
+        "A request to the broker was cut off, and the broker cannot be asked what became of it.",
+        "Look at the account at the broker now; the engine looks again before it does anything else.",
+    ),
+    "E810": CodeEntry(
+        "Engine not running",
+        "A call needs a running engine.",
+        "Use it inside `async with Haltline.open(...)`.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` would overwrite a file of yours.",

@@ -59,9 +59,7 @@ def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError:
     name = getattr(error, "sqlite_errorname", "") or ""
     text = str(error)
     if name.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
-        return JournalFull(
-            f"{path}: the disk is full", "free some space and start again; nothing written so far is lost"
-        )
+        return JournalFull(f"{path}: the disk is full", "free some space and start again; what was written is safe")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return JournalLocked(f"{path}: another program is writing to the journal", "close it and start again")
     if name.startswith("SQLITE_NOTADB"):

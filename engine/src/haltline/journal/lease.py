@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from haltline.journal.error import JournalLocked, explained
+from haltline.journal.error import JournalLocked
 
 
 class Lease:
@@ -11,18 +11,18 @@ class Lease:
 
     def __init__(self, path: Path) -> None:
         lease = path.with_name(path.name + ".lease")
+        self._connection = sqlite3.connect(lease, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            self._connection = sqlite3.connect(lease, timeout=0, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = OFF")
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
+            self._connection.close()
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-                self._connection.close()
                 raise JournalLocked(
                     f"{path}: another haltline is running on this journal",
                     "stop it first, or name another file under `store: path:`",
                 ) from error
-            raise explained(error, path) from error
+            raise
 
     def release(self) -> None:
         """Let the next writer in."""

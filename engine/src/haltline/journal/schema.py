@@ -18,13 +18,13 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     database = sqlite_utils.Database(connection, execute_plugins=False)
     if "meta" in database.table_names():
         return
-    database["meta"].create({"key": str, "value": str}, pk="key", not_null={"value"})
-    database["record"].create(
-        {"seq": int, "kind": str, "at": int, "body": str, "digest": bytes}, pk="seq", not_null=_WRITTEN
+    database.create_table("meta", {"key": str, "value": str}, pk="key", not_null={"value"})
+    database.create_table(
+        "record", {"seq": int, "kind": str, "at": int, "body": str, "digest": bytes}, pk="seq", not_null=_WRITTEN
     )
     connection.execute("CREATE INDEX record_kind ON record (kind, seq) WHERE kind != 'event'")
-    database["snapshot"].create({"seq": int, "at": int, "state": bytes, "digest": bytes}, pk="seq")
-    database["outbox"].create({"key": str, "channel": str, "due": int, "attempts": int, "message": str}, pk="key")
+    database.create_table("snapshot", {"seq": int, "at": int, "state": bytes, "digest": bytes}, pk="seq")
+    database.create_table("outbox", {"key": str, "channel": str, "due": int, "attempts": int, "message": str}, pk="key")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO meta VALUES ('format', 'haltline-journal'), ('version', ?)", (str(SCHEMA_VERSION),))
     connection.execute("COMMIT")

@@ -8,7 +8,7 @@ committed before it durable. What is decided is therefore on disk before anythin
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -39,35 +39,38 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open for writing, making the file if need be; a second writer is refused with JournalLocked."""
-        lease = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lease = Lease(path)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            prepare(connection, path)
-            return cls(path, connection, lease)
-        except (sqlite3.Error, OSError) as error:
-            if lease is not None:
-                lease.release()
-            raise explained(error, path) from error
-        except Exception:
-            if lease is not None:
-                lease.release()
-            raise
+        with ExitStack() as undo:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lease = Lease(path)
+                undo.callback(lease.release)
+                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+                undo.callback(connection.close)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                prepare(connection, path)
+                journal = cls(path, connection, lease)
+            except (sqlite3.Error, OSError) as error:
+                raise explained(error, path) from error
+            undo.pop_all()
+        return journal
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Open for reading only, also while an engine is running on it."""
         if not path.exists():
             raise JournalUnusable(f"{path}: there is no journal", "start `haltline run` once, or name its file")
-        try:
-            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5)
-            require_journal(connection, path)
-            return cls(path, connection, None)
-        except (sqlite3.Error, OSError) as error:
-            raise explained(error, path) from error
+        with ExitStack() as undo:
+            try:
+                uri = f"{path.resolve().as_uri()}?mode=ro"
+                connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5)
+                undo.callback(connection.close)
+                require_journal(connection, path)
+                journal = cls(path, connection, None)
+            except (sqlite3.Error, OSError) as error:
+                raise explained(error, path) from error
+            undo.pop_all()
+        return journal
 
     def close(self) -> None:
         """Close the file and let the next writer in."""
