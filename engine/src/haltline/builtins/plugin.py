@@ -9,6 +9,7 @@ from haltline.builtins.function import MATCHES
 from haltline.builtins.notifier.console import CONSOLE
 from haltline.builtins.notifier.jsonl import JSONL
 from haltline.builtins.paper.broker import PAPER
+from haltline.builtins.replay.recording import REPLAY
 
 
 @hookimpl
@@ -26,7 +27,8 @@ def haltline_register_actions(registry: Registry) -> None:
 
 @hookimpl
 def haltline_register_feeds(registry: Registry) -> None:
-    """Calendars of exchanges, and hours written out."""
+    """Recordings; calendars of exchanges, and hours written out."""
+    registry.add_feed(REPLAY)
     for calendar in (EXCHANGE, HOURS):
         registry.add_calendar(calendar)
 

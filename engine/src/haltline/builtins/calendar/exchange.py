@@ -35,8 +35,8 @@ def exchange_calendar(name: str) -> Calendar:
 
 def _load(name: str) -> Any:
     # Imported here: pandas costs more than a whole `haltline check`, and many set-ups name no exchange.
-    import exchange_calendars  # noqa: PLC0415
-    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+    import exchange_calendars  # type: ignore[import-untyped]  # noqa: PLC0415 - it brings no types
+    from exchange_calendars.errors import InvalidCalendarName  # type: ignore[import-untyped]  # noqa: PLC0415
 
     try:
         return exchange_calendars.get_calendar(name, start=_FIRST_DAY, end=_LAST_DAY)

@@ -25,7 +25,7 @@ class AlwaysOpen:
 
 
 class Sessions:
-    """Opening intervals [open, close) as UTC nanoseconds, sorted, not overlapping; closed before the first, after the last.
+    """Opening intervals [open, close) as UTC nanoseconds, sorted, not overlapping; closed before and after them.
 
     `early` holds the closes that come earlier than usual. Breaks inside a session are closings like any other.
     """

@@ -15,7 +15,7 @@ _DROP = "DELETE FROM book WHERE sort = ? AND key = ?"
 
 
 class BookStore:
-    """Writes changed rows in one transaction, fsynced before `write` returns. Used from worker threads, one at a time."""
+    """Writes changed rows in one transaction, fsynced before `write` returns. Used from worker threads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
