@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from haltline.expr.checked import Checked
-from haltline.expr.compile import execute
+from haltline.expr.compile import compile_truth, execute
 from haltline.expr.emit import Emitter
 from haltline.expr.explain import evaluate_tree
 from haltline.expr.hoist import hoist
@@ -48,12 +48,15 @@ def _joined(screens: list[Screen]) -> Screen:
 def _compile_chunk(chunk: Sequence[tuple[int, Checked]], bindings: Mapping[str, object]) -> Screen:
     emitter = Emitter(bindings)
     trees = [checked.tree for _, checked in chunk]
+    alone: list[Callable[[object], bool]] = []
 
     def open_one(position: int, entity: object) -> bool:
         return evaluate_tree(trees[position], entity, bindings) is not False
 
     def open_all(entity: object) -> Sequence[int]:
-        found = [number for position, (number, _) in enumerate(chunk) if open_one(position, entity)]
+        if not alone:  # compiled on the first entity that lacks a shared part
+            alone.extend(compile_truth(checked, bindings).is_false for _, checked in chunk)
+        found = [number for (number, _), is_false in zip(chunk, alone, strict=True) if not is_false(entity)]
         return found or NOTHING
 
     emitter.namespace.update(_open_one=open_one, _open_all=open_all, _NOTHING=NOTHING)
