@@ -34,7 +34,7 @@ class BookBinder:
         self._uses = UseBinder(registry, self._packs, findings)
         self._rules: list[RuleSpec] = []
         self._definitions: dict[str, Definition] = {}
-        self._written: set[str] = set()
+        self._written: dict[str, Place] = {}
         self._sources: dict[str, str] = {}
 
     @property
@@ -67,13 +67,24 @@ class BookBinder:
     def _entry(self, node: Node) -> None:
         name = node.get("id") if isinstance(node, MappingNode) else None
         if isinstance(name, ScalarNode):
-            self._written.add(name.text)
+            self._require_new(name)
         if isinstance(node, MappingNode) and "use" in node.entries:
             self._rules += self._uses.bind(node)
             return
         spec = bind_rule(node, self._registry, self._findings)
         if spec is not None:
             self._rules.append(spec)
+
+    def _require_new(self, name: ScalarNode) -> None:
+        earlier = self._written.setdefault(name.text, name.place)
+        if earlier != name.place:
+            self._note_duplicate(name.text, name.place, earlier)
+
+    def _note_duplicate(self, name: str, place: Place | None, earlier: Place | None) -> None:
+        self._findings.add(
+            "E401", place, f"the id {name!r} is already used at {earlier}", "give every rule its own id",
+            where=f"rule {name!r}",
+        )  # fmt: skip
 
     def _define(self, node: MappingNode) -> None:
         for name, value in node.entries.items():
@@ -101,14 +112,14 @@ class BookBinder:
         )
 
     def _require_unique(self) -> None:
+        """Ids that a template made: those that are written were compared when they were read."""
         seen: dict[str, Place | None] = {}
         for spec in self._rules:
             place = _id_place(spec)
+            if spec.id in seen and place != self._written.get(spec.id, place):
+                continue
             if spec.id in seen:
-                self._findings.add(
-                    "E401", place, f"the id {str(spec.id)!r} is already used at {seen[spec.id]}",
-                    "give every rule its own id", where=f"rule {str(spec.id)!r}",
-                )  # fmt: skip
+                self._note_duplicate(str(spec.id), place, seen[spec.id])
             seen.setdefault(spec.id, place)
 
     def _resolved(self, spec: RuleSpec) -> RuleSpec:

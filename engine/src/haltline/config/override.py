@@ -61,7 +61,9 @@ class UseBinder:
     def bind(self, node: MappingNode) -> list[RuleSpec]:
         """All rules of one entry; empty after noting problems."""
         where = rule_label(node)
-        if not check_base(node, "rules", "use", self._findings, where=where):
+        before = len(self._findings.problems)
+        check_base(node, "rules", "use", self._findings, where=where)
+        if any(problem.code != "E201" for problem in self._findings.problems[before:]):
             return []
         name, rule_id = node.entries["use"], node.entries["id"]
         assert isinstance(name, ScalarNode)

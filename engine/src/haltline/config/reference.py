@@ -24,7 +24,7 @@ class Secret(str):
 class References:
     """Replaces references in the texts of one file. Paths are relative to `directory`.
 
-    What they give is a Secret, or plain text with `secret` False (in rule files, whose texts are shown to people anyway).
+    What they give is a Secret, or plain text with `secret` False (in rule files, whose texts are shown anyway).
     """
 
     def __init__(self, environ: Mapping[str, str], directory: Path, findings: Findings, *, secret: bool = True) -> None:

@@ -40,9 +40,9 @@ def bind_rule(
     """All three parts of checking one rule but its expressions; None where problems were found."""
     before = len(findings.problems)
     where = rule_label(node)
-    if not check_base(node, "rules", "rule", findings, where=where):
+    check_base(node, "rules", "rule", findings, where=where)
+    if not isinstance(node, MappingNode) or any(problem.code != "E201" for problem in findings.problems[before:]):
         return None
-    assert isinstance(node, MappingNode)
     spec = _Binder(node, registry, findings, constants or {}, where).bind(template)
     return spec if len(findings.problems) == before else None
 

@@ -67,7 +67,8 @@ class Setup:
 
     `live` is the default of accounts that do not say `mode`. `stale_after_ns` is the age at which a price is UNKNOWN
     for instruments that do not say their own. `rules` are the patterns as written; `rule_files` what they match now.
-    `sources` maps each file read to its text, for excerpts.
+    `sources` maps each file read to its text, for excerpts; `places` tells where an entry or one of its values stands
+    (``accounts.eval``, ``accounts.eval.calendar``), for problems that are found later.
     """
 
     path: Path
@@ -84,6 +85,7 @@ class Setup:
     rule_files: tuple[Path, ...] = ()
     plugins: tuple[PluginEntry, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     def account(self, name: str) -> AccountSpec | None:
         """The account of that id, or None."""

@@ -29,7 +29,6 @@ from haltline.model.id import AccountId
 from haltline.model.rule import Severity
 
 BUILT_IN_STORE = "sqlite"
-ALWAYS_OPEN = "24/7"
 
 
 class SetupBinder:
@@ -62,8 +61,6 @@ class SetupBinder:
         accounts = tuple(self._account(name, node, brokers, live=live) for name, node in _named(root, "accounts"))
         stale_after = _text(root, "stale_after")
         instruments = bind_instruments(_mapping(root, "instruments"), self._findings)
-        for symbol, node in _named(root, "instruments"):
-            self._require_calendar(node.get("calendar"), f"instrument {symbol!r}")
         return Setup(
             path=self._path,
             directory=directory,
@@ -79,6 +76,7 @@ class SetupBinder:
             rule_files=self._rule_files(root.get("rules"), directory),
             plugins=plugin_entries(root, self._findings),
             sources={self._source.file: self._source.text},
+            places=dict(_places(root)),
         )
 
     def _brokers(self, root: MappingNode) -> dict[str, BrokerEntry]:
@@ -145,7 +143,6 @@ class SetupBinder:
             self._findings.add("E417", place, f"unknown broker {_shown(node, 'broker') or broker!r}",
                                did_you_mean(_shown(node, "broker"), known, sort="brokers"),
                                where=where)  # fmt: skip
-        self._require_calendar(node.get("calendar"), where)
         self._require_zone(node.get("zone"), where)
         mode = _text(node, "mode")
         return AccountSpec(
@@ -153,7 +150,7 @@ class SetupBinder:
             broker=broker,
             currency=_text(node, "currency") or "USD",
             balance=decimal_of(_text(node, "balance")) or Decimal(0),
-            calendar=_text(node, "calendar") or ALWAYS_OPEN,
+            calendar=_text(node, "calendar") or "24/7",
             zone=_text(node, "zone") or "UTC",
             roll=_text(node, "roll") or "00:00",
             mark=MarkSource(_text(node, "mark") or MarkSource.MARK),
@@ -161,16 +158,6 @@ class SetupBinder:
             labels=labels_of(node.get("labels")),
             positions_from_broker=_flag(node, "positions_from_broker", default=False),
         )
-
-    def _require_calendar(self, node: Node | None, where: str) -> None:
-        if not isinstance(node, ScalarNode) or node.text == ALWAYS_OPEN:
-            return
-        kinds = [kind for _, kind, _ in self._registry.calendars.items()]
-        known = {name for kind in kinds for name in kind.calendars}
-        if any(not kind.calendars for kind in kinds) or node.text in known:
-            return
-        cure = did_you_mean(node.shown, {*known, ALWAYS_OPEN}, sort="calendars")
-        self._findings.add("E421", node.place, f"unknown calendar {node.shown!r}", cure, where=where)
 
     def _require_zone(self, node: Node | None, where: str) -> None:
         if not isinstance(node, ScalarNode):
@@ -253,6 +240,15 @@ def plugin_entries(root: MappingNode, findings: Findings) -> tuple[PluginEntry, 
             )
         entries[name] = PluginEntry(name=name, required=required, place=item.place)
     return tuple(entries.values())
+
+
+def _places(root: MappingNode) -> Iterator[tuple[str, Place]]:
+    """Where each entry and each of its values stands, by dotted key."""
+    for section in ("accounts", "brokers", "feeds", "channels", "instruments"):
+        for name, node in _named(root, section):
+            yield f"{section}.{name}", node.place
+            for key, value in node.entries.items():
+                yield f"{section}.{name}.{key}", value.place
 
 
 def _sound_part(root: MappingNode, wrong: set[str]) -> MappingNode:

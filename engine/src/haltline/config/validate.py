@@ -13,6 +13,7 @@ from haltline.config.scalar import number_trap, resolve, switch_trap
 from haltline.config.schema import Schema, base_schema, resolve_ref, sub_schema, types_of
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
 from haltline.config.structure import Walk, describe, describe_scalar
+from haltline.errors import Place
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -57,11 +58,10 @@ def _check(
 ) -> bool:  # fmt: skip
     before = len(findings.problems)
     Walk(root, findings, where).check(node, schema)
-    if len(findings.problems) > before:
-        return False
+    noted = {problem.place for problem in findings.problems[before:]}
     validator = validator or _validator(schema)
     for error in validator.iter_errors(plain(node, schema, root)):
-        _note(error, node, findings, where)
+        _note(error, node, findings, where, noted)
     return len(findings.problems) == before
 
 
@@ -115,12 +115,14 @@ def dotted(path: list[str | int]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _note(error: "ValidationError", root: Node, findings: Findings, where: str) -> None:
+def _note(error: "ValidationError", root: Node, findings: Findings, where: str, noted: set[Place | None]) -> None:
     keyword = str(error.validator)
     if keyword in _BY_STAGE_1 and error.parent is None:
         return
     path = cast("list[str | int]", list(error.absolute_path))
     node = node_at(root, path)
+    if node.place in noted:
+        return
     schema = cast("Schema", error.schema) if isinstance(error.schema, Mapping) else {}
     place = node.place
     if "propertyNames" in error.absolute_schema_path and isinstance(node, MappingNode):

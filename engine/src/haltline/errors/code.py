@@ -446,11 +446,6 @@ CODES: dict[str, CodeEntry] = {
         "No loaded plugin brings this kind of broker, feed, channel or store.",
         "Use the suggested one, or install the plugin and list it under `plugins`.",
     ),
-    "E421": CodeEntry(
-        "Unknown calendar",
-        "No loaded plugin brings a calendar of that name.",
-        "Use an exchange's calendar such as `CMES` or `XNYS`, or `24/7`.",
-    ),
     "E422": CodeEntry(
         "Action does not fit the scope",
         "The action makes no sense for what the rule is evaluated for.",
