@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
+from haltline.cli.coercion import use_quick_coercion
+
 if TYPE_CHECKING:  # the types of Typer's own copy of Click are not public
     from typer._click import Command, Context, HelpFormatter
 
@@ -56,6 +58,11 @@ class CommandGroup(TyperGroup):
         command.name = cmd_name
         return command
 
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Read the options before the command's name."""
+        use_quick_coercion(self.get_params(ctx))
+        return super().parse_args(ctx, args)
+
     def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the commands in sections, from the table alone."""
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
@@ -80,6 +87,11 @@ class CommandGroup(TyperGroup):
 
 class HelpfulCommand(TyperCommand):
     """A command whose help has coloured headings."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Read the words after the command's name."""
+        use_quick_coercion(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def get_help(self, ctx: "Context") -> str:
         """The help, with its headings in colour on a terminal."""
