@@ -221,7 +221,9 @@ def test_both_evaluators_agree_at_every_edge_of_equality(world: Any, centre: flo
 
 
 def test_a_loss_made_of_cents_reaches_its_limit(world: Any) -> None:
-    world.account.day.loss = sum([0.1] * 10_000)
+    world.account.day.loss = 0.0
+    for _ in range(10_000):
+        world.account.day.loss += 0.1
     assert world.account.day.loss != 1000.0
     assert world.value("account.day.loss >= 1000") is True
     assert world.value("account.day.loss > 1000") is False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from haltline.api.field import Change, Collection, Kind
 from haltline.api.function import Function, Parameter
-from haltline.clock import parse_duration
+from haltline.clock import NS_PER_S, parse_duration
 from haltline.expr.checked import Checked
 from haltline.expr.context import Base, Item, Reads, dotted
 from haltline.expr.node import (
@@ -367,15 +367,21 @@ def _duration(resolver: "Resolver", node: ast.expr) -> int | None:
     text = resolver.resolve(node)
     if text is None:
         return None
-    if isinstance(text, Constant) and isinstance(text.value, str):
-        try:
-            duration_ns = parse_duration(text.value)
-        except ValueError:
-            duration_ns = 0
-        if duration_ns > 0:
-            return duration_ns
+    duration_ns = _nanoseconds(text, is_input=isinstance(node, ast.Attribute)) if isinstance(text, Constant) else 0
+    if duration_ns > 0:
+        return duration_ns
     resolver.refuse(node, "E311", f"{text.source!r} is not a duration", 'write a literal such as "5m" or "1h30m"')
     return None
+
+
+def _nanoseconds(constant: Constant, *, is_input: bool) -> int:
+    """The length a constant means, 0 for none: a template's duration input is a number of seconds."""
+    if is_input and isinstance(constant.value, float):
+        return round(constant.value * NS_PER_S)
+    try:
+        return parse_duration(constant.value) if isinstance(constant.value, str) else 0
+    except ValueError:
+        return 0
 
 
 def _heads(resolver: "Resolver", node: ast.expr) -> set[str]:

@@ -26,6 +26,26 @@ class Item(NamedTuple):
 
 
 @dataclass(slots=True)
+class Budget:
+    """Bounds how large and deep an expression may become when its definitions are inlined."""
+
+    parts: int = 5000
+    levels: int = 80
+
+    def enter(self) -> bool:
+        """Go one level deeper; False where that is too deep or too much."""
+        if self.parts <= 0 or self.levels <= 0:
+            return False
+        self.parts -= 1
+        self.levels -= 1
+        return True
+
+    def leave(self) -> None:
+        """Come back up one level."""
+        self.levels += 1
+
+
+@dataclass(slots=True)
 class Reads:
     """What an expression depends on, collected while it is resolved."""
 

@@ -5,7 +5,6 @@ finds all mistakes.
 """
 
 import ast
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from haltline.api.field import Collection, Kind
 from haltline.clock import from_iso, parse_duration
 from haltline.expr import calls
-from haltline.expr.context import Base, Item, Reads, dotted
+from haltline.expr.context import Base, Budget, Item, Reads, dotted
 from haltline.expr.fold import fold_constant
 from haltline.expr.node import (
     Arithmetic,
@@ -68,9 +67,18 @@ class Resolver:
     items: Mapping[str, Item] = field(default_factory=dict)
     events: Collection | None = None
     stack: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
 
     def resolve(self, node: ast.expr) -> Node | None:
         """The tree of a sub-expression, None after reporting what is wrong with it."""
+        if not self.budget.enter():
+            self.refuse(node, "E303", "with its definitions, the expression is too large", "define simpler values")
+            return None
+        found = self._dispatch(node)
+        self.budget.leave()
+        return found
+
+    def _dispatch(self, node: ast.expr) -> Node | None:
         match node:
             case ast.Constant():
                 return self._literal(node)
@@ -111,10 +119,10 @@ class Resolver:
         match value:
             case bool():
                 return Constant(Kind.BOOL, source, value)
-            case int() | float() if math.isfinite(value) and abs(value) <= MAX_NUMBER:
+            case int() | float() if abs(value) <= MAX_NUMBER:
                 return Constant(Kind.NUMBER, source, float(value))
             case int() | float():
-                self.refuse(node, "E314", f"the number {source} is too large", f"stay below {MAX_NUMBER:g}")
+                self.refuse(node, "E314", f"the number {source[:40]} is too large", f"stay below {MAX_NUMBER:g}")
             case str():
                 return Constant(Kind.TEXT, source, value)
             case None:
@@ -217,7 +225,7 @@ class Resolver:
         own = Base(Scope(root), path, base.credit) if root in Scope else base
         resolver = Resolver(
             vocabulary=self.vocabulary, report=inner.shifted(parsed.shift), base=own, reads=self.reads,
-            stack=(*self.stack, definition.name),
+            stack=(*self.stack, definition.name), budget=self.budget,
         )  # fmt: skip
         return resolver.resolve(parsed.body)
 
