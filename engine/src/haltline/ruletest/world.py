@@ -5,23 +5,25 @@ from collections.abc import Callable
 from haltline.errors import InvariantBroken
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import ActionOutcome, Event, OutcomeStatus, Tick
+from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction, Result
 from haltline.model.verdict import Transition
+from haltline.ruletest.outcome import is_done
 
-_MOST_STEPS_AT_ONE_INSTANT = 1000
+_MOST_ROUNDS = 1000
 _NOT_ENFORCED = frozenset({"notify", "block_entries", "lock"})
 
 
 class World:
-    """Feeds events in order of time. What the kernel said since `begin_step` is kept in `transitions`, `plan`, `notices`.
+    """Feeds events in order of time; keeps what the kernel said since `begin_step`.
 
-    Every enforcement that is planned (and not in shadow) is reported as done at once, so that the next one is not held
-    back as already under way; positions and orders change only by the steps of the test.
+    Nothing is enforced: positions and orders change by the steps of the test alone. An enforcement that is planned
+    (and not in shadow) is reported as done as soon as they agree with it, as an enforcer that looks would do.
     """
 
-    def __init__(self, make_kernel: Callable[[], Kernel], start: int, *, confirm: bool = True) -> None:
+    def __init__(self, make_kernel: Callable[[], Kernel], start: int) -> None:
         self._make_kernel = make_kernel
-        self._confirm = confirm
+        self._under_way: dict[ActionId, PlannedAction] = {}
         self.now = start
         self.kernel = make_kernel()
         self.transitions: list[Transition] = []
@@ -29,6 +31,7 @@ class World:
         self.notices: list[str] = []
         self.latest: dict[tuple[str, str], Transition] = {}
         self.feed(Tick(at=start, received_at=start))
+        self._note(self.kernel.evaluate_all(start))
 
     def begin_step(self) -> None:
         """Forget what was said in the step before."""
@@ -39,13 +42,14 @@ class World:
     def feed(self, event: Event) -> None:
         """Give the kernel one event, now."""
         self._note(self.kernel.step(event, self.now))
+        self._report_done()
 
     def advance(self, until: int) -> None:
         """Let time pass; the kernel is stepped at each of its deadlines on the way, and at the end."""
         repeated, latest = 0, -1
         while (deadline := self.kernel.deadline) is not None and deadline <= until:
             repeated = repeated + 1 if deadline <= latest else 0
-            if repeated > _MOST_STEPS_AT_ONE_INSTANT:
+            if repeated > _MOST_ROUNDS:
                 raise InvariantBroken(f"the kernel keeps asking to be stepped at {deadline}")
             latest = max(deadline, latest)
             self.now = max(self.now, deadline)
@@ -66,15 +70,19 @@ class World:
         self.latest.update({(str(said.rule), said.entity): said for said in result.transitions})
         self.plan += result.plan
         self.notices += result.notices
-        if not self._confirm:
-            return
         for action in result.plan:
             if action.account is not None and not action.shadow and action.name not in _NOT_ENFORCED:
-                outcome = ActionOutcome(
-                    at=self.now,
-                    received_at=self.now,
-                    action_id=action.id,
-                    account=action.account,
-                    status=OutcomeStatus.DONE,
-                )
-                self._note(self.kernel.step(outcome, self.now))
+                self._under_way[action.id] = action
+
+    def _report_done(self) -> None:
+        for _ in range(_MOST_ROUNDS):
+            done = next((action for action in self._under_way.values() if is_done(action, self.kernel.state)), None)
+            if done is None:
+                return
+            del self._under_way[done.id]
+            assert done.account is not None
+            outcome = ActionOutcome(
+                at=self.now, received_at=self.now, action_id=done.id, account=done.account, status=OutcomeStatus.DONE
+            )
+            self._note(self.kernel.step(outcome, self.now))
+        raise InvariantBroken("an action that is done is planned again and again")

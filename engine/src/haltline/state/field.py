@@ -15,10 +15,11 @@ from haltline.state.clockview import WEEKDAYS
 
 _QUOTE, _FILL, _ORDER = Change.QUOTE, Change.FILL, Change.ORDER
 _ACCOUNT, _TIME, _LOCK, _NONE = Change.ACCOUNT, Change.TIME, Change.LOCK, Change.NONE
+_CALENDAR = Change.CALENDAR
 _HELD = _FILL
 _MARKED = _QUOTE | _FILL
 _VALUE = _QUOTE | _FILL | _ACCOUNT
-_PERIOD = _VALUE | _TIME
+_PERIOD = _VALUE | _CALENDAR
 _MONEY_UNIT = "in the account's currency"
 _PRICE_UNIT = "in the instrument's price unit"
 _FRACTION_UNIT = "0.8 is 80 %"
@@ -111,21 +112,21 @@ _PERIOD_ROWS: tuple[Row, ...] = (
     ("peak_equity", Kind.MONEY, _PERIOD, "Highest equity of the {0}, moved along by deposits and withdrawals."),
     ("drawdown", Kind.MONEY, _PERIOD, "Money below the peak of the {0}."),
     ("drawdown_fraction", Kind.FRACTION, _PERIOD, "Drawdown of the {0} as a fraction of its peak."),
-    ("realized_pnl", Kind.MONEY, _FILL | _TIME, "Profit of trades closed in the {0}, before fees."),
-    ("net_realized_pnl", Kind.MONEY, _FILL | _TIME, "Profit of trades closed in the {0}, after its fees."),
-    ("realized_loss", Kind.MONEY, _FILL | _TIME,
+    ("realized_pnl", Kind.MONEY, _FILL | _CALENDAR, "Profit of trades closed in the {0}, before fees."),
+    ("net_realized_pnl", Kind.MONEY, _FILL | _CALENDAR, "Profit of trades closed in the {0}, after its fees."),
+    ("realized_loss", Kind.MONEY, _FILL | _CALENDAR,
      "Loss of trades closed in the {0} before fees, as a positive number; 0 in profit."),
-    ("net_realized_loss", Kind.MONEY, _FILL | _TIME,
+    ("net_realized_loss", Kind.MONEY, _FILL | _CALENDAR,
      "Loss of trades closed in the {0} after fees, as a positive number; 0 in profit."),
     ("total_pnl", Kind.MONEY, _PERIOD,
      "Change of equity in the {0}: closed trades, open positions and fees, without deposits and withdrawals."),
     ("loss", Kind.MONEY, _PERIOD, "total_pnl of the {0} as a positive loss; 0 in profit."),
-    ("fees", Kind.MONEY, _FILL | _TIME, "Fees of the {0}, as a positive cost."),
-    ("fills", Kind.COUNT, _FILL | _TIME, "Number of fills in the {0}."),
-    ("entries", Kind.COUNT, _FILL | _TIME,
+    ("fees", Kind.MONEY, _FILL | _CALENDAR, "Fees of the {0}, as a positive cost."),
+    ("fills", Kind.COUNT, _FILL | _CALENDAR, "Number of fills in the {0}."),
+    ("entries", Kind.COUNT, _FILL | _CALENDAR,
      "Orders that opened or enlarged a position in the {0}; one however many fills it took."),
-    ("round_trips", Kind.COUNT, _FILL | _TIME, "How often a position went back to flat, or changed sides, in the {0}."),
-    ("label", Kind.TEXT, _TIME, "The name of the {0}."),
+    ("round_trips", Kind.COUNT, _FILL | _CALENDAR, "How often a position went back to flat, or changed sides, in the {0}."),
+    ("label", Kind.TEXT, _CALENDAR, "The name of the {0}."),
 )  # fmt: skip
 _PERIODS = {"day": "trading day", "session": "session", "week": "trading week"}
 
@@ -244,8 +245,8 @@ _INSTRUMENT_ROWS: tuple[Row, ...] = (
     ("spread_bps", Kind.NUMBER, _QUOTE, "Spread in hundredths of a percent of the middle."),
     ("spread_ticks", Kind.NUMBER, _QUOTE, "Spread in ticks."),
     ("age", Kind.DURATION, _QUOTE | _TIME, "Time since the newest quote; UNKNOWN before the first."),
-    ("stale", Kind.BOOL, _QUOTE | _TIME, "Whether the newest quote is older than its limit while the market is open."),
-    ("session_open", Kind.BOOL, _TIME, "Whether its market trades now.", "{0}.hours.open"),
+    ("stale", Kind.BOOL, _QUOTE, "Whether the newest quote is older than its limit while the market is open."),
+    ("session_open", Kind.BOOL, _CALENDAR, "Whether its market trades now.", "{0}.hours.open"),
     ("tick_size", Kind.PRICE, _ACCOUNT, "Smallest step of its price."),
     ("tick_value", Kind.MONEY, _ACCOUNT, "Money per tick and unit."),
     ("multiplier", Kind.NUMBER, _ACCOUNT, "Money per unit of price and unit of quantity."),
@@ -283,12 +284,12 @@ _CLOCK_ROWS: tuple[Row, ...] = (
 
 _SESSION_ROWS: tuple[Row, ...] = (
     ("calendar", Kind.TEXT, _NONE, "The trading calendar."),
-    ("open", Kind.BOOL, _TIME, "Whether the market trades now."),
-    ("next_open", Kind.TIME, _TIME, "When it opens next; UNKNOWN where it never closes."),
-    ("next_close", Kind.TIME, _TIME, "When it closes next; UNKNOWN where it never does."),
-    ("early_close", Kind.BOOL, _TIME, "Whether this session, or the next, closes earlier than usual."),
-    ("seconds_to_close", Kind.DURATION, _TIME, "Time until it closes; 0 while closed, UNKNOWN where it never does."),
-    ("seconds_to_open", Kind.DURATION, _TIME, "Time until it opens; 0 while open."),
+    ("open", Kind.BOOL, _CALENDAR, "Whether the market trades now."),
+    ("next_open", Kind.TIME, _CALENDAR, "When it opens next; UNKNOWN where it never closes."),
+    ("next_close", Kind.TIME, _CALENDAR, "When it closes next; UNKNOWN where it never does."),
+    ("early_close", Kind.BOOL, _CALENDAR, "Whether this session, or the next, closes earlier than usual."),
+    ("seconds_to_close", Kind.DURATION, _TIME | _CALENDAR, "Time until it closes; 0 while closed, UNKNOWN where it never does."),
+    ("seconds_to_open", Kind.DURATION, _TIME | _CALENDAR, "Time until it opens; 0 while open."),
 )
 
 _SIDES = ("buy", "sell")
@@ -312,8 +313,10 @@ COLLECTIONS: tuple[Collection, ...] = (
                code="{0}.book.values()", bound=100),
     Collection(name="account.orders", item="order", meaning="Its working orders.", changes=_ORDER,
                code="{0}.order_book.values()", bound=100),
-    Collection(name="account.fills", item="fill", meaning="Its newest 200 fills, oldest first.", changes=_FILL, bound=200),
-    Collection(name="portfolio.accounts", item="account", meaning="All accounts.", changes=_VALUE | _LOCK | _ORDER, bound=20),
+    Collection(name="account.fills", item="fill", meaning="Its newest 200 fills, oldest first.", changes=_FILL,
+               bound=200),
+    Collection(name="portfolio.accounts", item="account", meaning="All accounts.",
+               changes=_VALUE | _LOCK | _ORDER, bound=20),
     Collection(name="instrument.positions", item="position", meaning="Open positions in it, of all accounts.",
                changes=_HELD | _QUOTE, bound=20),
 )  # fmt: skip
