@@ -24,7 +24,7 @@ from haltline.model.verdict import Phase
 from haltline.rules.arbiter import Arbiter
 from haltline.rules.compile import CompiledRules
 from haltline.rules.incident import Incident, Lifecycle, Memory, MemoryKey
-from haltline.rules.index import ACCOUNT_SHIFT, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
+from haltline.rules.index import ACCOUNT_SHIFT, BORN, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
 from haltline.rules.rule import Rule, account_of
 from haltline.state.state import State
 from haltline.state.window import EventWindow, SeriesWindow
@@ -320,7 +320,12 @@ class Core:
                 for feed in index.events.get(Scope.ACCOUNT, ()):
                     entity.account.windows[feed.index].add(now, feed.read(entity))
                 self._judge_fill(entity, out)
+            else:
+                state.touch(entity, BORN)
         for entity in removed:
+            if entity.changed:
+                entity.changed = 0
+                state.touched.remove(entity)
             for incident in list(entity.instances.values()):
                 self.lifecycle.resolve(incident, now, out, f"{entity.scope} {entity.key} is gone")
 

@@ -20,6 +20,8 @@ type Screen = Callable[[Any], Sequence[int]]
 
 ACCOUNT_SHIFT, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT = 8, 16, 24
 EVERYTHING = (1 << 32) - 1
+BORN = 128
+"""The bit of an entity that has just appeared: every rule of its scope is then asked."""
 _TIME = int(Change.TIME)
 
 
@@ -91,7 +93,7 @@ class RuleIndex:
 
 def _key_of(screen: Checked, scope: Scope) -> int:
     """What a condition reads, packed: changes of its own root, its account, its instrument, the portfolio."""
-    key = 0
+    key = BORN
     for root, changes in screen.changes.items():
         bits = int(changes)
         if root == "clock":

@@ -20,7 +20,7 @@ QUOTE = int(Change.QUOTE)
 FILL = int(Change.FILL)
 ORDER = int(Change.ORDER)
 ACCOUNT = int(Change.ACCOUNT)
-TIME = int(Change.TIME)
+CALENDAR = int(Change.CALENDAR)
 
 
 class Entity:

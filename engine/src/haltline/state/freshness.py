@@ -4,7 +4,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from haltline.state.account import Account
-from haltline.state.entity import TIME
+from haltline.state.entity import CALENDAR
 from haltline.state.hours import SessionView
 from haltline.state.instrument import FAR, Instrument
 
@@ -27,6 +27,7 @@ def run_due(state: "State", now: int) -> None:
                 if account.roll is roll:
                     _roll_day(state, account)
     find_next_edge(state)
+    _expire_quotes(state, now)
 
 
 def find_next_edge(state: "State") -> None:
@@ -45,7 +46,8 @@ def _expire_quotes(state: "State", now: int) -> None:
             continue
         heapq.heappop(pending)
         instrument.pending = False
-        if instrument.hours.open:
+        closes_ns = instrument.hours.next_close_ns
+        if instrument.hours.open and (closes_ns is None or instrument.stale_due < closes_ns):
             go_stale(state, instrument)
 
 
@@ -60,12 +62,12 @@ def _turn_session(state: "State", view: SessionView, now: int) -> None:
     opened = view.refresh(now)
     for instrument in state.instruments.values():
         if instrument.hours is view:
-            state.touch(instrument, TIME)
+            state.touch(instrument, CALENDAR)
             if opened:
                 _watch_again(state, instrument, view.opened_ns)
     for account in state.accounts.values():
         if account.hours is view:
-            state.touch(account, TIME)
+            state.touch(account, CALENDAR)
             if opened and account.session is not account.day:
                 _begin_session(account, view)
 
@@ -90,5 +92,5 @@ def _roll_day(state: "State", account: Account) -> None:
     if account.week.label != account.roll.week:
         account.week.begin(account.roll.week, account.roll.started_ns, account.adjusted)
     account.find_lowest_peak()
-    state.touch(account, TIME)
-    state.touch(state.portfolio, TIME)
+    state.touch(account, CALENDAR)
+    state.touch(state.portfolio, CALENDAR)

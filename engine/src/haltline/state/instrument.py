@@ -38,7 +38,8 @@ class Instrument(Entity):
     """
 
     __slots__ = (
-        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "hours", "last", "last_until", "late_quotes",
+        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "hours", "last", "last_until",
+        "late_quotes",
         "mark_until",
         "mid", "multiplier", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark", "source_name",
         "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value", "volume_24h", "weight",

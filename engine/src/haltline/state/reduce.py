@@ -54,6 +54,7 @@ def _book(state: "State", account: Account, instrument: Instrument, event: happe
         applied_at=now,
         moves=at >= ledger.reported_at,
     )
+    state.observe_trade(instrument, float(event.price), at)
     shift = ledger.add(execution)
     ledger.last_fill_at = max(ledger.last_fill_at, at)
     _remember(account.seen_fills, event.fill_id, False)

@@ -16,9 +16,7 @@ _LARGEST = Decimal(int(LARGEST))
 
 def refuse_account(account: str, known: list[str]) -> NoReturn:
     """E601."""
-    raise DataRefused(
-        "E601", f"account {account!r} is not set up (known: {', '.join(known) or 'none'}); add it to the set-up"
-    )
+    raise DataRefused("E601", f"account {account!r} is not set up; add it, or use one of: {', '.join(known)}")
 
 
 def refuse_symbol(symbol: str) -> NoReturn:
@@ -27,7 +25,7 @@ def refuse_symbol(symbol: str) -> NoReturn:
 
 
 def is_usable(quote: Quote) -> bool:
-    """Whether all its prices are finite, above zero and not crossed, and one is there: the quick test of the hot path."""
+    """Whether a price is there and all are finite, above zero and not crossed: the quick test of the hot path."""
     bid, ask, last, mark = quote.bid, quote.ask, quote.last, quote.mark
     return (
         (bid is None or 0.0 < bid < LARGEST)
@@ -74,7 +72,7 @@ def check_fill(fill: Fill, spec: InstrumentSpec) -> None:
             if fill.price % spec.tick_size:
                 raise DataRefused(
                     "E607",
-                    f"{where}: price {fill.price} is not a multiple of the tick size {spec.tick_size} of {spec.symbol}; "
+                    f"{where}: price {fill.price} is not a multiple of tick size {spec.tick_size} of {spec.symbol}; "
                     "correct tick_size if the venue trades there",
                 )
 

@@ -191,7 +191,7 @@ def take(state: "State") -> dict[str, object]:
 
 
 def put_back(state: "State", data: dict[str, object]) -> None:
-    """Make a state what it was. Accounts that the snapshot does not know start fresh, those set up no more are left out.
+    """Make a state what it was. Accounts new to the snapshot start fresh; those set up no more are left out.
 
     Raises msgspec.ValidationError for anything but a snapshot of this version.
     """

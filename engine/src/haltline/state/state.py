@@ -22,6 +22,7 @@ from haltline.model.event import (
     Quote,
     Tick,
 )
+from haltline.model.id import Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Intent
 from haltline.model.rule import Scope
@@ -225,6 +226,16 @@ class State:
             return
         if instrument.take(event, at) and instrument.stale_after_ns < FAR and instrument.hours.open:
             self._watch(instrument, now)
+        self.reprice(instrument)
+
+    def observe_trade(self, instrument: Instrument, price: float, at: int) -> None:
+        """Where no price is known, our own fill is one: it counts as the last trade until a quote comes."""
+        if instrument.mark == instrument.mark or at < instrument.quoted_at:
+            return
+        trade = Quote(at=at, received_at=at, symbol=Symbol(instrument.symbol), last=price, source="own fill")
+        if instrument.take(trade, at) and instrument.stale_after_ns < FAR and instrument.hours.open:
+            self._watch(instrument, self.clock.now_ns)
+        instrument.last_until = 0  # any quote replaces it, whatever prices that brings
         self.reprice(instrument)
 
     def _watch(self, instrument: Instrument, now: int) -> None:

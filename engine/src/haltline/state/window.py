@@ -295,7 +295,7 @@ class EventWindow:
             _add_exactly(self._partials, value)
 
     def take_back(self, at_ns: int, value: float) -> None:
-        """Forget the newest event noted at that instant with that value (a voided fill); nothing where it left already."""
+        """Forget the newest event noted at that instant with that value (a voided fill), if it is still here."""
         for place in range(len(self._events) - 1, -1, -1):
             if self._events[place] == (at_ns, value):
                 del self._events[place]
