@@ -1,7 +1,8 @@
 """The append-only record of everything that decides: one SQLite file, hash-chained, written by one process.
 
-Modules: `record` what is written · `chain` the hashes · `error` what can go wrong, in plain words ·
-`lease` one writer · `schema` tables and migration · `store` the file ·
-`memory` the same without a file · `snapshot` saved states · `recover` where to continue · `query` tail, export, verify. In: entries. Out: records with sequence numbers.
+Modules: `record` what is written · `chain` the hashes · `error` what can go wrong, in plain words · `lease` one
+writer · `schema` tables and migration · `store` the file · `memory` the same without a file · `snapshot` saved
+states · `recover` where to continue · `query` export and verify in words.
+In: entries. Out: records with sequence numbers.
 Never: decides anything, changes or deletes a record, starts a task. All records are kept, quotes too.
 """

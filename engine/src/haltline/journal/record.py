@@ -16,8 +16,8 @@ class RecordKind(StrEnum):
     """What a record says.
 
     `event` what happened · `transition` what a rule made of it · `plan` an action to be carried out · `intent` a
-    request about to be sent to a broker · `outcome` how a request or a whole action ended · `command` what an operator asked ·
-    `snapshot` that a state was saved · `config` what was in force · `notice` anything else worth keeping.
+    request about to be sent to a broker · `outcome` how a request or a whole action ended · `command` what an
+    operator asked · `snapshot` that a state was saved · `config` what was in force · `notice` anything else.
     """
 
     EVENT = "event"

@@ -1,0 +1,61 @@
+"""The requests that reduce and protect a position, rounded to what the venue trades."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from haltline.api import AccountSnapshot
+from haltline.model.id import AccountId, Symbol
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
+
+ZERO = Decimal(0)
+
+
+def quantity_of(snapshot: AccountSnapshot, symbol: Symbol) -> Decimal:
+    """The signed size of a position, 0 if there is none."""
+    return sum((position.quantity for position in snapshot.positions if position.symbol == symbol), ZERO)
+
+
+def reducing_order(
+    account: AccountId, symbol: Symbol, *, held: Decimal, to: Decimal, spec: InstrumentSpec | None, client: str
+) -> OrderRequest:
+    """A reduce-only market order that brings `held` (signed) down to size `to` or the next whole lot below it."""
+    size = abs(held)
+    lot = spec.lot_size if spec is not None else None
+    cut = size - to
+    if lot:
+        cut = min(size, (cut / lot).to_integral_value(ROUND_CEILING) * lot)
+    side = Side.SELL if held > 0 else Side.BUY
+    return OrderRequest(
+        account=account,
+        symbol=symbol,
+        side=side,
+        quantity=cut,
+        reduce_only=True,
+        client_id=client,
+        type=OrderType.MARKET,
+    )
+
+
+def protecting_stop(
+    account: AccountId, symbol: Symbol, *, held: Decimal, stop: Decimal, spec: InstrumentSpec | None, client: str
+) -> OrderRequest:
+    """A reduce-only stop for the whole position at the tick nearest to the market's side of `stop`."""
+    is_long = held > 0
+    if spec is not None and spec.tick_size:
+        rounding = ROUND_CEILING if is_long else ROUND_FLOOR
+        stop = (stop / spec.tick_size).to_integral_value(rounding) * spec.tick_size
+    return OrderRequest(
+        account=account, symbol=symbol, side=Side.SELL if is_long else Side.BUY, quantity=abs(held),
+        type=OrderType.STOP, stop_price=stop, reduce_only=True, client_id=client,
+    )  # fmt: skip
+
+
+def protects(order: OrderReport, symbol: Symbol, held: Decimal) -> bool:
+    """Whether a working stop covers the whole position."""
+    return (
+        order.symbol == symbol
+        and order.status.is_working
+        and order.type.is_stop
+        and order.side.sign * held < 0
+        and order.remaining >= abs(held)
+    )

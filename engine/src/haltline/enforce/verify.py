@@ -1,0 +1,28 @@
+"""Is it really so? What a pulled snapshot must show before an action counts as done."""
+
+from haltline.api import AccountSnapshot
+from haltline.enforce.receipt import Remaining
+from haltline.model.plan import PlannedAction
+
+
+def remaining_of(snapshot: AccountSnapshot) -> Remaining:
+    """Open positions and working orders."""
+    return Remaining(
+        positions={position.symbol: position.quantity for position in snapshot.positions if position.quantity},
+        working_orders=sum(order.status.is_working for order in snapshot.orders),
+    )
+
+
+def is_flat(remaining: Remaining) -> bool:
+    """No position and no working order."""
+    return not remaining.positions and not remaining.working_orders
+
+
+def shortfall(planned: PlannedAction, remaining: Remaining) -> str:
+    """What a flatten or close still owes, in words; empty if nothing. Other actions confirm each request themselves."""
+    if planned.name == "flatten" and not is_flat(remaining):
+        return f"the account is not flat: {remaining}"
+    if planned.name == "close_position" and planned.symbol is not None:
+        held = remaining.positions.get(planned.symbol)
+        return f"the position is still {held:+f} {planned.symbol}" if held else ""
+    return ""

@@ -1,0 +1,147 @@
+"""What happened, in complete sentences: what is stopped, for which account, until when, and what was not done."""
+
+from collections.abc import Sequence
+
+from haltline.api import Message
+from haltline.clock import to_iso
+from haltline.enforce.receipt import Receipt
+from haltline.model.event import OutcomeStatus
+from haltline.model.plan import PlannedAction
+from haltline.model.rule import Severity
+from haltline.model.verdict import Phase, Transition
+
+_PHASE_WORDS = {
+    Phase.OK: "is fine",
+    Phase.PENDING: "is about to be broken",
+    Phase.WARNING: "is close to its limit",
+    Phase.BREACHED: "is broken",
+    Phase.RESOLVED: "is fine again",
+    Phase.UNKNOWN: "cannot be judged",
+}
+
+
+def notice_message(
+    planned: PlannedAction, transition: Transition | None, siblings: Sequence[PlannedAction] = ()
+) -> Message:
+    """The message of a `notify` action: what the rule says, and what is done about it in the same plan."""
+    severity = transition.severity if transition else Severity.WARNING
+    title = _title(planned, transition)
+    sentences = [f"{title}{_measure(transition)}."]
+    if transition and transition.reason:
+        sentences.append(_sentence(transition.reason))
+    extra = planned.params.get("text")
+    if isinstance(extra, str) and extra:
+        sentences.append(_sentence(extra))
+    sentences += _deeds([other for other in siblings if other.account in (planned.account, None)])
+    if planned.shadow:
+        sentences.append("This account or rule is in shadow: nothing was done; live, all this would have happened.")
+    return Message(
+        id=str(planned.id),
+        at=planned.at,
+        severity=severity,
+        title=title,
+        text=" ".join(sentences),
+        facts=_facts(transition),
+        account=str(planned.account or ""),
+        rule=", ".join(planned.rules),
+        phase=transition.phase.value if transition else "",
+    )
+
+
+def receipt_message(receipt: Receipt) -> Message:
+    """The message of a finished action: done with its proof, or not done and what to look at."""
+    about = f"{receipt.symbol} on account {receipt.account}" if receipt.symbol else f"account {receipt.account}"
+    what = receipt.name.replace("_", " ")
+    if receipt.status is OutcomeStatus.DONE:
+        severity, title = Severity.INFO, f"Done: {what} for {about}"
+        text = f"{title}: {receipt}."
+    else:
+        doubt = receipt.status is OutcomeStatus.UNKNOWN
+        severity, title = Severity.CRITICAL, f"{'UNCERTAIN' if doubt else 'NOT DONE'}: {what} for {about}"
+        text = f"{title}: {receipt}. Look at the account at the broker now."
+    return Message(
+        id=f"{receipt.action}:{receipt.status}",
+        at=receipt.ended_at,
+        severity=severity,
+        title=title,
+        text=text,
+        account=str(receipt.account),
+        rule=", ".join(receipt.rules),
+        phase=receipt.status.value,
+    )
+
+
+def alarm_message(at: int, title: str, text: str) -> Message:
+    """Something is wrong with the engine itself."""
+    return Message(id=f"alarm:{at}:{title}", at=at, severity=Severity.CRITICAL, title=title, text=text)
+
+
+def _title(planned: PlannedAction, transition: Transition | None) -> str:
+    rule = transition.rule if transition else ", ".join(planned.rules)
+    entity = transition.entity if transition else planned.account or "the portfolio"
+    words = _PHASE_WORDS[transition.phase] if transition else "asks for attention"
+    return f"{entity}: rule {rule} {words}"
+
+
+def _measure(transition: Transition | None) -> str:
+    if transition is None or transition.measured is None:
+        return ""
+    text = f": the value is {transition.measured:,.10g}"
+    if transition.threshold is not None:
+        text += f", the limit {transition.threshold:,.10g}"
+    if transition.utilization is not None:
+        text += f" ({transition.utilization:.0%})"
+    return text
+
+
+def _facts(transition: Transition | None) -> tuple[tuple[str, str], ...]:
+    if transition is None:
+        return ()
+    facts = [("rule", str(transition.rule)), ("entity", transition.entity)]
+    if transition.measured is not None:
+        facts.append(("value", f"{transition.measured:,.10g}"))
+    if transition.threshold is not None:
+        facts.append(("limit", f"{transition.threshold:,.10g}"))
+    return tuple(facts)
+
+
+def _deeds(planned: Sequence[PlannedAction]) -> list[str]:
+    return [text for text in (_deed(action) for action in planned) if text]
+
+
+def _deed(action: PlannedAction) -> str:
+    account, symbol = action.account or "the portfolio", action.symbol
+    match action.name:
+        case "block_entries":
+            return f"New entries on {account} are stopped while this lasts; exits and cancels stay possible."
+        case "lock":
+            end = _lock_end(action)
+            what = f"{symbol} on {account}" if symbol and action.params.get("scope") == "symbol" else str(account)
+            return f"{what} is locked {end}: new entries are stopped; exits and cancels stay possible."
+        case "flatten":
+            return f"All orders on {account} are being cancelled and all its positions closed."
+        case "close_position":
+            return f"The position {symbol} on {account} is being closed."
+        case "cancel_orders":
+            return f"Working orders {f'in {symbol} ' if symbol else ''}on {account} are being cancelled."
+        case "reduce_to" | "reduce_by" | "reduce_gross_to":
+            return f"The position {symbol or 'size'} on {account} is being reduced."
+        case "place_stop":
+            return f"A protective stop for {symbol} on {account} is being placed."
+        case "notify":
+            return ""
+        case _:
+            return f"Action {action.name} is being carried out for {account}."
+
+
+def _lock_end(action: PlannedAction) -> str:
+    until = action.params.get("until")
+    if isinstance(until, (int, float)) and not isinstance(until, bool):
+        return f"until {to_iso(int(until * 1e9))}"
+    words = {"next_session": "until the next session", "reset": "until the trading day rolls", "clear": "until clear"}
+    return words.get(str(until), "until an operator lifts it" if until == "manual" else f"for {until}")
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
