@@ -33,7 +33,7 @@ class Table:
         self.names = self._guarded(self._read_names)
 
     def batches(self, names: list[str], *, skip_torn: bool) -> Iterator[Any]:
-        """Record batches with these columns; rows with a wrong number of cells are an error, or left out and counted."""
+        """Record batches with these columns; rows with a wrong number of cells are an error, or skipped and counted."""
         import pyarrow as pa  # noqa: PLC0415 - heavy, and only recordings need it
 
         self.torn_rows = 0
