@@ -40,7 +40,7 @@ def check(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders. [default: this folder]")
     ] = None,
-    format: Annotated[Format, typer.Option("--format", help="For people, programs or CI.")] = Format.TEXT,  # noqa: A002 - the option's name
+    format: Annotated[Format, typer.Option("--format", help="For people, programs or CI.")] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
     plain: Plain = False,
     json: Json = False,

@@ -48,7 +48,7 @@ def use_quick_coercion(parameters: "Iterable[Parameter]") -> None:
         annotation = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
         coercion = coercion_for(annotation)
         if coercion is not None and hasattr(parameter, "_runtime_param"):
-            parameter._runtime_param = coercion  # noqa: SLF001 - Typer has no public way
+            parameter._runtime_param = coercion
 
 
 def coercion_for(annotation: object) -> QuickCoercion | None:

@@ -26,8 +26,10 @@ def test(
     run: Annotated[
         str | None, typer.Option("--run", metavar="PATTERN", help="Only tests whose name contains or fits it.")
     ] = None,
-    coverage: Annotated[bool, typer.Option("--coverage", help="Show which cases of each rule were never seen.")] = False,
-    format: Annotated[Format, typer.Option("--format", help="For people, programs or CI.")] = Format.TEXT,  # noqa: A002 - the option's name
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Show which cases of each rule were never seen.")
+    ] = False,
+    format: Annotated[Format, typer.Option("--format", help="For people, programs or CI.")] = Format.TEXT,
     plain: Plain = False,
     json: Json = False,
 ) -> None:

@@ -38,7 +38,7 @@ def find_setup(config: Path | None, start: Path | None = None) -> Path:
 
 
 def present_setup(config: Path | None) -> list[Path]:
-    """The set-up if one is named or found, for commands that do without; raises ConfigError if the named one is missing."""
+    """The set-up if one is named or found, else nothing; raises ConfigError if the named one is missing."""
     try:
         return [find_setup(config)]
     except ConfigError:
@@ -83,4 +83,6 @@ def _named(file: Path) -> list[PluginRequest]:
 
 
 def _missing(path: Path) -> ConfigError:
-    return ConfigError([Problem(code="E904", what=f"there is no file or folder {str(path)!r}", cure="correct the path")])
+    return ConfigError(
+        [Problem(code="E904", what=f"there is no file or folder {str(path)!r}", cure="correct the path")]
+    )

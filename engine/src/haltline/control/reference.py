@@ -16,7 +16,10 @@ SHAPES: dict[str, tuple[str, str]] = {
     "min_over": ("min_over(x, duration)", "the lowest value of x within the duration"),
     "avg_over": ("avg_over(x, duration)", "the average of x over the duration"),
     "stddev_over": ("stddev_over(x, duration)", "the standard deviation of x over the duration"),
-    "count": ("count(collection, duration)", "how many there were within the duration; or how many of a generator hold"),
+    "count": (
+        "count(collection, duration)",
+        "how many there were within the duration; or how many of a generator hold",
+    ),
     "sum": ("sum(collection.field, duration)", "the sum within the duration; or the sum of a generator"),
     "streak": ("streak(condition over account.fills)", "how many of the newest in a row fulfil the condition"),
     "any": ("any(condition for p in collection)", "whether the condition holds for at least one"),
