@@ -112,7 +112,7 @@ def normal(kind: Kind, raw: object) -> Value:
         return NAN
     if kind is Kind.BOOL:
         return raw if isinstance(raw, bool) else None
-    return raw if isinstance(raw, str) else None
+    return str(raw) if isinstance(raw, str) else None
 
 
 class _Explainer(SimpleEval):  # type: ignore[misc]  # simpleeval has no type information

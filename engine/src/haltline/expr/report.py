@@ -48,5 +48,5 @@ class Report:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the nearest known name, or nothing."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(name, [str(one) for one in known], n=1, cutoff=0.6)
     return f"did you mean {nearest[0]!r}?" if nearest else ""
