@@ -60,7 +60,7 @@ async def flatten(request: PlannedAction, desk: Desk) -> None:
             await attempts.run(desk.cancel(account, order))
     for position in sorted(snapshot.positions, key=_size, reverse=True):
         if position.quantity:
-            await attempts.run(desk.reduce(account, position.symbol, to=position.quantity * 0))
+            await attempts.run(desk.reduce(account, position.symbol, to=Decimal(0)))
     remaining = await desk.snapshot(account)
     for order in remaining.orders:
         if order.status.is_working and not _guards_open_position(order, remaining):

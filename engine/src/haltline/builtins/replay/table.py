@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from haltline.builtins.replay.problem import unreadable
+from haltline.builtins.replay.problem import bad_row, unreadable
 
 _CSV = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst", ".txt", ".tsv")
 _PARQUET = (".parquet", ".pq")
@@ -26,6 +26,7 @@ class Table:
         self.is_csv = name.endswith(_CSV)
         self.first_row = 2 if self.is_csv else 1
         self.torn_rows = 0
+        self._torn: Any = None
         if not (self.is_csv or name.endswith(_PARQUET + _FEATHER)):
             raise unreadable(path, "its name must end in .csv, .csv.gz, .parquet or .feather")
         if not path.is_file():
@@ -37,9 +38,14 @@ class Table:
         import pyarrow as pa  # noqa: PLC0415 - heavy, and only recordings need it
 
         self.torn_rows = 0
+        self._torn = None
         try:
             yield from self._open_batches(names, skip_torn=skip_torn)
         except (pa.ArrowException, OSError, EOFError) as error:
+            torn = self._torn
+            if torn is not None:
+                why = f"the row has {torn.actual_columns} cells instead of {torn.expected_columns}"
+                raise bad_row(self.path, torn.number or self.first_row, why) from error
             raise unreadable(self.path, _first_line(error)) from error
 
     def count(self) -> int:
@@ -60,7 +66,9 @@ class Table:
         if self.is_csv:
             import pyarrow.csv as pa_csv  # noqa: PLC0415
 
-            with pa_csv.open_csv(self.path, read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES)) as reader:
+            options = pa_csv.ReadOptions(block_size=_BLOCK_BYTES)
+            parsing = pa_csv.ParseOptions(invalid_row_handler=lambda row: "skip")
+            with pa_csv.open_csv(self.path, read_options=options, parse_options=parsing) as reader:
                 return list(reader.schema.names)
         if self.path.name.lower().endswith(_PARQUET):
             import pyarrow.parquet as pq  # noqa: PLC0415
@@ -90,14 +98,17 @@ class Table:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.csv as pa_csv  # noqa: PLC0415
 
-        def skip(row: object) -> Literal["skip", "error"]:
+        def on_torn(row: pa_csv.InvalidRow) -> Literal["skip", "error"]:
+            if not skip_torn:
+                self._torn = row
+                return "error"
             self.torn_rows += 1
             return "skip"
 
         reader = pa_csv.open_csv(
             self.path,
             read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-            parse_options=pa_csv.ParseOptions(invalid_row_handler=skip if skip_torn else None),
+            parse_options=pa_csv.ParseOptions(invalid_row_handler=on_torn),
             convert_options=pa_csv.ConvertOptions(
                 include_columns=names, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
             ),
