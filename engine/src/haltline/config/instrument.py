@@ -81,7 +81,7 @@ def _expiry(symbol: str, node: Node | None, findings: Findings) -> int | None:
     try:
         return from_iso(node.text)
     except ValueError:
-        findings.add("E206", node.place, f"{node.text!r} is not an instant with a zone",
+        findings.add("E206", node.place, f"{node.shown!r} is not an instant with a zone",
                      "write 2025-12-19T15:00:00-06:00", where=f"instrument {symbol!r}: expiry")  # fmt: skip
         return None
 

@@ -174,7 +174,7 @@ class SetupBinder:
         kind = _text(node, "kind") or BUILT_IN_STORE
         config: Mapping[str, object] = {}
         if kind != BUILT_IN_STORE:
-            config = self._config(self._registry.stores, "store", kind, node)
+            config = self._config(self._registry.stores, "store", _shown(node, "kind"), node)
         elif (given := _mapping(node, "config")) is not None and given.entries:
             self._findings.add(
                 "E201", node.keys["config"], f"the store {kind!r} takes no 'config'", "remove it", where="store"
@@ -189,7 +189,7 @@ class SetupBinder:
                 continue
             found = rule_files(self._path.parent, item.text)
             if not found:
-                self._findings.add("E121", item.place, f"no rule file matches {item.text!r}",
+                self._findings.add("E121", item.place, f"no rule file matches {item.shown!r}",
                                    f"it is looked for in {self._path.parent}", where="rules")  # fmt: skip
             files.update(dict.fromkeys(found))
         return tuple(files)

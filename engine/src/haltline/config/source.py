@@ -263,8 +263,8 @@ class _Composer:
         self._size += nodes
         if self._size > MAX_NODES:
             self._refuse(
-                "E110", event, f"with its aliases written out the file has more than {MAX_NODES:,} values",
-                "write the values out without '&' and '*', or split the file",
+                "E110", event, f"the file has more than {MAX_NODES:,} values (every use of an alias counts)",
+                "split the file, or use fewer '*' aliases",
             )  # fmt: skip
 
     def _place(self, event: yaml.Event) -> Place:

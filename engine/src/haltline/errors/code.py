@@ -62,9 +62,9 @@ CODES: dict[str, CodeEntry] = {
         "Use one file for each.",
     ),
     "E110": CodeEntry(
-        "Aliases grow too large",
-        "Written out, the `*aliases` of the file are more than 100,000 values.",
-        "Write the values out, or split the file.",
+        "Too many values",
+        "The file holds more than 100,000 values, every use of an `*alias` counted: it is a wrong file, or a trap.",
+        "Split the file, or use fewer aliases.",
     ),
     "E111": CodeEntry(
         "Nested too deeply",
