@@ -12,9 +12,10 @@ from decimal import Decimal
 from haltline.api import AccountSnapshot, Broker
 from haltline.clock import Clock, format_duration
 from haltline.enforce.budget import Budget
+from haltline.enforce.ledger import Ledger, client_id
 from haltline.enforce.order import ZERO, protecting_stop, protects, quantity_of, reducing_order
-from haltline.enforce.receipt import Ledger, LegIntent, LegOutcome, client_id
 from haltline.errors import OutcomeUnknown, Refused, Transient
+from haltline.journal.receipt import LegIntent, LegOutcome
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec

@@ -11,10 +11,11 @@ from haltline.api.registry import Shelf
 from haltline.clock import Clock
 from haltline.enforce.budget import Budget
 from haltline.enforce.desk import ActionDesk, History, MarkOf
-from haltline.enforce.receipt import Ledger, Receipt, Remaining
+from haltline.enforce.ledger import Ledger
 from haltline.enforce.verify import remaining_of, shortfall
 from haltline.errors import EngineError, InvariantBroken, OutcomeUnknown, Refused, Transient
 from haltline.journal.error import JournalError
+from haltline.journal.receipt import Receipt, Remaining
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, Symbol

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from haltline.enforce.desk import History
-from haltline.enforce.receipt import LegIntent, LegOutcome, Receipt
+from haltline.journal.receipt import LegIntent, LegOutcome, Receipt
 from haltline.journal.record import Record, RecordKind, planned_of
 from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction

@@ -1,7 +1,7 @@
 """Is it really so? What a pulled snapshot must show before an action counts as done."""
 
 from haltline.api import AccountSnapshot
-from haltline.enforce.receipt import Remaining
+from haltline.journal.receipt import Remaining
 from haltline.model.plan import PlannedAction
 
 

@@ -1,6 +1,6 @@
 """The append-only record of everything that decides: one SQLite file, hash-chained, written by one process.
 
-Modules: `record` what is written · `chain` the hashes · `error` what can go wrong, in plain words · `lease` one
+Modules: `record` and `receipt` what is written · `chain` the hashes · `error` what can go wrong, in words · `lease` one
 writer · `schema` tables and migration · `store` the file · `memory` the same without a file · `snapshot` saved
 states · `recover` where to continue · `query` export and verify in words.
 In: entries. Out: records with sequence numbers.

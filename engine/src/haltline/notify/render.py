@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from haltline.api import Message
 from haltline.clock import to_iso
-from haltline.enforce.receipt import Receipt
+from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Severity

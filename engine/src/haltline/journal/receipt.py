@@ -1,24 +1,13 @@
 """What enforcement puts on record: requests before they are sent, how each ended, and the receipt of an action."""
 
-import hashlib
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from haltline.clock import format_duration
-from haltline.journal.record import Entry
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import AccountId, ActionId, OrderId, RuleId, Symbol
 from haltline.model.order import OrderRequest
-
-
-class Ledger(Protocol):
-    """Where enforcement writes. A failure to write ends enforcement: nothing is sent that is not on record."""
-
-    async def record(self, entries: Sequence[Entry], *, durable: bool) -> None:
-        """Write entries; with `durable` they are on disk before this returns."""
 
 
 class LegIntent(msgspec.Struct, frozen=True, kw_only=True, tag="leg"):
@@ -77,8 +66,3 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
         count = f"{len(self.legs)} request{'' if len(self.legs) == 1 else 's'}"
         left = f"the broker shows {self.remaining}" if self.remaining else "the broker could not be asked what is left"
         return f"{self.reason + '; ' if self.reason else ''}{count} in {took}; {left}"
-
-
-def client_id(action: ActionId, leg: str) -> str:
-    """The id an order is sent under: the same for the same leg of the same action, however often it is tried."""
-    return "hl-" + hashlib.sha256(f"{action}\0{leg}".encode()).hexdigest()[:24]

@@ -1,0 +1,82 @@
+"""Brokers, feeds and channels of a set-up, made from what plugins registered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from haltline.api import Broker, BrokerSetup, Feed, FeedSetup, Notifier, NotifierSetup, Recording
+from haltline.api.registry import Registry
+from haltline.clock import Clock
+from haltline.config.settings import RuleBook, Setup
+from haltline.errors import ConfigError, Problem
+from haltline.model.id import AccountId
+from haltline.notify.route import Routes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an engine is made from."""
+
+    setup: Setup
+    book: RuleBook
+    registry: Registry
+
+
+def make_brokers(parts: Parts, clock: Clock, directory: Path | None) -> dict[str, Broker]:
+    """One broker per entry that an account names; raises ConfigError for a kind that no plugin brings."""
+    setup, registry = parts.setup, parts.registry
+    brokers: dict[str, Broker] = {}
+    for entry in setup.brokers:
+        accounts = [account for account in setup.accounts if account.broker == entry.name]
+        kind = registry.brokers.get(entry.kind)
+        if kind is None:
+            raise ConfigError([_unknown("broker", entry.name, entry.kind)])
+        if accounts:
+            brokers[entry.name] = kind.make(
+                BrokerSetup(
+                    name=entry.name, config=entry.config, accounts=accounts, instruments=setup.instruments, clock=clock,
+                    directory=directory,
+                )
+            )  # fmt: skip
+    return brokers
+
+
+def make_feeds(parts: Parts, clock: Clock) -> dict[str, Feed | Recording]:
+    """One feed or recording per entry; raises ConfigError for a kind that no plugin brings."""
+    feeds: dict[str, Feed | Recording] = {}
+    for entry in parts.setup.feeds:
+        kind = parts.registry.feeds.get(entry.kind)
+        if kind is None:
+            raise ConfigError([_unknown("feed", entry.name, entry.kind)])
+        feeds[entry.name] = kind.make(
+            FeedSetup(
+                name=entry.name, config=entry.config, instruments=parts.setup.instruments, clock=clock,
+                directory=parts.setup.directory,
+            )
+        )  # fmt: skip
+    return feeds
+
+
+def make_channels(parts: Parts) -> tuple[dict[str, Notifier], Routes]:
+    """One channel per entry and the routes to them; raises ConfigError for a kind that no plugin brings."""
+    channels: dict[str, Notifier] = {}
+    for entry in parts.setup.channels:
+        kind = parts.registry.notifiers.get(entry.kind)
+        if kind is None:
+            raise ConfigError([_unknown("channel", entry.name, entry.kind)])
+        channels[entry.name] = kind.make(NotifierSetup(name=entry.name, config=entry.config))
+    return channels, Routes(severities={entry.name: entry.severities for entry in parts.setup.channels})
+
+
+def brokers_by_account(setup: Setup, brokers: Mapping[str, Broker]) -> dict[AccountId, Broker]:
+    """The broker that keeps each account."""
+    return {account.id: brokers[account.broker] for account in setup.accounts if account.broker in brokers}
+
+
+def _unknown(sort: str, name: str, kind: str) -> Problem:
+    return Problem(
+        code="E420",
+        where=f"{sort} {name!r}",
+        what=f"no plugin brings the kind {kind!r}",
+        cure="list it under 'plugins'",
+    )

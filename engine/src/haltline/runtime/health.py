@@ -1,0 +1,42 @@
+"""What is up and what is not, for status pages and checks."""
+
+import msgspec
+
+
+class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One broker, feed or channel. `status` is ``starting``, ``up``, ``down`` or ``degraded``."""
+
+    name: str
+    status: str
+    reason: str = ""
+    since: int = 0
+
+
+class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine in one record. `reconciled` lists the accounts whose broker has confirmed their state."""
+
+    now: int
+    events: int
+    waiting: int
+    conflated: int
+    enforcing: bool
+    undelivered: bool
+    accounts: tuple[str, ...]
+    reconciled: tuple[str, ...]
+    services: tuple[ServiceHealth, ...]
+    modes: dict[str, str]
+
+
+class HealthBook:
+    """The newest word on every service."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, ServiceHealth] = {}
+
+    def set(self, name: str, status: str, reason: str = "", *, at: int = 0) -> None:
+        """Note a change."""
+        self._services[name] = ServiceHealth(name=name, status=status, reason=reason, since=at)
+
+    def services(self) -> tuple[ServiceHealth, ...]:
+        """All services, by name."""
+        return tuple(self._services[name] for name in sorted(self._services))
