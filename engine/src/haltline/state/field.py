@@ -125,7 +125,8 @@ _PERIOD_ROWS: tuple[Row, ...] = (
     ("fills", Kind.COUNT, _FILL | _CALENDAR, "Number of fills in the {0}."),
     ("entries", Kind.COUNT, _FILL | _CALENDAR,
      "Orders that opened or enlarged a position in the {0}; one however many fills it took."),
-    ("round_trips", Kind.COUNT, _FILL | _CALENDAR, "How often a position went back to flat, or changed sides, in the {0}."),
+    ("round_trips", Kind.COUNT, _FILL | _CALENDAR,
+     "How often a position went back to flat, or changed sides, in the {0}."),
     ("label", Kind.TEXT, _CALENDAR, "The name of the {0}."),
 )  # fmt: skip
 _PERIODS = {"day": "trading day", "session": "session", "week": "trading week"}
@@ -199,7 +200,7 @@ _FILL_ROWS: tuple[Row, ...] = (
     ("symbol", Kind.TEXT, _NONE, "The instrument's symbol."),
     ("side", Kind.ENUM, _NONE, "Buy or sell."),
     ("quantity", Kind.QUANTITY, _FILL, "Size, positive."),
-    ("price", Kind.PRICE, _FILL, "Price."),
+    ("price", Kind.PRICE, _FILL, "Price at which it was executed."),
     ("notional", Kind.MONEY, _FILL, "Size at its price in money."),
     ("fee", Kind.MONEY, _FILL, "Its fee, as a positive cost."),
     ("pnl", Kind.MONEY, _FILL, "Profit it realized before its fee; 0 where it closed nothing."),
@@ -288,7 +289,8 @@ _SESSION_ROWS: tuple[Row, ...] = (
     ("next_open", Kind.TIME, _CALENDAR, "When it opens next; UNKNOWN where it never closes."),
     ("next_close", Kind.TIME, _CALENDAR, "When it closes next; UNKNOWN where it never does."),
     ("early_close", Kind.BOOL, _CALENDAR, "Whether this session, or the next, closes earlier than usual."),
-    ("seconds_to_close", Kind.DURATION, _TIME | _CALENDAR, "Time until it closes; 0 while closed, UNKNOWN where it never does."),
+    ("seconds_to_close", Kind.DURATION, _TIME | _CALENDAR,
+     "Time until it closes; 0 while closed, UNKNOWN where it never does."),
     ("seconds_to_open", Kind.DURATION, _TIME | _CALENDAR, "Time until it opens; 0 while open."),
 )
 
