@@ -176,6 +176,14 @@ def size_rule(
     return RuleSpec(id=RuleId(rule_id), each=Scope.POSITION, limit=limit, then=chosen, **more)  # type: ignore[arg-type]
 
 
+class Makers:
+    """Makers of rules and actions."""
+
+    loss = staticmethod(loss_rule)
+    size = staticmethod(size_rule)
+    actions = staticmethod(actions)
+
+
 @pytest.fixture
 def world() -> Callable[..., World]:
     """Makes a world with some rules."""
@@ -183,12 +191,12 @@ def world() -> Callable[..., World]:
 
 
 @pytest.fixture
-def rule() -> object:
+def rule() -> type[Makers]:
     """Makers of rules and actions."""
-
-    class Makers:
-        loss = staticmethod(loss_rule)
-        size = staticmethod(size_rule)
-        actions = staticmethod(actions)
-
     return Makers
+
+
+@pytest.fixture(scope="session")
+def kernel_makers() -> tuple[type[World], type[Makers]]:
+    """Both, for property tests, which may not use fixtures made anew for each test."""
+    return World, Makers

@@ -49,13 +49,14 @@ class Core:
         self.governor = Governor(state, self.arbiter, self.live)
         self.lifecycle = Lifecycle(self.memories, self._is_suppressed)
         self.deadline: int | None = None
-        self.now = 0
+        self.now = state.clock.now_ns
         self.next_tick: int | None = None
         self.next_schedule: int | None = None
         self.days: dict[str, str] = {account.id: account.day.label for account in state.accounts.values()}
         self.compiled = compiled
         self.index = self.link(compiled)
         self.attach_windows()
+        self.schedule_next()
 
     # -- the step --------------------------------------------------------------------------------------------------
 
@@ -403,6 +404,9 @@ class Core:
         entity.windows = [
             window if window is not None else _new_window(need) for window, need in zip(found, needs, strict=True)
         ]
+        for feed in self.index.series.get(entity.scope, ()):
+            if found[feed.index] is None and not entity.changed:  # otherwise the change itself is the first sample
+                entity.windows[feed.index].add(self.now, feed.read(entity))
 
     def forget_changes(self) -> None:
         """Take the present state as known: nothing is left to be looked at."""

@@ -1,0 +1,92 @@
+"""Promise 8 and 5: the same events give the same decisions, however we were woken and whenever we were restarted."""
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haltline.clock import NS_PER_S
+from haltline.model.rule import Comparison, LimitSpec, RuleSpec, Scope, Step
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something after a pause: a quote, a fill, or the broker's word on whether the account may trade."""
+
+    pause_s: float
+    kind: str
+    number: int
+
+
+happenings = st.lists(
+    st.builds(
+        Happening,
+        pause_s=st.sampled_from([0.0, 0.1, 1.0, 7.5, 30.0, 61.0, 40_000.0]),
+        kind=st.sampled_from(["quote", "quote", "quote", "fill", "can_trade", "order"]),
+        number=st.integers(-8, 8),
+    ),
+    max_size=30,
+)
+
+
+def rules(makers):
+    ladder = LimitSpec(
+        value="account.drawdown",
+        comparison=Comparison.AT,
+        steps=(
+            Step(threshold=300.0, then=makers.actions("notify")),
+            Step(threshold=900.0, then=makers.actions(("lock", {"for": "10m"}), "flatten", "notify")),
+        ),
+    )
+    speed = LimitSpec(value='-change(account.equity, "1m")', comparison=Comparison.MAX, threshold=400.0, warn=0.5)
+    trades = LimitSpec(value='count(account.fills, "2m")', comparison=Comparison.MAX, threshold=3.0)
+    return (
+        makers.loss(warn=0.5, for_ns=30 * NS_PER_S, latch="session"),
+        makers.size(maximum=3.0, cooldown_ns=45 * NS_PER_S),
+        RuleSpec(id="ladder", each=Scope.ACCOUNT, limit=ladder),
+        RuleSpec(id="speed", each=Scope.ACCOUNT, limit=speed, then=makers.actions("block_entries")),
+        RuleSpec(id="trades", each=Scope.ACCOUNT, limit=trades, then=makers.actions("notify")),
+        RuleSpec(id="auth", each=Scope.ACCOUNT, when="not account.can_trade", then=makers.actions("flatten")),
+    )
+
+
+def play(made, story, *, restart_at=frozenset(), ticks=False):
+    """Run a story; returns all transitions, actions and notices, each in order."""
+    for number, each in enumerate(story):
+        if number in restart_at:
+            made.restart()
+        if ticks and each.pause_s:
+            made.at(made.seconds + each.pause_s / 3)
+            made.seconds += each.pause_s * 2 / 3
+        else:
+            made.seconds += each.pause_s
+        if each.kind == "quote":
+            made.quote(21_000 + each.number * 25.0)
+        elif each.kind == "fill":
+            made.fill(each.number or 1, 21_000 + each.number * 25)
+        elif each.kind == "order":
+            made.order(f"o{number}", each.number or 1)
+        else:
+            made.can_trade(each.number > 0)
+    transitions = [each for result in made.results for each in result.transitions]
+    plan = [each for result in made.results for each in result.plan]
+    notices = [each for result in made.results for each in result.notices]
+    return transitions, plan, notices
+
+
+@settings(deadline=None, max_examples=25)
+@given(story=happenings, points=st.sets(st.integers(0, 29), max_size=4))
+def test_a_restart_anywhere_changes_no_decision(kernel_makers, story, points):
+    world, makers = kernel_makers
+    chosen = rules(makers)
+    assert play(world(*chosen, stale_after_s=50), story, restart_at=points) == play(
+        world(*chosen, stale_after_s=50), story
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(story=happenings)
+def test_being_woken_more_often_changes_no_decision(kernel_makers, story):
+    world, makers = kernel_makers
+    chosen = rules(makers)
+    assert play(world(*chosen, stale_after_s=50), story, ticks=True) == play(world(*chosen, stale_after_s=50), story)
