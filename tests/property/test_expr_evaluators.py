@@ -253,3 +253,21 @@ def _without(complete: Thing, hidden: set[str]) -> Thing:
     unknown = {name: NAN if name == "u" else None for name in hidden & {"u", "s"}}
     values["items"] = [Thing(**{**vars(item), **unknown}) for item in values["items"]]
     return Thing(**values)
+
+
+SOUP = (
+    "account.a account.p account.t account.m account.items x x.u x.s nope nope.y clock 1 0 'long' '5m' True None + - * / "
+    "** % < == != in is and or not if else ( ) ( ) , [ ] . : = lambda sum( count( any( min( max_over( streak( known( "
+    "age( coalesce( awkward( abs("
+)
+tokens = st.sampled_from([*SOUP.split(), "not in", "for x in account.items"])
+soups = st.one_of(st.lists(tokens, max_size=14).map(" ".join), st.text(max_size=30), number_texts(2), truth_texts(2))
+
+
+@settings(quick, max_examples=400)
+@given(soups)
+def test_any_text_is_either_checked_or_has_a_problem(text: str) -> None:
+    problems: list[Problem] = []
+    result = check(text, scope=Scope.ACCOUNT, vocabulary=VOCABULARY, wants=None, problems=problems)
+    assert (result is None) is bool(problems)
+    assert all(problem.code.startswith("E3") and problem.cure for problem in problems)

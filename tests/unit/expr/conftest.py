@@ -124,7 +124,15 @@ def vocabulary() -> Vocabulary:
                     Parameter(name="mode", kind=Kind.ENUM, default="wilder", choices=("wilder", "simple")),
                     Parameter(name="over", kind=Kind.DURATION, required=False),
                 ),
-            )
+            ),
+            "regime": Function(
+                name="regime", call=_regime, returns=Kind.TEXT, meaning="calm or wild",
+                parameters=(Parameter(name="symbol", kind=Kind.TEXT),),
+            ),
+            "halted": Function(
+                name="halted", call=_halted, returns=Kind.BOOL, meaning="whether it is halted",
+                parameters=(Parameter(name="symbol", kind=Kind.TEXT), Parameter(name="strict", kind=Kind.BOOL)),
+            ),
         },
         definitions={name: Definition(name=name, text=text) for name, text in definitions.items()},
     )  # fmt: skip
@@ -134,6 +142,14 @@ def _atr(symbol: str, periods: float, mode: str = "wilder", over: float = 0.0) -
     if symbol == "FAIL":
         raise RuntimeError("no data")
     return {"NONE": NAN, "INF": math.inf}.get(symbol, periods + over + (1000.0 if mode == "simple" else 0.0))
+
+
+def _regime(symbol: str) -> object:
+    return {"MNQ": "calm", "ES": True, "NUL": None}[symbol]
+
+
+def _halted(symbol: str, strict: bool) -> object:
+    return {"MNQ": strict, "ES": 1.0}[symbol]
 
 
 @pytest.fixture

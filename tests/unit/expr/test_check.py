@@ -84,6 +84,26 @@ from haltline.errors import CODES, Place
         ("abs(1, 2)", "E312"),
         ("abs(x=1)", "E312"),
         ("atr()", "E312"),
+        ("any((p.protected for p in account.positions), 1)", "E312"),
+        ("atr(account.equity)", "E308"),
+        ("atr(acount.id)", "E305"),
+        ("known(acount.id)", "E305"),
+        ("count(p.mark for p in account.positions)", "E309"),
+        ("sum(p.mark for p in account.positions if p.mark)", "E309"),
+        ("sum(p.side for p in account.positions)", "E308"),
+        ("sum(position.mark for p in account.positions)", "E307"),
+        ("sum(p.mark for p in nowhere.positions)", "E316"),
+        ("sum(p.mark for p in account.positions + account.positions)", "E316"),
+        ("change(account.id, '5m')", "E308"),
+        ("change(acount.equity, '5m')", "E305"),
+        ("sum(account.fills.nothing, '5m')", "E305"),
+        ("sum(account.fills.pnl < 0, '5m')", "E308"),
+        ("streak(account.fills.pnl)", "E309"),
+        ("sum(account.fills.pnl - change(account.equity, '5m'), '5m')", "E317"),
+        ("count(account.fills.pnl, '5m')", "E317"),
+        ("count(account.fills.pnl + 1, '5m')", "E317"),
+        ("account.equity in ('x', 1)", "E308"),
+        ("account.equity + nope.a * nope.b", "E305"),
         ("atr('a', 1, 'wilder', '5m', 5)", "E312"),
         ("atr('a', symbol='b')", "E312"),
         ("atr('a', period=3)", "E312"),
@@ -300,3 +320,8 @@ def test_expressions_of_equal_meaning_are_equal(world: Any) -> None:
 
 def test_yaml_spelling_of_truths_is_understood(world: Any) -> None:
     assert world.value("account.locked == false") is True
+
+
+def test_what_time_alone_changes_counts_under_the_clock_too(world: Any) -> None:
+    checked = world.check("position.age > '5m'", "position")
+    assert checked.changes == {"position": Change.TIME, "clock": Change.TIME}

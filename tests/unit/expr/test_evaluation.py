@@ -235,3 +235,29 @@ def test_two_fields_are_compared_with_the_same_tolerance(world: Any) -> None:
     world.account.day.loss = world.account.equity * (1 + 1e-10)
     for text, answer in {"==": True, "!=": False, ">": False, ">=": True, "<": False, "<=": True}.items():
         assert world.value(f"account.day.loss {text} account.equity") is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("regime('MNQ')", "calm"),
+        ("regime('ES')", None),
+        ("regime('NUL')", None),
+        ("regime('gone')", None),
+        ("regime(account.id)", None),
+        ("halted('MNQ', True)", True),
+        ("halted('MNQ', account.locked)", False),
+        ("halted('ES', True)", None),
+        ("halted('MNQ', known(account.equity))", True),
+        ("regime('MNQ') == 'calm' and halted('MNQ', True)", True),
+        ("regime('ES') != 'calm'", None),
+        ("regime('MNQ') if halted('MNQ', True) else 'x'", "calm"),
+        ("coalesce(regime('ES'), account.id)", "eval"),
+        ("account.id == regime('MNQ')", False),
+        ("regime('MNQ') != regime('ES')", None),
+        ("(regime('MNQ') if account.locked else account.id) in ('eval', 'x')", True),
+        ("coalesce(halted('ES', True), account.locked) == False", True),
+    ],
+)
+def test_texts_and_truths_from_functions(world: Any, text: str, value: object) -> None:
+    assert world.value(text) == value

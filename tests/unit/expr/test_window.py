@@ -139,3 +139,14 @@ def test_equal_needs_share_one_place_in_the_plan(world: Any) -> None:
 
 def test_a_fill_has_no_history(world: Any) -> None:
     assert world.codes("change(fill.pnl, '5m') > 1", "fill") == ["E317"]
+
+
+@pytest.mark.parametrize("length", ["1h", 3600.0])
+def test_a_duration_may_be_a_template_input(world: Any, length: object) -> None:
+    (need,) = world.check("max_over(account.equity, inputs.span) > 1", constants={"inputs.span": length}).windows
+    assert need.duration_ns == 60 * MINUTE
+
+
+def test_a_history_over_one_generator_item_and_another_object_is_refused(world: Any) -> None:
+    text = "any(change(p.mark * account.equity, '5m') > 1 for p in account.positions)"
+    assert world.codes(text) == ["E317"]

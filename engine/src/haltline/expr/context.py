@@ -54,9 +54,11 @@ class Reads:
     windows: list[WindowNeed] = field(default_factory=list)
 
     def note(self, root: str, change: Change) -> None:
-        """Changes of that kind to that root object count."""
+        """Changes of that kind to that root object count; what time alone may change counts under the clock too."""
         if change:
             self.changes[root] = self.changes.get(root, Change.NONE) | change
+        if change & Change.TIME:
+            self.changes["clock"] = self.changes.get("clock", Change.NONE) | Change.TIME
 
     def absorb(self, other: "Reads", credit: str | None) -> None:
         """Take over what a part depends on."""

@@ -188,7 +188,7 @@ def _event_reader(
     own = Base(Scope.FILL, "e")
     tree: Node | None
     if name == "count":
-        tree = Constant(Kind.NUMBER, "1", 1.0) if dotted(node) else None
+        tree = _each_once(resolver, node, found[0])
     else:
         tree = replace(resolver, base=own, reads=reads, events=found[0], items={}).resolve(node)
     if tree is None or not _fits_events(resolver, node, tree, name):
@@ -201,6 +201,14 @@ def _event_reader(
         changes=dict(reads.changes), cost=cost(tree),
     )  # fmt: skip
     return reads, checked
+
+
+def _each_once(resolver: "Resolver", node: ast.expr, collection: Collection) -> Node | None:
+    named = canonical(resolver, node)
+    if named is not None and named[0] == collection.name:
+        return Constant(Kind.NUMBER, "1", 1.0)
+    resolver.refuse(node, "E317", "'count' counts whole fills", f'write count({collection.name}, "1h")')
+    return None
 
 
 def _fits_events(resolver: "Resolver", node: ast.expr, tree: Node, name: str) -> bool:
