@@ -160,6 +160,8 @@ class Core:
         zones = {account.roll.zone for account in self.state.accounts.values()} | {"UTC"}
         schedules = [rule.schedule for rule in self.index.scheduled if rule.schedule is not None]
         changes = [schedule.next_change(now, zone) for schedule in schedules for zone in zones]
+        if any(schedule.follows_session for schedule in schedules):
+            changes += [account.hours.due for account in self.state.accounts.values()]
         self.next_schedule = min((change for change in changes if change is not None), default=None)
 
     def _roll_sessions(self, now: int, out: Emission) -> None:
@@ -299,7 +301,7 @@ class Core:
 
     def _judge_scheduled(self, out: Emission) -> None:
         for rule in self.index.scheduled:
-            for entity in list(self.state.entities(rule.each)):
+            for entity in list(self.state.entities(rule.each)) if rule.each is not Scope.FILL else ():
                 self.judge(rule, entity, out)
 
     def judge_everything(self, out: Emission) -> None:
@@ -329,6 +331,9 @@ class Core:
                 state.touched.remove(entity)
             for incident in list(entity.instances.values()):
                 self.lifecycle.resolve(incident, now, out, f"{entity.scope} {entity.key} is gone")
+            if entity.scope is Scope.FILL:  # voided: windows count it no longer
+                for feed in index.events.get(Scope.ACCOUNT, ()):
+                    entity.account.windows[feed.index].take_back(entity.execution.applied_at, feed.read(entity))
 
     def _judge_fill(self, fill: Any, out: Emission) -> None:
         """A fill is an instant: what it breaches fires, and the incident is over in the same step."""
@@ -404,6 +409,9 @@ class Core:
         entity.windows = [
             window if window is not None else _new_window(need) for window, need in zip(found, needs, strict=True)
         ]
+        for feed in self.index.series.get(entity.scope, ()):
+            if found[feed.index] is None:
+                entity.windows[feed.index].add(self.state.clock.now_ns, feed.read(entity))
         for feed in self.index.series.get(entity.scope, ()):
             if found[feed.index] is None and not entity.changed:  # otherwise the change itself is the first sample
                 entity.windows[feed.index].add(self.now, feed.read(entity))

@@ -82,6 +82,8 @@ class RuleIndex:
             for rule in self.rules
             if rule.each is scope and self._masks[rule.index] & key
         ]
+        if scope is Scope.FILL and key != EVERYTHING:
+            conditions = []  # an instant: judged once, on its arrival, whatever changes later
         screen = compile_screen(conditions, scope, self._bindings) if conditions else None
         self._screens[known] = screen
         return screen

@@ -65,6 +65,11 @@ class Schedule:
     during: tuple[Window | str, ...]
     excluding: tuple[Window | str, ...]
 
+    @property
+    def follows_session(self) -> bool:
+        """Whether it opens or closes with the market hours of the account."""
+        return SESSION in self.during or SESSION in self.excluding
+
     def applies(self, instant_ns: int, zone: str, hours: Hours | None) -> bool:
         """Whether the rule applies now. Market hours that are not known count as open: the rule then applies."""
         if self.during and not any(_is_open(window, instant_ns, zone, hours, unknown=True) for window in self.during):
@@ -72,7 +77,7 @@ class Schedule:
         return not any(_is_open(window, instant_ns, zone, hours, unknown=False) for window in self.excluding)
 
     def next_change(self, instant_ns: int, zone: str) -> int | None:
-        """The next instant at which a time-of-day window opens or closes; sessions change with the state instead."""
+        """The next instant at which a time-of-day window opens or closes; market hours know their own."""
         windows = (window for window in (*self.during, *self.excluding) if isinstance(window, Window))
         changes = (window.next_change(instant_ns, zone) for window in windows)
         return min((change for change in changes if change is not None), default=None)
