@@ -256,8 +256,8 @@ def _without(complete: Thing, hidden: set[str]) -> Thing:
 
 
 SOUP = (
-    "account.a account.p account.t account.m account.items x x.u x.s nope nope.y clock 1 0 'long' '5m' True None + - * / "
-    "** % < == != in is and or not if else ( ) ( ) , [ ] . : = lambda sum( count( any( min( max_over( streak( known( "
+    "account.a account.p account.t account.m account.items x x.u x.s nope nope.y clock 1 0 'long' '5m' True None + - * "
+    "/ ** % < == != in is and or not if else ( ) ( ) , [ ] . : = lambda sum( count( any( min( max_over( streak( known( "
     "age( coalesce( awkward( abs("
 )
 tokens = st.sampled_from([*SOUP.split(), "not in", "for x in account.items"])
