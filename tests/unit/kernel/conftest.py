@@ -75,7 +75,9 @@ class World:
     def quote(self, price: float, symbol: str = "MNQ") -> Result:
         return self.send(Quote(at=self.now, received_at=self.now, symbol=Symbol(symbol), last=float(price)))
 
-    def fill(self, quantity: int, price: float, symbol: str = "MNQ", fill_id: str = "") -> Result:
+    def fill(
+        self, quantity: int, price: float, symbol: str = "MNQ", fill_id: str = "", *, voided: bool = False
+    ) -> Result:
         self.serial += 1
         return self.send(
             Fill(
@@ -87,6 +89,7 @@ class World:
                 side=Side.BUY if quantity > 0 else Side.SELL,
                 quantity=Decimal(abs(quantity)),
                 price=Decimal(str(price)),
+                voided=voided,
             )
         )
 

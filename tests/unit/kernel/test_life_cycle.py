@@ -309,3 +309,14 @@ def test_a_quote_that_cannot_be_used_is_refused_and_changes_nothing(world, rule,
     before = made.kernel.snapshot()
     assert "was refused" in made.quote(price).notices[0]
     assert made.kernel.snapshot() == before
+
+
+def test_a_voided_fill_no_longer_counts_in_a_window(world, rule):
+    limit = LimitSpec(value='count(account.fills, "1h")', comparison=Comparison.MAX, threshold=2.0)
+    made = world(RuleSpec(id="trades", each=Scope.ACCOUNT, limit=limit, then=rule.actions("notify")))
+    made.fill(1, 21_000)
+    made.fill(1, 21_000)
+    made.at(5).fill(1, 21_000, fill_id="wrong")
+    assert made.phases == ["trades breached"]
+    made.at(6).fill(1, 21_000, fill_id="wrong", voided=True)
+    assert made.phases == ["trades breached", "trades resolved"]
