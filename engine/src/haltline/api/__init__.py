@@ -13,7 +13,7 @@ from haltline.api.broker import (
 )
 from haltline.api.calendar import Calendar, CalendarKind
 from haltline.api.feed import Feed, FeedKind, FeedSetup, Recording
-from haltline.api.field import Change, Collection, Field, Kind
+from haltline.api.field import Change, Collection, Field, Kind, Provenance
 from haltline.api.function import Function, Parameter
 from haltline.api.hookspecs import hookimpl
 from haltline.api.notifier import Message, Notifier, NotifierKind, NotifierSetup
@@ -46,6 +46,7 @@ __all__ = [
     "NotifierSetup",
     "Observer",
     "Parameter",
+    "Provenance",
     "QuoteTaker",
     "Recording",
     "Registry",

@@ -318,6 +318,8 @@ class Account(Entity):
 
     def as_of(self, attribute: str) -> int | None:
         """The oldest mark that the value rests on, or the broker's last report."""
+        if attribute == "connected":
+            return self.connection_at or None
         if attribute in _SAID_BY_BROKER:
             return self.reported_at or None
         if attribute in VALUED:

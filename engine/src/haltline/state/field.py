@@ -289,8 +289,12 @@ _SESSION_ROWS: tuple[Row, ...] = (
     ("next_open", Kind.TIME, _CALENDAR, "When it opens next; UNKNOWN where it never closes."),
     ("next_close", Kind.TIME, _CALENDAR, "When it closes next; UNKNOWN where it never does."),
     ("early_close", Kind.BOOL, _CALENDAR, "Whether this session, or the next, closes earlier than usual."),
-    ("seconds_to_close", Kind.DURATION, _TIME | _CALENDAR,
-     "Time until it closes; 0 while closed, UNKNOWN where it never does."),
+    (
+        "seconds_to_close",
+        Kind.DURATION,
+        _TIME | _CALENDAR,
+        "Time until it closes; 0 while closed, UNKNOWN where it never does.",
+    ),
     ("seconds_to_open", Kind.DURATION, _TIME | _CALENDAR, "Time until it opens; 0 while open."),
 )
 

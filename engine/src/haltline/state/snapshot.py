@@ -201,14 +201,7 @@ def put_back(state: "State", data: dict[str, object]) -> None:
     state.clock.now_ns = image.now_ns
     for row in image.instruments:
         _put_instrument(state.add_instrument(row.spec), row)
-    for name, view in image.views.items():
-        _paste(view, state.view(name))
-    for roll in state.rolls.values():
-        found = image.rolls.get(f"{roll.roll} {roll.zone}")
-        if found is None:
-            roll.refresh(image.now_ns)
-        else:
-            _paste(found, roll)
+    _put_time(state, image)
     state.portfolio.reset()
     for item in state.instruments.values():
         item.positions.clear()
@@ -221,6 +214,18 @@ def put_back(state: "State", data: dict[str, object]) -> None:
         state.instruments[row.spec.symbol].positions[:] = [item.book[row.spec.symbol] for item in holders]
     state.pending[:] = image.pending
     state.next_edge = image.next_edge
+
+
+def _put_time(state: "State", image: _StateImage) -> None:
+    for name, view in image.views.items():
+        if name in state.views:
+            _paste(view, state.views[name])
+    for roll in state.rolls.values():
+        found = image.rolls.get(f"{roll.roll} {roll.zone}")
+        if found is None:
+            roll.refresh(image.now_ns)
+        else:
+            _paste(found, roll)
 
 
 def _copy[T: msgspec.Struct](image: type[T], source: object) -> T:

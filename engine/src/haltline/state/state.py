@@ -20,7 +20,6 @@ from haltline.model.event import (
     OrderUpdate,
     PositionReport,
     Quote,
-    Tick,
 )
 from haltline.model.id import Symbol
 from haltline.model.instrument import InstrumentSpec
@@ -186,9 +185,7 @@ class State:
                 reduce.instrument(self, event, now)
             case ConnectionUpdate():
                 reduce.connection(self, event, now)
-            case Tick():
-                self.move(now)
-            case _:
+            case _:  # a Tick, or an operator's word: the kernel's business
                 self.move(now)
 
     def advance(self, now: int) -> None:
