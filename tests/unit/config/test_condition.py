@@ -3,8 +3,9 @@
 import pytest
 
 from haltline.config.condition import holds
+from haltline.model.rule import ConstantValue
 
-INPUTS = {
+INPUTS: dict[str, ConstantValue] = {
     "inputs.low": 1.0, "inputs.high": 5.0, "inputs.mode": "close", "inputs.on": True, "inputs.list": ("a", "b"),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ override that fits it, else the base.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -15,6 +16,7 @@ from haltline.config.finding import Findings
 from haltline.config.limit import expression
 from haltline.config.pack import Packs
 from haltline.config.rule import bind_rule, rule_label
+from haltline.config.schema import Schema, base_schema
 from haltline.config.settings import Mention
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
 from haltline.config.template import Template, check_constraints, constants_of, expand, with_entry
@@ -176,8 +178,10 @@ def _given(node: Node | None) -> dict[str, tuple[Node, Place]]:
 
 def _dressed(entry: MappingNode, use: MappingNode) -> MappingNode:
     """The template's entry with the keys of the `use` entry laid over it."""
+    uses = cast("Mapping[str, Schema]", base_schema("rules")["$defs"])["use"]
+    overlaid = set(cast("Schema", uses["properties"])) - _OWN
     for key, value in use.entries.items():
-        if key not in _OWN and use.get(key) is not None:
+        if key in overlaid and use.get(key) is not None:
             entry = with_entry(entry, key, value, use.keys[key])
     return entry
 

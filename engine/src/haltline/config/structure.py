@@ -58,11 +58,20 @@ class Walk:
                 )
             elif node.get(key) is not None:
                 self.check(value, known.get(key) or sub_schema(schema, "additionalProperties"), inner)
+            elif key not in known:
+                self._empty_entry(node, key, sub_schema(schema, "additionalProperties"), inner)
         for key in cast("list[str]", schema.get("required", [])):
             if node.get(key) is None:
                 state = "is empty" if key in node.entries else "is missing"
                 cure = f"add '{key}:'" if state == "is missing" else "give it a value"
                 self._findings.add("E202", node.place_of(key), f"the key {key!r} {state}", cure, where=self.at(path))
+
+    def _empty_entry(self, node: MappingNode, key: str, schema: Schema, path: str) -> None:
+        needed = cast("list[str]", resolve_ref(schema, self._root).get("required", []))
+        if needed:
+            self._findings.add(
+                "E202", node.keys[key], f"{key!r} is empty", f"give it '{needed[0]}:'", where=self.at(path)
+            )
 
     def at(self, path: str) -> str:
         """The user's words for where this is."""
