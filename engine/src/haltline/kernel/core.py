@@ -412,9 +412,6 @@ class Core:
         for feed in self.index.series.get(entity.scope, ()):
             if found[feed.index] is None:
                 entity.windows[feed.index].add(self.state.clock.now_ns, feed.read(entity))
-        for feed in self.index.series.get(entity.scope, ()):
-            if found[feed.index] is None and not entity.changed:  # otherwise the change itself is the first sample
-                entity.windows[feed.index].add(self.now, feed.read(entity))
 
     def forget_changes(self) -> None:
         """Take the present state as known: nothing is left to be looked at."""

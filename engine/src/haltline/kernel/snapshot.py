@@ -46,6 +46,8 @@ class SavedIncident(msgspec.Struct, kw_only=True):
     threshold: float | None
     judged_rung: int
     reason: str
+    followed: list[dict[str, float | str | bool | None]] = []
+    follows: int = 0
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -172,6 +174,8 @@ def _save_incident(incident: Incident) -> SavedIncident:
         threshold=None if judgement.threshold != judgement.threshold else judgement.threshold,
         judged_rung=judgement.rung,
         reason=judgement.reason,
+        followed=incident.followed,
+        follows=incident.follows,
     )
 
 
@@ -183,6 +187,8 @@ def _load_incident(saved: SavedIncident, rule: Rule, entity: Any) -> Incident:
     incident.fired_at = saved.fired_at
     incident.rung = saved.rung
     incident.worst = saved.worst
+    incident.followed = saved.followed
+    incident.follows = saved.follows
     incident.acknowledged = saved.acknowledged
     incident.blocks = saved.blocks
     incident.warned = saved.warned
