@@ -42,7 +42,7 @@ def clean_python(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clean")
     wheels = folder / "wheels"
     for member in MEMBERS:
-        require(run(uv, "build", "--wheel", "--out-dir", wheels, member, cwd=folder))
+        require(run(uv, "build", "--python", sys.executable, "--wheel", "--out-dir", wheels, member, cwd=folder))
     require(run(uv, "venv", "--python", sys.executable, folder / "venv", cwd=folder))
     python = folder / "venv/bin/python"
     require(run(uv, "pip", "install", "--python", python, *sorted(wheels.glob("*.whl")), cwd=folder))
