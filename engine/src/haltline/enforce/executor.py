@@ -51,6 +51,7 @@ class Executor:
         self._ticket = itertools.count()
         self._histories: dict[ActionId, History] = {}
         self._known: set[ActionId] = set()
+        self._resumed: set[ActionId] = set()
         self._order: deque[ActionId] = deque()
 
     @property
@@ -78,6 +79,14 @@ class Executor:
             if histories and planned.id in histories:
                 self._histories[planned.id] = histories[planned.id]
             self._enqueue(planned, action)
+
+    def resume(self, actions: Sequence[PlannedAction], histories: Mapping[ActionId, History]) -> None:
+        """Carry on with actions that a crash cut off, once each."""
+        for planned in actions:
+            self._known.discard(planned.id)
+            if planned.id not in self._resumed:
+                self._resumed.add(planned.id)
+                self.accept([planned], histories)
 
     def mark_finished(self, actions: Sequence[ActionId]) -> None:
         """Never carry these out again: their outcomes are on record."""

@@ -1,4 +1,4 @@
-"""What waits for the pump. Bounded: quotes conflate per symbol when behind; more of anything else than fits is fatal."""
+"""What waits for the pump. Bounded: quotes conflate per symbol when behind; too much of the rest is fatal."""
 
 import asyncio
 from collections import deque

@@ -45,8 +45,8 @@ class Publisher:
         for result in results:
             self._executor.accept(result.plan)
         self._outbox.release(pending)
-        for result in results:
-            for subscriber in tuple(self.subscribers):
+        for subscriber in tuple(self.subscribers):
+            for result in results:
                 subscriber(result)
 
     async def tell(self, messages: Sequence[Message]) -> None:

@@ -1,5 +1,6 @@
-"""The single writer of state: events are put on record, shown to the kernel one by one, and what follows is published."""
+"""The single writer of state: events go on record, then to the kernel one by one; what follows is published."""
 
+import asyncio
 from collections.abc import Sequence
 
 from haltline.api import QuoteTaker
@@ -37,6 +38,7 @@ class Pump:
         self._snapshot_wanted = False
         self.events = 0
         self.is_busy = False
+        self.idle = asyncio.Event()
 
     async def run(self) -> None:
         """Run turns until cancelled."""
@@ -46,20 +48,20 @@ class Pump:
 
     async def turn(self) -> None:
         """One turn: whatever waits, or the deadline that is due."""
-        self.is_busy = True
-        try:
-            events = self._inbox.take(_BATCH)
-            now = self._clock.now()
-            if not events and self._kernel.deadline is not None and self._kernel.deadline <= now:
-                events = [Tick(at=now, received_at=now)]
-            if events:
-                await self._take(events, now)
-            if self._rules:
-                await self._swap_rules()
-            if self._snapshot_wanted:
-                await self.save()
-        finally:
-            self.is_busy = False
+        self.is_busy = True  # and stays so when a turn is cut off: the state must not be saved then
+        self.idle.clear()
+        events = self._inbox.take(_BATCH)
+        now = self._clock.now()
+        if not events and self._kernel.deadline is not None and self._kernel.deadline <= now:
+            events = [Tick(at=now, received_at=now)]
+        if events:
+            await self._take(events, now)
+        if self._rules:
+            await self._swap_rules()
+        if self._snapshot_wanted:
+            await self.save()
+        self.is_busy = False
+        self.idle.set()
 
     def want_rules(self, compiled: CompiledRules, digest: str) -> None:
         """Use other rules from the next turn on."""

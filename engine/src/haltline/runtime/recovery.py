@@ -8,6 +8,7 @@ from haltline.journal.record import RecordKind, event_of
 from haltline.journal.recover import Store, recover
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import ActionOutcome
+from haltline.model.id import ActionId
 from haltline.model.plan import Result
 from haltline.runtime.publish import entries_of
 
@@ -30,7 +31,9 @@ def resume_kernel(kernel: Kernel, store: Store) -> Resumed:
     if recovery.is_fresh:
         return Resumed()
     remarks = kernel.restore(recovery.state) if recovery.state is not None else []
-    recorded = {(record.kind, record.body) for record in recovery.later if record.kind is not RecordKind.EVENT}
+    recorded: set[tuple[RecordKind, bytes]] = {
+        (record.kind, record.body) for record in recovery.later if record.kind is not RecordKind.EVENT
+    }
     late: list[Result] = []
     seen: set[tuple[RecordKind, bytes]] = set()
     for record in recovery.later:
@@ -44,8 +47,8 @@ def resume_kernel(kernel: Kernel, store: Store) -> Resumed:
     if strangers := len(decided - seen):
         remarks = [*remarks, f"{strangers} decisions on record do not come out again; the rules or the set-up changed"]
     begun = unfinished(store.iterate(kinds=KINDS))
-    outcomes = [outcome_of(begun.receipts[key]) for key in list(kernel.arbiter.flights) if key in begun.receipts]  # type: ignore[index]  # keys of flights are action ids
-    unheard = [outcome for outcome in outcomes if kernel.arbiter.flights[outcome.action_id].retry_at is None]
+    waiting = [ActionId(key) for key, flight in kernel.arbiter.flights.items() if flight.retry_at is None]
+    unheard = [outcome_of(begun.receipts[key]) for key in waiting if key in begun.receipts]
     return Resumed(late=late, outcomes=unheard, remarks=list(remarks), unfinished=begun, is_fresh=False)
 
 

@@ -43,6 +43,14 @@ class Supervisor:
         self.stop()
         await self._group.__aexit__(kind, error, trace)
 
+    async def finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave without cancelling: wait until everything has ended by itself (at once where an error is given)."""
+        if error is not None:
+            self.stop()
+        await self._group.__aexit__(kind, error, trace)
+
     def vital(self, name: str, work: Work) -> None:
         """Run a service without which nothing may go on: its failure, or its end, ends everything."""
         self._spawn(name, self._vital(name, work))

@@ -1,0 +1,233 @@
+"""The Python API: an engine inside your own program."""
+
+import asyncio
+import os
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import yaml
+
+from haltline.api import Feed
+from haltline.clock import Clock, SystemClock
+from haltline.compose.kernel import compile_book
+from haltline.config.load import load_book, load_setup, named_plugins
+from haltline.config.settings import RuleBook
+from haltline.enforce.budget import Budget
+from haltline.errors import EngineError
+from haltline.journal.memory import MemoryJournal
+from haltline.journal.store import Journal
+from haltline.model.event import Event
+from haltline.model.id import AccountId, Symbol
+from haltline.model.order import Intent, Side
+from haltline.model.plan import Permission, Result
+from haltline.model.verdict import Transition
+from haltline.notify.outbox import MemoryOutboxTable, SqliteOutboxTable
+from haltline.plugins.load import PluginRequest, load_plugins
+from haltline.runtime.compose import Parts
+from haltline.runtime.engine import Engine
+from haltline.runtime.health import EngineStatus
+from haltline.runtime.supervise import Supervisor
+from haltline.runtime.writer import InlineWriter, ThreadWriter
+
+_KEPT = 1000
+_POLL_S = 0.002
+
+
+def load_parts(path: Path, *, environ: Mapping[str, str] | None = None) -> Parts:
+    """Plugins, set-up and rules of a ``haltline.yaml``; raises ConfigError with every problem."""
+    environ = os.environ if environ is None else environ
+    wanted = [PluginRequest(name=entry.name, required=entry.required) for entry in named_plugins(path)]
+    registry = load_plugins(wanted).registry
+    setup = load_setup(path, registry, environ=environ)
+    return Parts(setup=setup, book=load_book(setup.rule_files, registry, environ=environ), registry=registry)
+
+
+class Haltline:
+    """A running engine: ``async with Haltline.open("haltline.yaml") as engine``."""
+
+    def __init__(
+        self, parts: Parts, *, clock: Clock | None = None, in_memory: bool = False,
+        feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
+    ) -> None:  # fmt: skip
+        self._parts = parts
+        self._clock = clock or SystemClock()
+        self._in_memory = in_memory
+        self._feeds = feeds
+        self._budget = budget
+        self._engine: Engine | None = None
+        self._store: Journal | MemoryJournal | None = None
+        self._supervisor: Supervisor | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None) -> Self:
+        """An engine for a set-up file, with its journal on disk; raises ConfigError with every problem."""
+        return cls(load_parts(Path(path), environ=environ), clock=clock)
+
+    @classmethod
+    def from_parts(
+        cls, parts: Parts, *, clock: Clock | None = None, in_memory: bool = True,
+        feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
+    ) -> Self:  # fmt: skip
+        """An engine from parts already loaded; with `in_memory` nothing is written to disk."""
+        return cls(parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget)
+
+    async def __aenter__(self) -> Self:
+        """Recover, connect, reconcile; returns once every broker's accounts are confirmed."""
+        ready = asyncio.Event()
+        self._engine = engine = self._make()
+        self._supervisor = supervisor = Supervisor(self._clock)
+        await supervisor.__aenter__()
+        supervisor.once("engine", lambda: engine.run(ready.set))
+        try:
+            await ready.wait()
+        except BaseException as error:
+            await self._leave(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Save and stop; raises what ended the engine, if something did."""
+        self.engine.stop()
+        await self._leave(kind, error, trace)
+
+    @property
+    def engine(self) -> Engine:
+        """The parts behind this door; raises EngineError outside `async with`."""
+        if self._engine is None:
+            raise EngineError("the engine is not running; use it inside `async with Haltline.open(...)` [E810]")
+        return self._engine
+
+    def put(self, event: Event) -> None:
+        """Give the engine an event of your own: a quote, a fill, an operator's request."""
+        self.engine.inbox.put(event)
+
+    def add_rule(self, rule: Mapping[str, object] | str) -> None:
+        """Add a rule (or replace the one of its id) from the next event on; raises ConfigError with every problem.
+
+        A mapping is one rule as in a rule file; a text is YAML: one rule, or a whole file with ``rules:``.
+        """
+        engine = self.engine
+        added = self._read(rule)
+        ids = {spec.id for spec in added.rules}
+        names = {definition.name for definition in added.definitions}
+        book = self._parts.book
+        merged = RuleBook(
+            rules=(*(spec for spec in book.rules if spec.id not in ids), *added.rules),
+            definitions=(*(item for item in book.definitions if item.name not in names), *added.definitions),
+            files=book.files, sources={**book.sources, **added.sources}, mentions=book.mentions,
+            digest=f"{book.digest}+{added.digest}",
+        )  # fmt: skip
+        compiled = compile_book(merged, self._parts.registry)
+        self._parts = Parts(setup=self._parts.setup, book=merged, registry=self._parts.registry)
+        engine.pump.want_rules(compiled, merged.digest)
+
+    def check(
+        self, *, account: str, symbol: str, side: str, quantity: float, price: float | None = None,
+        stop_price: float | None = None, confidence: float | None = None, source: str = "", strategy: str = "",
+    ) -> Permission:  # fmt: skip
+        """May this order be sent now? Answers at once, from the state as it is; changes nothing."""
+        return self.engine.check(
+            Intent(
+                account=AccountId(account), symbol=Symbol(symbol), side=Side(side), quantity=quantity, price=price,
+                stop_price=stop_price, confidence=confidence, source=source, strategy=strategy,
+            )
+        )  # fmt: skip
+
+    def subscribe(self, callback: Callable[[Transition], None]) -> Callable[[], None]:
+        """Call back on every change of an incident, after it is on record; returns what ends the subscription.
+
+        The callback runs on the event loop: it must be quick and must not raise.
+        """
+
+        def each(result: Result) -> None:
+            for transition in result.transitions:
+                callback(transition)
+
+        subscribers = self.engine.publisher.subscribers
+        subscribers.append(each)
+        return lambda: subscribers.remove(each) if each in subscribers else None
+
+    async def incidents(self) -> AsyncIterator[Transition]:
+        """Every change of an incident from now on; a reader that falls 1,000 behind misses the oldest."""
+        waiting: deque[Transition] = deque(maxlen=_KEPT)
+        wake = asyncio.Event()
+
+        def take(transition: Transition) -> None:
+            waiting.append(transition)
+            wake.set()
+
+        end = self.subscribe(take)
+        try:
+            while True:
+                await wake.wait()
+                wake.clear()
+                while waiting:
+                    yield waiting.popleft()
+        finally:
+            end()
+
+    async def until_idle(self) -> None:
+        """Return once every event is processed, every action ended and every message delivered."""
+        while not self.engine.is_idle:  # noqa: ASYNC110 - five parts would each need an event for one rare caller
+            await asyncio.sleep(_POLL_S)
+
+    def status(self) -> EngineStatus:
+        """The engine in one record."""
+        return self.engine.status()
+
+    def _make(self) -> Engine:
+        if self._in_memory:
+            store = self._store = MemoryJournal()
+            return Engine(
+                self._parts, clock=self._clock, store=store, table=MemoryOutboxTable(), writer=InlineWriter(store),
+                directory=None, feeds=self._feeds, budget=self._budget,
+            )  # fmt: skip
+        path = self._parts.setup.store.path
+        journal = self._store = Journal.open(path)
+        try:
+            return Engine(
+                self._parts, clock=self._clock, store=journal, table=SqliteOutboxTable(journal.connection),
+                writer=ThreadWriter(journal), directory=path.parent, feeds=self._feeds, budget=self._budget,
+            )  # fmt: skip
+        except BaseException:
+            journal.close()
+            raise
+
+    async def _leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._supervisor is not None
+        try:
+            await self._supervisor.finish(kind, error, trace)
+        except BaseExceptionGroup as group:
+            raise _only(group) from group
+        finally:
+            self._engine = None
+            if self._store is not None:
+                self._store.close()
+
+    def _read(self, rule: Mapping[str, object] | str) -> RuleBook:
+        text = rule if isinstance(rule, str) else yaml.safe_dump(dict(rule), sort_keys=False)
+        if "\nrules:" not in f"\n{text}":
+            lines = text.splitlines()
+            is_list = text.lstrip().startswith("- ")
+            body = lines if is_list else [("- " if number == 0 else "  ") + line for number, line in enumerate(lines)]
+            text = "version: 1\nrules:\n" + "\n".join("  " + line for line in body) + "\n"
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "added.yaml"
+            file.write_text(text, encoding="utf-8")
+            return load_book([file], self._parts.registry, environ=os.environ)
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one failure inside nested groups of one; otherwise the group."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
+        found = found.exceptions[0]
+    return found

@@ -1,0 +1,257 @@
+"""The live engine: load → recover → reconcile with the brokers → guard. Until an account is reconciled, entries wait.
+
+Services: the pump, the enforcement lanes, the reconciler and the saver are vital: if one dies, everything ends and
+start-up is recovery. Brokers, feeds and channels are guarded and start again.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from haltline.api import Broker, Feed, QuoteTaker
+from haltline.clock import NS_PER_S, Clock
+from haltline.compose.kernel import build_kernel
+from haltline.enforce.budget import Budget
+from haltline.enforce.executor import Executor
+from haltline.errors import EngineError, InvariantBroken
+from haltline.journal.receipt import Receipt
+from haltline.journal.record import RecordKind, entry_of, notice_entry
+from haltline.journal.recover import Store
+from haltline.model.event import ActionOutcome, ConnectionStatus, ConnectionUpdate, Event
+from haltline.model.id import AccountId, Symbol
+from haltline.model.order import Intent
+from haltline.model.plan import Permission, TradingMode
+from haltline.notify.outbox import Outbox, OutboxTable, Pending
+from haltline.notify.render import alarm_message, receipt_message
+from haltline.runtime.compose import Parts, brokers_by_account, make_brokers, make_channels, make_feeds
+from haltline.runtime.health import EngineStatus, HealthBook
+from haltline.runtime.inbox import Inbox
+from haltline.runtime.publish import Publisher
+from haltline.runtime.pump import Pump
+from haltline.runtime.reconcile import corrections
+from haltline.runtime.recovery import Resumed, resume_kernel
+from haltline.runtime.supervise import Supervisor
+from haltline.runtime.writer import Writer
+
+SAVE_EVERY_NS = 10 * NS_PER_S
+_RETRY_NS = 2 * NS_PER_S
+_CALL_S = 15.0
+_LAST_WORDS_S = 5.0
+
+
+class Engine:
+    """One engine on one journal. `run` does everything; the rest may be called while it runs, on its event loop."""
+
+    def __init__(
+        self, parts: Parts, *, clock: Clock, store: Store, table: OutboxTable, writer: Writer,
+        directory: Path | None, feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
+    ) -> None:  # fmt: skip
+        self.parts = parts
+        self.clock = clock
+        self.store = store
+        self.inbox = Inbox()
+        self.health = HealthBook()
+        self.reconciled: set[AccountId] = set()
+        self.kernel = build_kernel(parts.setup, parts.book, parts.registry, now=clock.now())
+        self._writer = writer
+        self._brokers = make_brokers(parts, clock, directory)
+        self._feeds: dict[str, Feed] = dict(feeds or {})
+        for name, feed in make_feeds(parts, clock).items():
+            if hasattr(feed, "run"):
+                self._feeds[name] = cast("Feed", feed)
+            else:
+                self.health.set(f"feed {name}", "degraded", "a recording is for `haltline replay`")
+        channels, routes = make_channels(parts)
+        self._outbox = Outbox(
+            channels=channels, routes=routes, table=table, write=writer.run, clock=clock, lost=self._lost
+        )
+        self._executor = Executor(
+            actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self._brokers), clock=clock,
+            ledger=writer, report=self._reported, mark_of=self._mark_of, budget=budget,
+            instruments={spec.symbol: spec for spec in parts.setup.instruments},
+        )  # fmt: skip
+        self.publisher = Publisher(
+            store=store, writer=writer, executor=self._executor, outbox=self._outbox, actions=parts.registry.actions
+        )
+        takers = [broker for broker in self._brokers.values() if isinstance(broker, QuoteTaker)]
+        self.pump = Pump(
+            kernel=self.kernel, inbox=self.inbox, clock=clock, store=store, writer=writer, publisher=self.publisher,
+            takers=takers,
+        )  # fmt: skip
+        self._connected: asyncio.Queue[str] = asyncio.Queue()
+        self._receipts: asyncio.Queue[Receipt] = asyncio.Queue()
+        self._stop = asyncio.Event()
+        self._resumed = Resumed()
+
+    async def run(self, started: Callable[[], None]) -> None:
+        """Recover, connect, guard until `stop`; `started` is called once every broker's accounts are reconciled.
+
+        Raises JournalError, InvariantBroken, or whatever ended a vital service (in an ExceptionGroup).
+        """
+        self._resumed = resume_kernel(self.kernel, self.store)
+        await self._begin(self._resumed)
+        try:
+            async with Supervisor(self.clock, self._changed) as supervisor:
+                self._start_services(supervisor, started)
+                await self._stop.wait()
+                await self.pump.idle.wait()
+        finally:
+            await self._end()
+
+    def stop(self) -> None:
+        """End `run` in good order."""
+        self._stop.set()
+
+    def check(self, intent: Intent) -> Permission:
+        """May this order be sent now? Entries wait until the broker has confirmed the state of the account."""
+        permission = self.kernel.check(intent)
+        if not permission.allowed or intent.account in self.reconciled:
+            return permission
+        if not self.kernel.state.intent(intent).increases:
+            return permission
+        reason = f"account {intent.account} is not confirmed by its broker yet: entries wait"
+        return Permission(allowed=False, reasons=(reason,), mode=TradingMode.REDUCING)
+
+    def status(self) -> EngineStatus:
+        """The engine in one record."""
+        accounts = self.kernel.state.accounts
+        return EngineStatus(
+            now=self.clock.now(), events=self.pump.events, waiting=len(self.inbox), conflated=self.inbox.conflated,
+            enforcing=not self._executor.is_idle, undelivered=not self._outbox.is_idle, accounts=tuple(accounts),
+            reconciled=tuple(sorted(self.reconciled)), services=self.health.services(),
+            modes={name: account.mode for name, account in accounts.items()},
+        )  # fmt: skip
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every event is processed, every action ended, every message delivered."""
+        is_quiet = not len(self.inbox) and not self.pump.is_busy and self._executor.is_idle
+        return is_quiet and self._receipts.empty() and self._outbox.is_idle
+
+    async def _begin(self, resumed: Resumed) -> None:
+        """What the last run left unsaid goes on record now; then the state is saved, so that nothing is said twice."""
+        now = self.clock.now()
+        digest = {"rules": self.parts.book.digest, "files": list(self.parts.book.files)}
+        remarks = [notice_entry(now, "recovery", text) for text in resumed.remarks]
+        await self._writer.record([entry_of(RecordKind.CONFIG, now, digest), *remarks], durable=True)
+        finished = [key for key in resumed.unfinished.planned if key in resumed.unfinished.receipts]
+        self._executor.mark_finished([*finished, *(action.id for action in resumed.unfinished.actions)])
+        await self.publisher.publish([*resumed.late, self.kernel.evaluate_all(now)], now)
+        await self.pump.save()
+        self.pump.idle.set()
+        for outcome in resumed.outcomes:
+            self.inbox.put(outcome)
+            self._receipts.put_nowait(resumed.unfinished.receipts[outcome.action_id])
+
+    def _start_services(self, supervisor: Supervisor, started: Callable[[], None]) -> None:
+        supervisor.vital("pump", self.pump.run)
+        supervisor.vital("saver", self._save_often)
+        supervisor.vital("receipts", self._tell_receipts)
+        supervisor.vital("reconciler", partial(self._reconcile_all, started))
+        for account in self._executor.accounts:
+            supervisor.vital(f"enforce {account}", partial(self._executor.run_lane, account))
+        for channel in self._outbox.channels:
+            supervisor.vital(f"channel {channel}", partial(self._outbox.run_lane, channel))
+        for name, broker in self._brokers.items():
+            self.health.set(f"broker {name}", "starting", at=self.clock.now())
+            supervisor.guard(f"broker {name}", partial(self._serve_broker, name, broker))
+        for name, feed in self._feeds.items():
+            self.health.set(f"feed {name}", "starting", at=self.clock.now())
+            up = partial(self.health.set, f"feed {name}", "up")
+            supervisor.guard(f"feed {name}", partial(feed.run, self.inbox.put, up))
+
+    async def _serve_broker(self, name: str, broker: Broker) -> None:
+        await broker.run(self.inbox.put, partial(self._connected.put_nowait, name))
+
+    async def _reconcile_all(self, started: Callable[[], None]) -> None:
+        """Believe each broker whenever it connects; carry on what a crash left half done, once per account."""
+        expected = set(self._brokers)
+        if not expected:
+            started()
+        is_told = not expected
+        while True:
+            name = await self._connected.get()
+            for account in self.parts.setup.accounts:
+                if account.broker == name:
+                    await self._reconcile(account.id, self._brokers[name])
+            self.health.set(f"broker {name}", "up", at=self.clock.now())
+            expected.discard(name)
+            if not expected and not is_told:
+                is_told = True
+                started()
+
+    async def _reconcile(self, account: AccountId, broker: Broker) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_CALL_S):
+                    snapshot = await broker.snapshot(account)
+                break
+            except InvariantBroken:
+                raise
+            except (EngineError, TimeoutError) as failure:
+                self.health.set(f"broker {account}", "starting", str(failure), at=self.clock.now())
+                await self.clock.sleep_until(self.clock.now() + _RETRY_NS)
+        while len(self.inbox) or self.pump.is_busy:
+            await self.pump.idle.wait()
+            await asyncio.sleep(0)
+        for event in corrections(self.kernel, snapshot, self.clock.now()):
+            self.inbox.put(event)
+        while len(self.inbox) or self.pump.is_busy:
+            await self.pump.idle.wait()
+            await asyncio.sleep(0)
+        self.reconciled.add(account)
+        actions = [action for action in self._resumed.unfinished.actions if action.account == account]
+        self._executor.resume(actions, self._resumed.unfinished.histories)
+
+    async def _save_often(self) -> None:
+        while True:
+            await self.clock.sleep_until(self.clock.now() + SAVE_EVERY_NS)
+            self.pump.want_snapshot()
+
+    async def _tell_receipts(self) -> None:
+        while True:
+            receipt = await self._receipts.get()
+            await self.publisher.tell([receipt_message(receipt)])
+
+    def _reported(self, outcome: ActionOutcome, receipt: Receipt) -> None:
+        self.inbox.put(outcome)
+        self._receipts.put_nowait(receipt)
+
+    def _lost(self, pending: Pending, reason: str) -> None:
+        self.health.set(f"channel {pending.channel}", "degraded", f"message {pending.key!r} was lost: {reason}")
+
+    def _mark_of(self, symbol: Symbol) -> float | None:
+        instrument = self.kernel.state.names.get(symbol)
+        mark = float("nan") if instrument is None else instrument.mark
+        return mark if mark == mark else None
+
+    def _changed(self, name: str, status: str, reason: str) -> None:
+        """A guarded service went down: its accounts are no longer confirmed, and the kernel is told."""
+        now = self.clock.now()
+        self.health.set(name, status, reason, at=now)
+        sort, _, broker = name.partition(" ")
+        if sort != "broker":
+            return
+        for account in self.parts.setup.accounts:
+            if account.broker == broker:
+                self.reconciled.discard(account.id)
+                down: Event = ConnectionUpdate(
+                    at=now, received_at=now, account=account.id, status=ConnectionStatus.DISCONNECTED, reason=reason
+                )
+                self.inbox.put(down)
+
+    async def _end(self) -> None:
+        """Last words: save where a turn was not cut off, and let the writer finish. Start-up is recovery either way."""
+        if not self.pump.is_busy:
+            try:
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self.pump.save()
+            except (EngineError, TimeoutError):
+                self.health.set("journal", "degraded", "the last state could not be saved")
+        self._writer.close()
+
+    async def alarm(self, title: str, text: str) -> None:
+        """Tell people that something is wrong with the engine itself."""
+        await self.publisher.tell([alarm_message(self.clock.now(), title, text)])
