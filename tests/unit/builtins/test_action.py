@@ -213,7 +213,7 @@ async def test_reduce_gross_below_the_limit_does_nothing() -> None:
 async def test_a_parameter_that_makes_no_sense_is_refused(name: str, params: dict[str, float]) -> None:
     desk = RecordingDesk([position("ES", 4)])
     with pytest.raises(Refused):
-        await act(name, desk, symbol="ES", **params)
+        await act(name, desk, symbol="ES", **params)  # type: ignore[arg-type]
     assert desk.told == []
 
 

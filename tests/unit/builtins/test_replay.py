@@ -1,8 +1,10 @@
 """Recordings: bars, ticks and fills from every format, and every way a file can be bad."""
 
 import gzip
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -23,7 +25,7 @@ BARS = "time,open,high,low,close,volume\n2025-05-06T00:00:00,10,12,9,11,5\n2025-
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data set is not here")
 
 
-def recording(folder: Path, *files: dict[str, object], **more: object) -> ReplayRecording:
+def recording(folder: Path, *files: Mapping[str, object], **more: object) -> ReplayRecording:
     return ReplayRecording(msgspec.convert({"files": list(files), **more}, ReplaySetting), folder)
 
 
@@ -96,7 +98,7 @@ def test_another_spelling_of_times_can_be_stated(tmp_path: Path) -> None:
 def test_every_format_gives_the_same_events(tmp_path: Path, suffix: str) -> None:
     expected = list(recording(tmp_path, written(tmp_path, BARS)).events())
     start = from_iso("2025-05-06T00:00:00Z")
-    columns = {
+    columns: dict[str, pa.Array[Any] | list[float]] = {
         "date": pa.array([start, start + 60 * 10**9], pa.timestamp("ns", "UTC")),
         **{
             name: [float(a), float(b)]
@@ -132,8 +134,8 @@ def test_several_files_are_merged_in_order_of_time(tmp_path: Path) -> None:
 
 
 def test_a_fill_log_keeps_its_decimals(tmp_path: Path) -> None:
-    text = "time,account,symbol,side,quantity,price,fee,pnl,id\n2025-05-06T00:00:00,eval,MNQ,SELL,2,21000.10,0.74,-12.30,t-1\n"
-    (tmp_path / "f.csv").write_text(text)
+    head = "time,account,symbol,side,quantity,price,fee,pnl,id\n"
+    (tmp_path / "f.csv").write_text(head + "2025-05-06T00:00:00,eval,MNQ,SELL,2,21000.10,0.74,-12.30,t-1\n")
     (event,) = recording(tmp_path, {"file": "f.csv"}).events()
     assert isinstance(event, Fill)
     assert (event.account, event.side, event.price, event.fee) == (
