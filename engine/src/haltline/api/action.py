@@ -52,6 +52,8 @@ class Action:
     `run` is given the planned action and the desk (None for actions of kernel and notifier). `needs` lists what
     the broker must be able to do. `scopes` are the rule scopes in which the action makes sense. `rank` orders actions
     within one plan: block (0), lock (10), cancel (20), reduce (30), close (40), flatten (50), place (60), notify (90).
+    One that `follows` is asked for again, while its incident lives, whenever its parameters come out differently
+    (a stop that trails a price); it must be harmless to repeat.
     """
 
     name: str
@@ -64,4 +66,5 @@ class Action:
     rank: int = 50
     example: str = ""
     reduces_only: bool = True
+    follows: bool = False
     schema: Mapping[str, object] = field(default_factory=dict)

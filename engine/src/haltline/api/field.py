@@ -30,7 +30,7 @@ class Kind(StrEnum):
 class Change(IntFlag):
     """What kind of happening may change a field: the dependency index is built from these.
 
-    TIME means by the mere passing of it (an age, the clock); CALENDAR that a session, trading day or week begins or ends.
+    TIME is the mere passing of it (an age, the clock); CALENDAR a session, trading day or week that begins or ends.
     """
 
     NONE = 0

@@ -95,10 +95,11 @@ _ACCOUNT_ROWS: tuple[Row, ...] = (
     ("unrealized_pnl", Kind.MONEY, _MARKED, "Profit of open positions at the account's mark."),
     ("total_pnl", Kind.MONEY, _MARKED, "Realized plus unrealized profit, before fees."),
     ("fees", Kind.MONEY, _FILL, "All fees since the engine knows the account, as a positive cost."),
-    ("open_positions", Kind.COUNT, _HELD, "Number of open positions."),
-    ("working_orders", Kind.COUNT, _ORDER, "Number of working orders."),
+    ("open_positions", Kind.COUNT, _HELD, "Number of open positions.", "len({0}.book)"),
+    ("working_orders", Kind.COUNT, _ORDER, "Number of working orders.", "len({0}.order_book)"),
     ("peak_equity", Kind.MONEY, _VALUE, "Highest equity ever seen, moved along by deposits and withdrawals."),
-    ("drawdown", Kind.MONEY, _VALUE, "Money below the peak; deposits and withdrawals do not count."),
+    ("drawdown", Kind.MONEY, _VALUE, "Money below the peak; deposits and withdrawals do not count.",
+     "({0}.peak_adjusted - {0}.adjusted)"),
     ("drawdown_fraction", Kind.FRACTION, _VALUE, "Drawdown as a fraction of the peak."),
     ("end_of_day_peak_equity", Kind.MONEY, _PERIOD, "Highest equity that any trading day began or ended with."),
     ("end_of_day_drawdown", Kind.MONEY, _PERIOD, "Money below the highest end-of-day equity; 0 above it."),
@@ -132,9 +133,18 @@ _PERIOD_ROWS: tuple[Row, ...] = (
 _PERIODS = {"day": "trading day", "session": "session", "week": "trading week"}
 
 
+# What rules ask for most is written out here, so that the hot path pays no call of the property of the same meaning.
+_PERIOD_CODE = {
+    "total_pnl": "({0}.adjusted - {0}.PERIOD.start_adjusted)",
+    "loss": "(0.0 if {0}.PERIOD.start_adjusted <= {0}.adjusted else {0}.PERIOD.start_adjusted - {0}.adjusted)",
+    "drawdown": "({0}.PERIOD.peak_adjusted - {0}.adjusted)",
+}
+
+
 def _period_rows(period: str, words: str) -> Iterable[Row]:
     for name, kind, changes, meaning, *_ in _PERIOD_ROWS:
-        yield (f"{period}.{name}", kind, changes, meaning.format(words), f"{{0}}.{period}.{name}")
+        code = _PERIOD_CODE.get(name, f"{{0}}.PERIOD.{name}").replace("PERIOD", period)
+        yield (f"{period}.{name}", kind, changes, meaning.format(words), code)
 
 
 _POSITION_ROWS: tuple[Row, ...] = (
