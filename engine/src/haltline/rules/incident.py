@@ -5,9 +5,10 @@
 
 Glossary. *fire*: enter `breached` and ask for the actions, once. *clear*: the condition (or the rule's own `clear`)
 says it is over; what then ends the incident is its `latch`. *hold*: a time that must pass first (`for`, `clear_for`,
-`cooldown`), kept in `timer` so that it survives a restart.
+`cooldown`), kept in `timer` so that it survives a restart. *follow*: ask again for an action whose parameters changed.
 
-Invariants. An incident fires its actions once per rung; a condition that merely stays true does nothing. UNKNOWN never
+Invariants. An incident fires its actions once per rung; a condition that merely stays true does nothing, except that an
+action declared to follow its parameters (a trailing stop) is asked for again when these change. UNKNOWN never
 ends an incident and never stops a running hold. Everything is a function of the judgement and of `now`.
 """
 
@@ -38,8 +39,8 @@ class Incident:
     """One live incident. `timer` is the next instant at which it must be looked at again, whatever happens."""
 
     __slots__ = (
-        "acknowledged", "blocks", "clear_at", "entity", "fire_at", "fired_at", "id", "judgement", "phase", "rule",
-        "rung", "since", "warned", "worst",
+        "acknowledged", "blocks", "clear_at", "entity", "fire_at", "fired_at", "followed", "follows", "id", "judgement",
+        "phase", "rule", "rung", "since", "warned", "worst",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, entity: Any, incident_id: IncidentId, now: int) -> None:
@@ -57,6 +58,8 @@ class Incident:
         self.blocks = False
         self.warned = False
         self.judgement = Judgement(Verdict.OK)
+        self.followed: list[dict[str, float | str | bool | None]] = []
+        self.follows = 0
 
     @property
     def timer(self) -> int | None:
@@ -195,6 +198,16 @@ class Lifecycle:
             if action.action.name == "block_entries":
                 incident.blocks = True
             out.ask(incident, action, cause=f"rung{rungs.stop - 1}" if incident.rule.rung_actions else "fire")
+        incident.followed = [action.params(incident.entity) for action in _following(incident)]
+
+    def _follow(self, incident: Incident, out: Outbox) -> None:
+        """Ask again for actions that follow their parameters, where these are known and came out differently."""
+        for number, action in enumerate(_following(incident) if incident.followed else ()):
+            params = action.params(incident.entity)
+            if params != incident.followed[number] and action.is_known(params):
+                incident.followed[number] = params
+                incident.follows += 1
+                out.ask(incident, action, cause=f"follow{incident.follows}")
 
     def _while_breached(self, incident: Incident, judgement: Judgement, now: int, out: Outbox) -> None:
         rule = incident.rule
@@ -205,6 +218,7 @@ class Lifecycle:
             self._act(incident, rungs, out)
         if not self._is_clear(incident, judgement):
             incident.clear_at = None
+            self._follow(incident, out)
             return
         if rule.spec.clear_for_ns and incident.clear_at is None:
             incident.clear_at = now + rule.spec.clear_for_ns
@@ -282,6 +296,11 @@ class Lifecycle:
                 suppressed=self._is_suppressed(rule, entity),
             ),
         )
+
+
+def _following(incident: Incident) -> list[LinkedAction]:
+    """The actions of what has fired that follow their parameters."""
+    return [action for action in incident.rule.actions_of(range(incident.rung + 1)) if action.action.follows]
 
 
 def is_shadow(rule: Rule, entity: Any) -> bool:

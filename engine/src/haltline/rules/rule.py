@@ -38,6 +38,10 @@ class LinkedAction:
         self.constants = checked.constants
         self._expressions = [(name, compile_value(expr, bindings)) for name, expr in checked.expressions.items()]
 
+    def is_known(self, params: Mapping[str, object]) -> bool:
+        """Whether every parameter that is an expression has a value."""
+        return all(params[name] is not None for name, _ in self._expressions)
+
     def params(self, entity: Any) -> dict[str, float | str | bool | None]:
         """The parameters as plain values; one whose expression is UNKNOWN is None, and the enforcer refuses it."""
         values: dict[str, float | str | bool | None] = dict(self.constants)
