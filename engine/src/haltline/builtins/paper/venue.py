@@ -288,6 +288,8 @@ class PaperVenue:
     def _match(self, order: PaperOrder, market: Market, now: int, *, is_resting: bool) -> None:
         if order.waits_for_stop:
             self._watch_stop(order, market, now, is_resting=is_resting)
+            if not order.triggered:
+                return
         spec = self._specs[order.report.symbol]
         price = fill_price(order, market, spec, self.setting.slippage_ticks)
         order.is_at_trigger = False
