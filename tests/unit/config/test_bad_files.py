@@ -1,6 +1,7 @@
 """Every kind of mistake a user can make in a file, and exactly what is said about it."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,10 @@ def test_a_mistake_in_a_file_is_shown_under_its_line(registry: Registry, monkeyp
     assert problem.excerpt == "    severty: critical\n    ^"
 
 
-def test_all_bad_files_together_are_checked_well_under_a_second(
+def test_all_bad_files_together_are_checked_well_under_two_seconds(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(BAD)
+    started = time.perf_counter()
     assert len(check(".", registry)) >= len(CASES)
+    assert time.perf_counter() - started < 2

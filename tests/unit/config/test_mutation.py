@@ -117,7 +117,7 @@ def test_a_changed_file_gives_problems_with_codes_and_never_a_crash(
         found = check_files(
             [path], registry, environ={}, meaning=lambda setup, book: meaning_problems(setup, book, registry)
         )
-    assert all(problem.code for problem in found)
+    assert all(problem.place is not None for problem in found if problem.code < "E450")
 
 
 @pytest.mark.parametrize(("name", "text"), [("rules", RULES), ("haltline", SETUP), ("cap", TEMPLATE)])

@@ -40,13 +40,10 @@ class ActionBinder:
     def _one(self, node: Node, key: str, places: dict[str, Place]) -> ActionSpec | None:
         if isinstance(node, ScalarNode):
             name, place, params = node.text, node.place, None
-        elif isinstance(node, MappingNode) and len(node.entries) == 1:
+        else:
+            assert isinstance(node, MappingNode)
             name, params = next(iter(node.entries.items()))
             place = node.keys[name]
-        else:
-            self._add("E216", node.place, "an action is a name, or one name with its parameters",
-                      "write 'notify' or '{reduce_to: {quantity: 5}}'")  # fmt: skip
-            return None
         places[key] = place
         action = self._registry.actions.get(name)
         if action is None:

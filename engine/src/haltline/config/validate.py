@@ -83,8 +83,11 @@ def plain(node: Node, schema: Schema, root: Schema) -> object:
     if isinstance(node, MappingNode):
         known = cast("Mapping[str, Schema]", schema.get("properties", {}))
         rest = sub_schema(schema, "additionalProperties")
-        return {key: plain(node.entries[key], known.get(key, rest), root) for key in node.entries
-                if node.get(key) is not None}  # fmt: skip
+        return {
+            key: plain(value, known.get(key, rest), root)
+            for key, value in node.entries.items()
+            if node.get(key) is not None or (key not in known and not rest)
+        }
     if isinstance(node, ListNode):
         return [plain(item, sub_schema(schema, "items"), root) for item in node.items]
     if not node.referenced:
@@ -134,6 +137,9 @@ def _note(error: "ValidationError", root: Node, findings: Findings, where: str, 
 
 def _words(keyword: str, error: "ValidationError", node: Node, schema: Schema) -> tuple[str, str, str]:
     form = str(schema.get("x-form", ""))
+    if form == "action":
+        cure = "write 'notify' or '{reduce_to: {quantity: 5}}'"
+        return "E216", "an action is a name, or one name with its parameters", cure
     if form and keyword in ("type", "pattern", *_BOUNDS) and isinstance(node, ScalarNode):
         return _form_words(form, node)
     if keyword == "type":
