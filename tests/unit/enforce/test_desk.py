@@ -1,0 +1,343 @@
+"""Desk and executor against the paper broker with faults: nothing twice, nothing unconfirmed, nothing silent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+
+from haltline.api import Action, BrokerSetup, Desk, HandledBy, Registry
+from haltline.builtins.action.order import ORDER_ACTIONS
+from haltline.builtins.action.size import SIZE_ACTIONS
+from haltline.builtins.action.state import STATE_ACTIONS
+from haltline.builtins.paper.broker import PaperBroker
+from haltline.clock import NS_PER_S, ManualClock
+from haltline.enforce.budget import Budget
+from haltline.enforce.executor import Executor
+from haltline.enforce.ledger import client_id
+from haltline.enforce.resume import KINDS, unfinished
+from haltline.errors import OutcomeUnknown, Refused, Transient
+from haltline.journal.memory import MemoryJournal
+from haltline.journal.receipt import Receipt
+from haltline.journal.record import RecordKind, entry_of
+from haltline.model.account import AccountSpec
+from haltline.model.event import ActionOutcome, OutcomeStatus, Quote
+from haltline.model.id import AccountId, ActionId, Symbol
+from haltline.model.instrument import InstrumentSpec
+from haltline.model.order import OrderRequest, OrderType, Side
+from haltline.model.plan import PlannedAction
+from haltline.runtime.writer import InlineWriter
+
+EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
+SPEC = InstrumentSpec(symbol=MNQ, tick_size=Decimal("0.25"), tick_value=Decimal("0.50"))
+type Fault = Exception | None
+
+
+@dataclass
+class World:
+    """A paper broker with scripted faults, an executor on a manual clock, and what they reported."""
+
+    config: dict[str, object] = field(default_factory=dict)
+    faults: dict[tuple[str, str], list[Fault]] = field(default_factory=dict)
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NS_PER_S))
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    receipts: list[Receipt] = field(default_factory=list)
+    outcomes: list[ActionOutcome] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    extra: tuple[Action, ...] = ()
+
+    def __post_init__(self) -> None:
+        setup = BrokerSetup(
+            name="paper", config=self.config, accounts=[AccountSpec(id=EVAL, balance=Decimal(50_000))],
+            instruments=[SPEC], clock=self.clock,
+        )  # fmt: skip
+        self.broker = PaperBroker(setup, faults=self._fault)
+        registry = Registry()
+        for action in (*ORDER_ACTIONS, *SIZE_ACTIONS, *STATE_ACTIONS, *self.extra):
+            registry.add_action(action)
+        self.executor = Executor(
+            actions=registry.actions, brokers={EVAL: self.broker}, clock=self.clock, ledger=InlineWriter(self.journal),
+            report=self._report, instruments={MNQ: SPEC}, mark_of=lambda symbol: 21_000.0, budget=Budget(),
+        )  # fmt: skip
+        self.quote(21_000.0)
+
+    def _fault(self, verb: str, stage: str) -> None:
+        if stage == "before":
+            self.calls.append(verb)
+        waiting = self.faults.get((verb, stage))
+        fault = waiting.pop(0) if waiting else None
+        if fault is not None:
+            raise fault
+
+    def _report(self, outcome: ActionOutcome, receipt: Receipt) -> None:
+        self.outcomes.append(outcome)
+        self.receipts.append(receipt)
+
+    def quote(self, price: float) -> None:
+        now = self.clock.now()
+        self.broker.on_quote(Quote(at=now, received_at=now, symbol=MNQ, bid=price, ask=price + 0.25))
+
+    async def trade(self, quantity: int, **more: object) -> None:
+        side = Side.BUY if quantity > 0 else Side.SELL
+        request = {"account": EVAL, "symbol": MNQ, "side": side, "quantity": Decimal(abs(quantity)), **more}
+        await self.broker.submit(OrderRequest(**request))  # type: ignore[arg-type]  # a test's short hand
+        self.calls.clear()
+
+    async def position(self) -> Decimal:
+        return sum((p.quantity for p in (await self.broker.snapshot(EVAL)).positions), Decimal(0))
+
+    def plan(self, name: str, key: str = "a1", *, shadow: bool = False, **params: float | str | bool) -> PlannedAction:
+        return PlannedAction(
+            id=ActionId(key), at=1, name=name, account=EVAL, symbol=MNQ, params=dict(params), shadow=shadow
+        )
+
+    @asynccontextmanager
+    async def lane(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self.executor.run_lane(EVAL))
+            yield
+            task.cancel()
+
+    async def carry_out(self, *plan: PlannedAction, on_step: Callable[[], None] = lambda: None) -> None:
+        """Run a plan to its end; the clock moves whenever everybody sleeps."""
+        async with self.lane():
+            self.executor.accept(plan)
+            await self.settle(on_step)
+
+    async def settle(self, on_step: Callable[[], None] = lambda: None) -> None:
+        for _ in range(2_000):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            if self.executor.is_idle:
+                return
+            wake = self.clock.next_wake_ns()
+            if wake is not None:
+                self.clock.advance_to(wake)
+                self.broker.venue.advance(self.clock.now())
+                on_step()
+        raise AssertionError("the executor does not come to rest")
+
+
+async def test_a_flatten_closes_the_position_and_cancels_what_works() -> None:
+    world = World()
+    await world.trade(3)
+    await world.trade(1, type=OrderType.LIMIT, limit_price=Decimal(20_000))
+    await world.carry_out(world.plan("flatten"))
+    assert await world.position() == 0
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+    assert "no position, no working order" in world.outcomes[0].detail
+
+
+async def test_every_request_is_on_record_before_it_is_sent() -> None:
+    world = World()
+    await world.trade(3)
+    kinds: list[list[RecordKind]] = []
+    world.faults["submit", "before"] = [None]
+    submit = world.broker.submit
+
+    async def watched(request: OrderRequest) -> object:
+        kinds.append([record.kind for record in world.journal.records])
+        return await submit(request)
+
+    world.broker.submit = watched  # type: ignore[method-assign, assignment]  # a spy
+    await world.carry_out(world.plan("close_position"))
+    assert kinds == [[RecordKind.INTENT]]
+
+
+async def test_two_lost_requests_are_followed_by_exactly_one_close() -> None:
+    world = World()
+    await world.trade(3)
+    world.faults = {("submit", "before"): [Transient("no route"), Transient("no route")]}
+    await world.carry_out(world.plan("close_position"))
+    assert world.calls.count("submit") == 3
+    assert await world.position() == 0
+    assert len(world.receipts[0].legs) == 1
+
+
+async def test_an_order_whose_acknowledgement_was_lost_is_found_and_not_sent_again() -> None:
+    world = World()
+    await world.trade(3)
+    world.faults = {("submit", "after"): [OutcomeUnknown("connection reset")]}
+    await world.carry_out(world.plan("close_position"))
+    assert world.calls.count("submit") == 1
+    assert await world.position() == 0
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+async def test_a_request_that_never_arrived_is_sent_again_under_the_same_id() -> None:
+    world = World()
+    await world.trade(3)
+    world.faults = {("submit", "before"): [OutcomeUnknown("timeout")]}
+    await world.carry_out(world.plan("close_position"))
+    found = await world.broker.find_order(EVAL, client_id(ActionId("a1"), "reduce MNQ 0"))
+    assert world.calls.count("submit") == 2
+    assert found is not None
+    assert await world.position() == 0
+
+
+async def test_a_refusal_stops_and_the_outcome_says_why() -> None:
+    world = World()
+    await world.trade(3)
+    world.broker.venue.reject_next("market closed")
+    await world.carry_out(world.plan("close_position"))
+    assert world.outcomes[0].status is OutcomeStatus.FAILED
+    assert "market closed" in world.outcomes[0].detail
+    assert world.receipts[0].remaining is not None
+    assert world.receipts[0].remaining.positions == {MNQ: Decimal(3)}
+
+
+async def test_a_broker_that_stays_away_fails_the_action_when_its_time_is_up() -> None:
+    world = World()
+    await world.trade(3)
+    world.faults = {("submit", "before"): [Transient("down")] * 500}
+    await world.carry_out(world.plan("close_position"))
+    assert world.outcomes[0].status is OutcomeStatus.FAILED
+    assert "not confirmed within 30s (down)" in world.outcomes[0].detail
+
+
+async def test_an_outcome_that_stays_unknown_is_reported_as_unknown() -> None:
+    world = World()
+    await world.trade(3)
+    world.faults = {
+        ("submit", "before"): [OutcomeUnknown("cut off")],
+        ("find_order", "before"): [Transient("down")] * 500,
+    }
+    await world.carry_out(world.plan("close_position"))
+    assert world.outcomes[0].status is OutcomeStatus.UNKNOWN
+
+
+async def test_partial_fills_are_followed_until_nothing_is_left() -> None:
+    world = World(config={"max_fill": 1})
+    await world.trade(1)
+    for _ in range(4):
+        await world.trade(1)
+    await world.carry_out(world.plan("flatten"), on_step=lambda: world.quote(21_000.0))
+    assert await world.position() == 0
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+async def test_an_order_with_latency_is_waited_for_and_not_doubled() -> None:
+    world = World()
+    await world.trade(-4)
+    world.broker.venue._latency_ns = 700_000_000
+    await world.carry_out(world.plan("reduce_to", quantity=1))
+    assert await world.position() == -1
+    assert world.calls.count("submit") == 1
+
+
+async def test_a_smaller_position_is_left_alone() -> None:
+    world = World()
+    await world.trade(2)
+    await world.carry_out(world.plan("reduce_to", quantity=5))
+    assert await world.position() == 2
+    assert world.receipts[0].legs == ()
+
+
+async def test_a_stop_is_placed_below_the_mark_at_a_tick_and_confirmed() -> None:
+    world = World()
+    await world.trade(2)
+    await world.carry_out(world.plan("place_stop", distance=10.1))
+    stop = (await world.broker.snapshot(EVAL)).orders[0]
+    assert (stop.side, stop.stop_price, stop.quantity, stop.reduce_only) == (
+        Side.SELL, Decimal("20990.00"), Decimal(2), True,
+    )  # fmt: skip
+
+
+async def test_a_position_that_is_protected_gets_no_second_stop() -> None:
+    world = World()
+    await world.trade(2)
+    await world.carry_out(world.plan("place_stop", distance=10), world.plan("place_stop", "a2", distance=10))
+    assert len((await world.broker.snapshot(EVAL)).orders) == 1
+
+
+async def test_the_least_harmful_action_goes_first() -> None:
+    world = World()
+    await world.trade(2)
+    await world.carry_out(
+        world.plan("place_stop", "c", distance=10), world.plan("flatten", "b"), world.plan("cancel_orders", "a")
+    )
+    assert [receipt.name for receipt in world.receipts] == ["cancel_orders", "flatten", "place_stop"]
+
+
+async def test_a_shadow_action_is_never_carried_out() -> None:
+    world = World()
+    await world.trade(2)
+    await world.carry_out(world.plan("flatten", shadow=True))
+    assert (await world.position(), world.receipts) == (2, [])
+
+
+async def test_an_action_that_was_accepted_is_not_carried_out_again() -> None:
+    world = World()
+    await world.carry_out(world.plan("flatten"), world.plan("flatten"))
+    assert len(world.receipts) == 1
+
+
+async def test_an_action_whose_outcome_is_on_record_is_left() -> None:
+    world = World()
+    world.executor.mark_finished([ActionId("a1")])
+    await world.carry_out(world.plan("flatten"))
+    assert world.receipts == []
+
+
+async def test_an_action_for_an_account_without_a_broker_fails_aloud() -> None:
+    world = World()
+    planned = PlannedAction(id=ActionId("x"), at=1, name="flatten", account=AccountId("other"))
+    world.executor.accept([planned])
+    assert "no broker serves account 'other'" in world.outcomes[0].detail
+
+
+async def test_more_actions_than_a_lane_holds_are_refused_aloud() -> None:
+    world = World()
+    world.executor._lanes[EVAL].capacity = 1
+    world.executor.accept([world.plan("flatten", "a"), world.plan("flatten", "b")])
+    assert "[E802]" in world.outcomes[0].detail
+
+
+async def test_an_action_that_raises_anything_fails_alone() -> None:
+    async def broken(request: PlannedAction, desk: Desk) -> None:
+        raise ZeroDivisionError("oops")
+
+    world = World(extra=(Action(name="broken", meaning="", handled_by=HandledBy.ENFORCE, run=broken),))
+    await world.carry_out(world.plan("broken"), world.plan("flatten", "b"))
+    assert "the action raised ZeroDivisionError: oops" in world.outcomes[0].detail
+    assert world.outcomes[1].status is OutcomeStatus.DONE
+
+
+async def test_a_refused_cancel_is_no_failure_when_the_order_is_gone() -> None:
+    world = World()
+    await world.trade(1, type=OrderType.LIMIT, limit_price=Decimal(20_000))
+    world.faults = {("cancel", "after"): [Refused("already done")]}
+    await world.carry_out(world.plan("cancel_orders"))
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+async def test_after_a_restart_a_request_in_doubt_is_recognised_by_its_id() -> None:
+    world = World()
+    await world.trade(3)
+    planned = world.plan("close_position")
+    world.journal.append([entry_of(RecordKind.PLAN, 1, planned)])
+    world.faults = {("submit", "after"): [OutcomeUnknown("killed")], ("find_order", "before"): [Transient("x")] * 999}
+    async with world.lane():
+        world.executor.accept([planned])
+        for _ in range(20):
+            await asyncio.sleep(0)
+    left = unfinished(world.journal.iterate(kinds=KINDS))
+    assert [action.id for action in left.actions] == ["a1"]
+    again = World()
+    again.broker, again.journal = world.broker, world.journal
+    world.faults, world.calls = {}, []
+    again.executor._brokers = {EVAL: world.broker}
+    async with again.lane():
+        again.executor.resume(left.actions, left.histories)
+        await again.settle()
+    assert world.calls.count("submit") == 0
+    assert again.outcomes[0].status is OutcomeStatus.DONE
+
+
+@pytest.mark.parametrize("leg", ["reduce MNQ 0", "reduce MNQ 1"])
+def test_client_ids_depend_on_action_and_leg_alone(leg: str) -> None:
+    assert client_id(ActionId("a"), leg) == client_id(ActionId("a"), leg)
+    assert client_id(ActionId("a"), leg) != client_id(ActionId("b"), leg)
+    assert len(client_id(ActionId("a"), leg)) <= 32
