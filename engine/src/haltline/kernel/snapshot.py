@@ -41,13 +41,13 @@ class SavedIncident(msgspec.Struct, kw_only=True):
     acknowledged: bool
     blocks: bool
     warned: bool
+    followed: list[dict[str, float | str | bool | None]]
+    follows: int
     verdict: Verdict
     measured: float | None
     threshold: float | None
     judged_rung: int
     reason: str
-    followed: list[dict[str, float | str | bool | None]] = []
-    follows: int = 0
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -169,13 +169,13 @@ def _save_incident(incident: Incident) -> SavedIncident:
         acknowledged=incident.acknowledged,
         blocks=incident.blocks,
         warned=incident.warned,
+        followed=incident.followed,
+        follows=incident.follows,
         verdict=judgement.verdict,
         measured=None if judgement.measured != judgement.measured else judgement.measured,
         threshold=None if judgement.threshold != judgement.threshold else judgement.threshold,
         judged_rung=judgement.rung,
         reason=judgement.reason,
-        followed=incident.followed,
-        follows=incident.follows,
     )
 
 
@@ -187,11 +187,11 @@ def _load_incident(saved: SavedIncident, rule: Rule, entity: Any) -> Incident:
     incident.fired_at = saved.fired_at
     incident.rung = saved.rung
     incident.worst = saved.worst
-    incident.followed = saved.followed
-    incident.follows = saved.follows
     incident.acknowledged = saved.acknowledged
     incident.blocks = saved.blocks
     incident.warned = saved.warned
+    incident.followed = saved.followed
+    incident.follows = saved.follows
     measured = _NAN if saved.measured is None else saved.measured
     threshold = _NAN if saved.threshold is None else saved.threshold
     incident.judgement = Judgement(saved.verdict, measured, threshold, saved.judged_rung, saved.reason)
