@@ -60,6 +60,16 @@ def test_an_unknown_exchange_is_a_key_error() -> None:
         exchange_calendar("NOPE")
 
 
+@pytest.mark.parametrize("name", ["XKRX", "XBOM", "XTAE", "ASEX"])
+def test_an_exchange_that_the_library_cannot_compute_is_a_key_error_and_nothing_worse(name: str) -> None:
+    try:
+        calendar = exchange_calendar(name)
+    except KeyError as error:
+        assert "write its hours out" in str(error)
+    else:
+        assert calendar.next_open(from_iso("2025-05-06T00:00:00Z")) is not None
+
+
 def test_outside_the_known_years_a_market_is_closed() -> None:
     calendar = exchange_calendar("XNYS")
     assert not calendar.is_open(0)

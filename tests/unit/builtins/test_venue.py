@@ -423,3 +423,18 @@ def test_finished_orders_beyond_ten_thousand_are_forgotten() -> None:
         floor.order("buy", 0, client_id=f"c{count}")
     assert floor.venue.find_order(EVAL, "c0") is None
     assert floor.venue.find_order(EVAL, "c10001") is not None
+
+
+def test_an_account_that_is_not_kept_has_no_snapshot() -> None:
+    with pytest.raises(Refused):
+        Floor().venue.snapshot(AccountId("who"), 1)
+
+
+def test_an_order_is_looked_at_again_when_it_arrives() -> None:
+    floor = Floor(latency_ms=1)
+    floor.quote(100.0)
+    floor.venue.execute(EVAL, MNQ, Side.BUY, quantity=D(1), price=D(100), now=floor.now)
+    order = floor.order("sell", 1, reduce_only=True)
+    floor.venue.execute(EVAL, MNQ, Side.SELL, quantity=D(1), price=D(100), now=floor.now)
+    floor.venue.advance(floor.now + 1_000_000)
+    assert floor.status(order) is OrderStatus.REJECTED

@@ -245,6 +245,17 @@ def test_a_rule_pack_whose_package_is_missing_is_reported(shop: Shop) -> None:
     assert code(shop.load(), "ghost") == "E509"
 
 
+def test_two_rule_packs_under_one_name_are_refused(shop: Shop) -> None:
+    shop.describe("north-pack", "[haltline.rule_packs]\ntwin = north\n")
+    shop.describe("south-pack", "[haltline.rule_packs]\ntwin = south\n")
+    assert code(shop.load(), "twin") == "E502"
+
+
+def test_a_requirement_that_cannot_be_read_is_no_reason_to_refuse(shop: Shop) -> None:
+    shop.install("odd", GOOD.format(function="twice"), requires="!!!")
+    assert report(shop.load("odd"), "odd").status is PluginStatus.OK
+
+
 def test_a_rule_pack_is_registered_without_running_its_code(shop: Shop) -> None:
     (shop.folder / "mined_pack").mkdir()
     (shop.folder / "mined_pack" / "__init__.py").write_text("raise SystemExit('imported')")

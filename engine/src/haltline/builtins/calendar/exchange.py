@@ -42,8 +42,18 @@ def _load(name: str) -> Any:
         return exchange_calendars.get_calendar(name, start=_FIRST_DAY, end=_LAST_DAY)
     except InvalidCalendarName as error:
         raise KeyError(f"{name!r} is not a calendar that exchange-calendars knows") from error
-    except ValueError:
+    except (ValueError, NotImplementedError):
+        return _load_known_years(name)
+
+
+def _load_known_years(name: str) -> Any:
+    """Only the years that the library offers by itself; KeyError where it fails even there."""
+    import exchange_calendars  # noqa: PLC0415
+
+    try:
         return exchange_calendars.get_calendar(name)
+    except (ValueError, NotImplementedError) as error:
+        raise KeyError(f"exchange-calendars cannot compute {name!r}; write its hours out instead") from error
 
 
 def _sessions(source: Any) -> Sessions:
