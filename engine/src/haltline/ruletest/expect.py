@@ -34,9 +34,7 @@ def judge_rule(world: World, expectation: Expectation) -> Failure | None:
     """Compare one rule on one entity; None if all is as expected."""
     status = Status(world, expectation.rule, expectation.entity)
     mismatches = [*_state(status, expectation), *_numbers(status, expectation), *_notes(status, expectation)]
-    mismatches += _actions(
-        expectation, _asked_by(world.plan, expectation.rule, expectation.entity, status.incident_ids)
-    )
+    mismatches += _actions(expectation, _asked_by(world.plan, status))
     if not mismatches:
         return None
     return Failure(
@@ -57,11 +55,15 @@ class Status:
         view = next((live for live in incidents(kernel) if (live.rule, live.entity) == (rule, entity)), None)
         self.phase = view.phase if view is not None else Phase.OK
         self.reason = (view.reason if view else "") or (self.latest.reason if self.latest else "")
-        self.incident_ids = {str(said.incident) for said in self.said} | ({view.id} if view else set())
+        self._prefix = f"{rule}/{entity}/"
         self.gauge: Gauge | None = next(
             (gauge for gauge in gauges(kernel) if (gauge.rule, gauge.entity) == (rule, entity)), None
         )
         self.is_instant = _scope_of(kernel, rule) is Scope.FILL
+
+    def owns(self, incident: str) -> bool:
+        """Whether an incident is of this rule on this entity; ids are ``rule/entity/serial``."""
+        return incident.startswith(self._prefix) and incident.removeprefix(self._prefix).isdigit()
 
     @property
     def phases(self) -> set[Phase]:
@@ -117,13 +119,9 @@ def _notes(status: Status, expected: Expectation) -> Iterator[Mismatch]:
         yield Mismatch(subject="reason", expected=f"… {expected.reason} …", actual=status.reason or "none")
 
 
-def _asked_by(plan: Iterable[PlannedAction], rule: str, entity: str, incident_ids: set[str]) -> list[PlannedAction]:
-    prefix = f"{rule}/{entity}/"
-    return [
-        action
-        for action in plan
-        if any(str(incident) in incident_ids or str(incident).startswith(prefix) for incident in action.incidents)
-    ]
+def _asked_by(plan: Iterable[PlannedAction], status: "Status") -> list[PlannedAction]:
+    """What this rule asked for on this entity, alone or together with others."""
+    return [action for action in plan if any(status.owns(str(incident)) for incident in action.incidents)]
 
 
 def _actions(expected: Expectation, planned: Sequence[PlannedAction]) -> Iterator[Mismatch]:
@@ -210,17 +208,15 @@ def judge_intent(permission: Permission, expected: ExpectedIntent) -> Failure | 
 
 def judge_value(world: World, expected: ExpectedValue) -> Failure | None:
     """Compare the value of an expression for an entity."""
+    title = f"{expected.expression} of {expected.entity}"
     try:
         explanation, value = ask(world.kernel, expected.expression, expected.entity)
     except EngineError as error:
         mismatch = Mismatch(subject="value", expected=_shown(expected.value), actual=str(error))
-        return Failure(
-            place=expected.place, title=f"{expected.expression} of {expected.entity}", mismatches=(mismatch,)
-        )
+        return Failure(place=expected.place, title=title, mismatches=(mismatch,))
     if _is_param(expected.value, value):
         return None
     mismatch = Mismatch(subject="value", expected=_shown(expected.value), actual=_shown(value))
-    title = f"{expected.expression} of {expected.entity}"
     return Failure(place=expected.place, title=title, mismatches=(mismatch,), explanation=explanation)
 
 

@@ -46,7 +46,7 @@ def _lines(part: Explanation, depth: int) -> Iterator[str]:
     yield f"{'  ' * depth}{part.text} = {value}"
     if depth < _DEEPEST:
         for child in part.children:
-            if child.children or child.text != _value(child.value):
+            if child.children or child.text.strip("\"'") != _value(child.value):
                 yield from _lines(child, depth + 1)
 
 

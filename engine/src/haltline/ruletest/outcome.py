@@ -1,4 +1,4 @@
-"""When an enforcement of a test counts as done: as soon as the positions and orders of the test's steps agree with it."""
+"""When an enforcement of a test counts as done: as soon as the positions and orders of its steps agree with it."""
 
 from haltline.model.plan import PlannedAction
 from haltline.state.account import Account

@@ -13,7 +13,7 @@ from haltline.config.finding import Findings, did_you_mean
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
 from haltline.errors import Place
 
-type Plain = str | int | float | bool | None | list[Plain] | dict[str, Plain]
+type Plain = str | int | float | bool | list[Plain] | dict[str, Plain] | None
 
 _IN_WORDS = {str: "text", float: "a number", Decimal: "a number", int: "a whole number", bool: "true or false"}
 
@@ -104,6 +104,11 @@ class Reader:
         except msgspec.ValidationError:
             self.findings.add("E282", node.place, f"{where} must be {in_words(kind)}, {_shown(node)} was found")
             return None
+
+    def flag(self, node: Node | None, where: str) -> bool | None:
+        """True or false."""
+        found: bool | None = None if node is None else self.value(node, bool, where)
+        return found
 
     def number(self, node: Node | None, where: str) -> float | None:
         """A float."""

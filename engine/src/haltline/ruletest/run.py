@@ -112,11 +112,12 @@ class _Run:
 
     def play(self) -> None:
         """All steps; a failing one does not stop the test, so that every difference is seen at once."""
-        for self.step in self.case.steps:
+        for step in self.case.steps:
+            self.step = step
             self.world.begin_step()
-            self._do(self.step)
+            self._do(step)
             self._observe()
-            self._judge(self.step)
+            self._judge(step)
 
     def fail(self, step: Step, title: str, expected: str, actual: str) -> None:
         """Note something that is wrong with the step itself."""
@@ -162,10 +163,7 @@ class _Run:
             if index:
                 world.advance(world.now + prices.every_ns)
             for symbol, fields in prices.series.items():
-                self._quote(
-                    Symbol(symbol),
-                    {name: series.points[index] for name, series in fields.items() if index < len(series.points)},
-                )
+                self._quote(Symbol(symbol), {name: series.at(index) for name, series in fields.items()})
 
     def _quote(self, symbol: Symbol, points: dict[str, float | Gap]) -> None:
         world = self.world
@@ -260,9 +258,8 @@ class _Run:
             self._keep(judge_value(world, value))
 
     def _at_boundary(self, rule: str, entity: str) -> bool:
-        found = next(
-            (gauge for gauge in gauges(self.world.kernel) if (gauge.rule, gauge.entity) == (rule, entity)), None
-        )
+        known = {(gauge.rule, gauge.entity): gauge for gauge in gauges(self.world.kernel)}
+        found = known.get((rule, entity))
         if found is None:
             said = self.world.latest.get((rule, entity))
             return said is not None and said.threshold is not None and is_same(said.threshold, said.measured)

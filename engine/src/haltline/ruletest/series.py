@@ -39,6 +39,10 @@ class Series:
     text: str
     points: tuple[Point, ...]
 
+    def at(self, index: int) -> Point:
+        """The point of that interval; missing where the series has ended."""
+        return self.points[index] if index < len(self.points) else Gap.MISSING
+
 
 def parse_series(text: str) -> Series:
     """Read a series; raises ValueError naming the word that was not understood."""

@@ -124,10 +124,7 @@ def _expectation(node: Node, reader: Reader) -> Expectation | None:
     numbers = {
         key: reader.number(mapping.get(key), key) for key in ("measured", "threshold", "utilization", "headroom")
     }
-    flags = {
-        key: None if (value := mapping.get(key)) is None else reader.value(value, bool, key)
-        for key in ("shadow", "suppressed")
-    }
+    shadow, suppressed = (reader.flag(mapping.get(key), key) for key in ("shadow", "suppressed"))
     state = mapping.get("state")
     step = mapping.get("step")
     return Expectation(
@@ -139,8 +136,12 @@ def _expectation(node: Node, reader: Reader) -> Expectation | None:
         severity=reader.text(mapping.get("severity"), "severity"),
         reason=reader.text(mapping.get("reason"), "reason"),
         actions=_actions(mapping, "actions", reader),
-        **numbers,
-        **flags,
+        measured=numbers["measured"],
+        threshold=numbers["threshold"],
+        utilization=numbers["utilization"],
+        headroom=numbers["headroom"],
+        shadow=shadow,
+        suppressed=suppressed,
     )
 
 

@@ -56,7 +56,7 @@ class RuleFile(pytest.File):
         for case in suite.cases:
             yield RuleItem.from_parent(self, name=case.name, case=case, suite=suite)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:  # type: ignore[override] # text is shown as it is
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """The problems, without a stack trace."""
         if isinstance(excinfo.value, RuleFileInvalid):
             return str(excinfo.value)
@@ -83,7 +83,7 @@ class RuleItem(pytest.Item):
         if not report.passed:
             raise RuleTestFailed(report.failures)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:  # type: ignore[override] # text is shown as it is
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """What differs, without a stack trace; a stack trace only for our own mistakes."""
         if isinstance(excinfo.value, RuleTestFailed | RuleFileInvalid):
             return str(excinfo.value)
