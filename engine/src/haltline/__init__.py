@@ -4,6 +4,11 @@ The public surface is small: `Haltline` to embed the engine, `haltline.api` for 
 `haltline.testing` for their tests. Everything else may change without notice.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from haltline.runtime.embed import Haltline as Haltline
+
 __version__ = "0.1.0"
 
 

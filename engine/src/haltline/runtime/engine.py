@@ -127,7 +127,7 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether every event is processed, every action ended, every message delivered."""
-        is_quiet = not len(self.inbox) and not self.pump.is_busy and self._executor.is_idle
+        is_quiet = not len(self.inbox) and not self.pump.is_wanted and self._executor.is_idle
         return is_quiet and self._receipts.empty() and self._outbox.is_idle
 
     async def _begin(self, resumed: Resumed) -> None:

@@ -63,6 +63,11 @@ class Pump:
         self.is_busy = False
         self.idle.set()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a turn is under way, or other rules wait for the next one."""
+        return self.is_busy or bool(self._rules)
+
     def want_rules(self, compiled: CompiledRules, digest: str) -> None:
         """Use other rules from the next turn on."""
         self._rules.append((compiled, digest))

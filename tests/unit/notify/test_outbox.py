@@ -1,0 +1,148 @@
+"""Messages stay until a channel confirms them; a dead channel hands on; a slow one delays nobody."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from haltline.api import Message
+from haltline.clock import ManualClock
+from haltline.errors import Refused, Transient
+from haltline.journal.store import Journal
+from haltline.model.rule import Severity
+from haltline.notify.outbox import MemoryOutboxTable, Outbox, OutboxTable, Pending, SqliteOutboxTable
+from haltline.notify.route import Routes
+
+ALL = tuple(Severity)
+
+
+class Channel:
+    """Fails as scripted, then takes everything."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self.faults = list(faults)
+        self.heard: list[str] = []
+
+    async def send(self, message: Message) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.heard.append(message.id)
+
+
+class Deaf:
+    """Never answers."""
+
+    async def send(self, message: Message) -> None:
+        await asyncio.Event().wait()
+
+
+def message(key: str = "m", severity: Severity = Severity.CRITICAL) -> Message:
+    return Message(id=key, at=1, severity=severity, title="t", text="t")
+
+
+async def write(work: Callable[[], None]) -> None:
+    work()
+
+
+def outbox(table: OutboxTable, clock: ManualClock, capacity: int = 1000, **channels: Channel | Deaf) -> Outbox:
+    return Outbox(
+        channels=channels, routes=Routes(severities=dict.fromkeys(channels, ALL)), table=table, write=write,
+        clock=clock, capacity=capacity,
+    )  # fmt: skip
+
+
+async def deliver(box: Outbox, clock: ManualClock, *messages: tuple[Message, str]) -> None:
+    pending = box.prepare(messages)
+    box.store(pending)
+    box.release(pending)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(box.run_lane(name)) for name in box.channels]
+        for _ in range(50):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            wake = clock.next_wake_ns()
+            if wake is not None:
+                clock.advance_to(wake)
+        for task in tasks:
+            task.cancel()
+
+
+async def test_a_confirmed_message_leaves_the_table() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel()
+    await deliver(outbox(table, clock, phone=phone), clock, (message(), ""))
+    assert (phone.heard, table.rows()) == (["m"], [])
+
+
+async def test_a_channel_that_is_down_for_a_while_hears_it_later() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel(Transient("down"), Transient("down"))
+    await deliver(outbox(table, clock, phone=phone), clock, (message(), ""))
+    assert phone.heard == ["m"]
+    assert clock.now() >= 3_000_000_000
+
+
+@pytest.mark.parametrize("fault", [Refused("blocked by user"), ZeroDivisionError("bug")])
+async def test_a_dead_channel_hands_on_to_the_next(fault: Exception) -> None:
+    table, clock, phone, mail = MemoryOutboxTable(), ManualClock(), Channel(fault), Channel()
+    await deliver(outbox(table, clock, phone=phone, mail=mail), clock, (message(), "phone"))
+    assert (phone.heard, mail.heard, table.rows()) == ([], ["m"], [])
+
+
+async def test_a_channel_that_stays_down_hands_on_after_its_attempts() -> None:
+    table, clock, phone, mail = MemoryOutboxTable(), ManualClock(), Channel(*[Transient("x")] * 50), Channel()
+    await deliver(outbox(table, clock, phone=phone, mail=mail), clock, (message(), "phone"))
+    assert mail.heard == ["m"]
+
+
+async def test_where_no_channel_is_left_the_loss_is_counted_and_told() -> None:
+    lost: list[str] = []
+    table, clock = MemoryOutboxTable(), ManualClock()
+    box = Outbox(
+        channels={"phone": Channel(Refused("no"))}, routes=Routes(severities={"phone": ALL}), table=table, write=write,
+        clock=clock, lost=lambda pending, reason: lost.append(reason),
+    )  # fmt: skip
+    await deliver(box, clock, (message(), ""))
+    assert (box.dropped, lost) == (1, ["no"])
+
+
+async def test_a_channel_that_hangs_delays_no_other() -> None:
+    table, clock, mail = MemoryOutboxTable(), ManualClock(), Channel()
+    await deliver(outbox(table, clock, phone=Deaf(), mail=mail), clock, (message(), ""))
+    assert mail.heard == ["m"]
+    assert [row.channel for row in table.rows()] == ["phone"]
+
+
+async def test_what_was_not_confirmed_is_sent_after_a_restart(tmp_path: Path) -> None:
+    clock, phone = ManualClock(), Channel()
+    with Journal.open(tmp_path / "j.db") as journal:
+        box = outbox(SqliteOutboxTable(journal.connection), clock, phone=Deaf())
+        with journal.transaction(durable=True):
+            box.store(box.prepare([(message(), "")]))
+    with Journal.open(tmp_path / "j.db") as journal:
+        await deliver(outbox(SqliteOutboxTable(journal.connection), clock, phone=phone), clock)
+        assert phone.heard == ["m"]
+        assert journal.connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+
+
+def test_a_message_is_stored_with_the_decision_it_tells_of_or_not_at_all(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "j.db") as journal:
+        table = SqliteOutboxTable(journal.connection)
+        with pytest.raises(KeyError), journal.transaction():
+            table.put(Pending(key="k", channel="c", message=message(), due=0))
+            raise KeyError
+        assert table.rows() == []
+
+
+def test_only_messages_of_the_lowest_severity_are_dropped_when_too_many_wait() -> None:
+    table, clock = MemoryOutboxTable(), ManualClock()
+    box = outbox(table, clock, capacity=2, phone=Deaf())
+    box.release(box.prepare([(message("loud"), ""), (message("low", Severity.INFO), ""), (message("new"), "")]))
+    assert sorted(key for key in box._lanes["phone"]) == ["loud>phone", "new>phone"]
+    assert box.dropped == 1
+
+
+def test_routes_choose_by_severity_unless_channels_are_named() -> None:
+    routes = Routes(severities={"log": ALL, "phone": (Severity.CRITICAL,)})
+    assert routes.channels_for(message(severity=Severity.INFO)) == ("log",)
+    assert routes.channels_for(message(severity=Severity.INFO), "phone, nobody") == ("phone",)
+    assert routes.fallback("log", ["phone"]) is None

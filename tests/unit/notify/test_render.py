@@ -1,0 +1,65 @@
+"""Messages are complete sentences: what is stopped, where, until when, and what was not done."""
+
+from decimal import Decimal
+
+from haltline.journal.receipt import Receipt, Remaining
+from haltline.model.event import OutcomeStatus
+from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
+from haltline.model.plan import PlannedAction
+from haltline.model.rule import Severity
+from haltline.model.verdict import Phase, Transition
+from haltline.notify.render import notice_message, receipt_message
+
+TRANSITION = Transition(
+    at=1, rule=RuleId("daily-loss"), entity="eval", incident=IncidentId("i"), phase=Phase.BREACHED, previous=Phase.OK,
+    severity=Severity.CRITICAL, account=AccountId("eval"), measured=1012.5, threshold=1000.0, utilization=1.0125,
+)  # fmt: skip
+
+
+def planned(name: str, *, shadow: bool = False, **params: float | str | bool | None) -> PlannedAction:
+    return PlannedAction(
+        id=ActionId("a"), at=1, name=name, account=AccountId("eval"), params=dict(params), shadow=shadow,
+        rules=(RuleId("daily-loss"),),
+    )  # fmt: skip
+
+
+def test_a_breach_says_the_value_the_limit_and_everything_that_is_stopped() -> None:
+    plan = [planned("block_entries"), planned("flatten"), planned("lock", until="next_session")]
+    text = notice_message(planned("notify"), TRANSITION, plan).text
+    assert text == (
+        "eval: rule daily-loss is broken: the value is 1,012.5, the limit 1,000 (101%). "
+        "New entries on eval are stopped while this lasts; exits and cancels stay possible. "
+        "All orders on eval are being cancelled and all its positions closed. "
+        "eval is locked until the next session: new entries are stopped; exits and cancels stay possible."
+    )
+
+
+def test_a_shadow_message_says_that_nothing_was_done() -> None:
+    assert "in shadow: nothing was done" in notice_message(planned("notify", shadow=True), TRANSITION).text
+
+
+def test_the_text_of_the_rule_is_added_as_a_sentence() -> None:
+    assert notice_message(planned("notify", text="stop for today"), TRANSITION).text.endswith("Stop for today.")
+
+
+def test_a_done_action_is_told_with_its_proof() -> None:
+    receipt = Receipt(
+        action=ActionId("a"), name="flatten", account=AccountId("eval"), status=OutcomeStatus.DONE, started_at=0,
+        ended_at=250_000_000, remaining=Remaining(),
+    )  # fmt: skip
+    message = receipt_message(receipt)
+    assert message.severity is Severity.INFO
+    assert message.text.endswith("0 requests in 0.25s; the broker shows no position, no working order.")
+
+
+def test_a_failed_action_is_critical_and_says_what_remains() -> None:
+    receipt = Receipt(
+        action=ActionId("a"), name="flatten", account=AccountId("eval"), status=OutcomeStatus.FAILED, started_at=0,
+        ended_at=1, reason="market closed",
+        remaining=Remaining(positions={Symbol("MNQ"): Decimal(3)}, working_orders=1),
+    )  # fmt: skip
+    message = receipt_message(receipt)
+    assert message.severity is Severity.CRITICAL
+    assert "NOT DONE: flatten for account eval: market closed" in message.text
+    assert "+3 MNQ, 1 working order" in message.text
+    assert "Look at the account at the broker now." in message.text
