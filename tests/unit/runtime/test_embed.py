@@ -196,9 +196,10 @@ async def test_a_failing_journal_ends_the_engine(folder: Path) -> None:
             def fail(entries: object) -> int:
                 raise OSError("disk on fire")
 
-            store.append = fail  # type: ignore[method-assign, assignment]  # a disk that fails
+            store.append = fail  # type: ignore[method-assign]  # a disk that fails
             engine.put(quote(21_000))
             await asyncio.Event().wait()
+    assert "Haltline stopped" in (folder / "out.jsonl").read_text()
 
 
 def test_importing_the_package_does_not_import_the_engine() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -153,7 +153,7 @@ class Haltline:
         subscribers.append(each)
         return lambda: subscribers.remove(each) if each in subscribers else None
 
-    async def incidents(self) -> AsyncIterator[Transition]:
+    async def incidents(self) -> AsyncGenerator[Transition]:
         """Every change of an incident from now on; a reader that falls 1,000 behind misses the oldest."""
         waiting: deque[Transition] = deque(maxlen=_KEPT)
         wake = asyncio.Event()

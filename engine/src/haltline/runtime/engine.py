@@ -64,6 +64,7 @@ class Engine:
             else:
                 self.health.set(f"feed {name}", "degraded", "a recording is for `haltline replay`")
         channels, routes = make_channels(parts)
+        self._channels = channels
         self._outbox = Outbox(
             channels=channels, routes=routes, table=table, write=writer.run, clock=clock, lost=self._lost
         )
@@ -97,7 +98,11 @@ class Engine:
                 self._start_services(supervisor, started)
                 await self._stop.wait()
                 await self.pump.idle.wait()
+        except BaseExceptionGroup as failure:
+            await self._raise_alarm(failure)
+            raise
         finally:
+            self.reconciled.clear()
             await self._end()
 
     def stop(self) -> None:
@@ -242,6 +247,18 @@ class Engine:
                 )
                 self.inbox.put(down)
 
+    async def _raise_alarm(self, failure: BaseExceptionGroup[BaseException]) -> None:
+        """Last words on every channel, past the outbox, because the journal may be what failed."""
+        now = self.clock.now()
+        text = f"The engine stopped: {_cause(failure)}. Accounts are NOT guarded until it runs again; check them now."
+        message = alarm_message(now, "Haltline stopped", text)
+        for name, channel in self._channels.items():
+            try:
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await channel.send(message)
+            except Exception as error:  # noqa: BLE001 - the wall around plugin code; the next channel must be tried
+                self.health.set(f"channel {name}", "down", str(error), at=now)
+
     async def _end(self) -> None:
         """Last words: save where a turn was not cut off, and let the writer finish. Start-up is recovery either way."""
         if not self.pump.is_busy:
@@ -255,3 +272,10 @@ class Engine:
     async def alarm(self, title: str, text: str) -> None:
         """Tell people that something is wrong with the engine itself."""
         await self.publisher.tell([alarm_message(self.clock.now(), title, text)])
+
+
+def _cause(failure: BaseException) -> str:
+    """The first failure inside nested groups, in words."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return f"{type(failure).__name__}: {failure}"
