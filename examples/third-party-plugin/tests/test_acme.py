@@ -55,6 +55,9 @@ class FakeDesk:
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         self.told.append("stop")
 
+    async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
+        self.told.append("stop moved")
+
 
 def planned(symbol: Symbol | None = ES) -> PlannedAction:
     return PlannedAction(id=ActionId("a"), at=0, name="derisk", account=EVAL, symbol=symbol, params={"part": 0.25})

@@ -72,6 +72,9 @@ class RecordingDesk:
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         self._tell(f"stop {symbol} at {distance}")
 
+    async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
+        self._tell(f"stop {symbol} moved to {price}")
+
     def _tell(self, text: str) -> None:
         self.told.append(text)
         failure = self._broken.get(text)
@@ -170,6 +173,7 @@ async def test_close_reduce_and_protect_speak_to_the_desk() -> None:
     assert await act("close_position", RecordingDesk([position("ES", 1)]), symbol="ES") == ["reduce ES to 0"]
     assert await act("reduce_to", RecordingDesk(), symbol="ES", quantity=5.0) == ["reduce ES to 5"]
     assert await act("place_stop", RecordingDesk(), symbol="ES", distance=2.5) == ["stop ES at 2.5"]
+    assert await act("place_stop", RecordingDesk(), symbol="ES", price=4990.25) == ["stop ES moved to 4990.25"]
 
 
 async def test_reduce_by_takes_a_quantity_or_a_fraction_off() -> None:
@@ -208,6 +212,9 @@ async def test_reduce_gross_below_the_limit_does_nothing() -> None:
         ("reduce_by", {}),
         ("reduce_by", {"quantity": 1, "fraction": 0.5}),
         ("place_stop", {"distance": 0}),
+        ("place_stop", {"price": 0}),
+        ("place_stop", {"price": 1, "distance": 1}),
+        ("place_stop", {}),
     ],
 )
 async def test_a_parameter_that_makes_no_sense_is_refused(name: str, params: dict[str, float]) -> None:

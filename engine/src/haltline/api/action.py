@@ -44,6 +44,9 @@ class Desk(Protocol):
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Place a protective stop for the whole position, `distance` in price on its losing side, and confirm it."""
 
+    async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
+        """Have a stop for the whole position at `price` or closer to the market; looser ones are cancelled after it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:

@@ -13,7 +13,7 @@ from haltline.api import AccountSnapshot, Broker
 from haltline.clock import Clock, format_duration
 from haltline.enforce.budget import Budget
 from haltline.enforce.ledger import Ledger, client_id
-from haltline.enforce.order import ZERO, protecting_stop, protects, quantity_of, reducing_order
+from haltline.enforce.order import ZERO, is_as_tight, protecting_stop, protects, quantity_of, reducing_order
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.journal.receipt import LegIntent, LegOutcome
 from haltline.journal.record import RecordKind, entry_of
@@ -121,6 +121,25 @@ class ActionDesk:
             )
             await self._submit(leg, request)
             attempt = await self._pause(attempt) if attempt or self._last_failure else 1
+
+    async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
+        """Have a stop for the whole position at `price` or closer to the market, then cancel those that are looser."""
+        attempt = 0
+        leg = f"stop {symbol} at {price}"
+        while True:
+            present = await self.snapshot(account)
+            held = quantity_of(present, symbol)
+            stops = [order for order in present.orders if protects(order, symbol, held)]
+            if not held or any(is_as_tight(order, price, held) for order in stops):
+                break
+            client, spec = client_id(self._action, leg), self.instrument(symbol)
+            request = protecting_stop(account, symbol, held=held, stop=price, spec=spec, client=client)
+            await self._submit(leg, request)
+            attempt = await self._pause(attempt) if attempt or self._last_failure else 1
+        self._doubt = ""
+        for order in stops:
+            if order.stop_price is not None and not is_as_tight(order, price, held):
+                await self.cancel(account, order)
 
     def _reference(self, present: AccountSnapshot, symbol: Symbol) -> Decimal:
         mark = self._mark_of(symbol)

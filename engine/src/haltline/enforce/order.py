@@ -50,6 +50,11 @@ def protecting_stop(
     )  # fmt: skip
 
 
+def is_as_tight(order: OrderReport, price: Decimal, held: Decimal) -> bool:
+    """Whether a stop stands at `price` or closer to the market."""
+    return order.stop_price is not None and (order.stop_price >= price if held > 0 else order.stop_price <= price)
+
+
 def protects(order: OrderReport, symbol: Symbol, held: Decimal) -> bool:
     """Whether a working stop covers the whole position."""
     return (

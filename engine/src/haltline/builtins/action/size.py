@@ -110,11 +110,16 @@ class _Held(NamedTuple):
 
 
 async def place_stop(request: PlannedAction, desk: Desk) -> None:
-    """Protect the whole position with a stop at `distance` in price."""
-    distance = _required(request, "distance")
-    if distance == 0:
-        raise Refused("action 'place_stop': parameter 'distance' was 0; it must be more than 0")
-    await desk.place_stop(account_of(request), _symbol(request), distance=distance)
+    """Protect the whole position with a stop at `distance` from the mark, or at `price`, which only ever tightens."""
+    distance, price = _number(request, "distance"), _number(request, "price")
+    if (distance is None) == (price is None):
+        raise Refused("action 'place_stop' needs exactly one of 'distance' and 'price'")
+    if not (distance or price):
+        raise Refused("action 'place_stop': the parameter was 0; it must be more than 0")
+    if distance is not None:
+        await desk.place_stop(account_of(request), _symbol(request), distance=distance)
+    elif price is not None:
+        await desk.move_stop(account_of(request), _symbol(request), price=price)
 
 
 _QUANTITY = Parameter(name="quantity", kind=Kind.QUANTITY, meaning="the size to reach, 0 or more; may be an expression")
@@ -190,14 +195,28 @@ REDUCE_GROSS_TO = Action(
 
 PLACE_STOP = Action(
     name="place_stop",
-    meaning="place a protective stop for the whole position, at a distance in price on its losing side",
+    meaning="place a protective stop for the whole position: at a distance from the mark where there is none yet, or "
+    "at a price, which replaces looser stops and follows the price while the incident lives",
     handled_by=HandledBy.ENFORCE,
-    parameters=(Parameter(name="distance", kind=Kind.PRICE, meaning="distance from the mark in price, more than 0"),),
-    needs=frozenset({Capability.STOP_ORDERS, Capability.PULL_POSITIONS, Capability.PULL_ORDERS}),
+    parameters=(
+        Parameter(
+            name="distance", kind=Kind.PRICE, meaning="distance from the mark in price, more than 0", required=False
+        ),
+        Parameter(
+            name="price",
+            kind=Kind.PRICE,
+            meaning="where the stop is to stand, usually an expression; exactly one of the two is given",
+            required=False,
+        ),
+    ),
+    needs=frozenset(
+        {Capability.STOP_ORDERS, Capability.CANCEL_ORDERS, Capability.PULL_POSITIONS, Capability.PULL_ORDERS}
+    ),
     scopes=ONE_POSITION,
     run=place_stop,
     rank=60,
     example="then: [{place_stop: {distance: 10}}]",
+    follows=True,
 )
 
 SIZE_ACTIONS = (CLOSE_POSITION, REDUCE_TO, REDUCE_BY, REDUCE_GROSS_TO, PLACE_STOP)
