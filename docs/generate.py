@@ -1,0 +1,463 @@
+"""Writes the reference pages and the generated parts of the guides from the code itself.
+
+    uv run python docs/generate.py            write what has changed
+    uv run python docs/generate.py --check    write nothing; exit code 1 where a page is not what the code says
+
+A page under `docs/reference/` is generated whole. In a guide only what stands between
+``<!-- generated: NAME -->`` and ``<!-- end -->`` is.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import cast
+
+import yaml
+from typer.testing import CliRunner
+
+from haltline import api
+from haltline.api import hookspecs
+from haltline.api.registry import Registry
+from haltline.cli.group import COMMANDS
+from haltline.cli.main import app
+from haltline.config.schema import Schema, base_schema, compose_schema, resolve_ref, sub_schema
+from haltline.control.reference import Entry, reference
+from haltline.errors import CODES
+from haltline.plugins.load import load_plugins
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+PACKAGES = ROOT / "engine/src/haltline"
+NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->"
+_PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+ROOTS = {
+    "account": "An account, and its trading day, session and trading week",
+    "position": "A position",
+    "order": "An order",
+    "fill": "A fill",
+    "intent": "A proposed order",
+    "instrument": "An instrument",
+    "portfolio": "All accounts together",
+    "clock": "The clock",
+    "session": "The market hours of an account or instrument",
+}
+FAMILIES = {
+    "1": "Files and YAML",
+    "2": "Structure of set-up, rule and test files",
+    "3": "Expressions",
+    "4": "Meaning of rules and set-up",
+    "5": "Plugins",
+    "6": "Data from outside",
+    "7": "Journal",
+    "8": "Enforcement and the running engine",
+    "9": "Command line",
+}
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [tuple(headings)]
+    lines.append(tuple("---" for _ in lines[0]))
+    lines += [tuple(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def code(text: str) -> str:
+    """Text in code type; empty stays empty."""
+    return f"`{text}`" if text else ""
+
+
+def page(title: str, *parts: str) -> str:
+    """A whole page."""
+    return f"{NOTE}\n\n# {title}\n\n" + "\n".join(part.rstrip() + "\n" for part in parts)
+
+
+# -- what rules can say ------------------------------------------------------------------------------------------------
+
+
+def fields_page(entries: list[Entry]) -> str:
+    """Fields by root, then collections."""
+    parts = [
+        "What the expressions of a rule can read. `haltline fields WORD` searches this list, with what installed "
+        "plugins add. A field that is missing, stale or not finite is UNKNOWN."
+    ]
+    fields = [entry for entry in entries if entry.sort == "field"]
+    for root, group in groupby(fields, key=lambda entry: entry.name.partition(".")[0]):
+        rows = [(code(entry.name), entry.kind, _meaning(entry)) for entry in group]
+        parts.append(f"## {root}\n\n{ROOTS[root]}.\n\n" + table(("field", "kind", "meaning"), rows))
+    rows = [(code(e.name), e.kind, e.meaning) for e in entries if e.sort == "collection"]
+    parts.append(
+        "## Collections\n\nWhat generator expressions walk: `sum(p.notional for p in account.positions)`.\n\n"
+        + table(("collection", "items", "meaning"), rows)
+    )
+    return page("Fields", *parts)
+
+
+def _meaning(entry: Entry) -> str:
+    notes = [", ".join(map(code, entry.choices)), "" if entry.choices else entry.unit]
+    note = "; ".join(filter(None, notes))
+    return f"{entry.meaning} ({note})" if note else entry.meaning
+
+
+def functions_page(entries: list[Entry]) -> str:
+    """Functions of the language and of the built-in plugin."""
+    parts = ["What the expressions of a rule can call. Plugins add more: `haltline fields --sort function`."]
+    rows = [(code(e.shape), e.kind, e.meaning) for e in entries if e.sort == "function"]
+    parts.append(table(("function", "gives", "meaning"), rows))
+    parts.append("A function of something UNKNOWN is UNKNOWN, except `known` and `coalesce`, which are there to ask.")
+    return page("Functions", *parts)
+
+
+def actions_page(entries: list[Entry], registry: Registry) -> str:
+    """One heading per action, with its parameters and what it needs."""
+    parts = [
+        "What `then`, `warn_then` and `on_clear` can do. An action is written as its name, or as its name with "
+        "parameters; a parameter that is a number may be an expression. Plugins add more."
+    ]
+    for entry in (entry for entry in entries if entry.sort == "action"):
+        action = registry.actions.get(entry.name)
+        assert action is not None
+        scopes = "every scope" if len(action.scopes) == 7 else ", ".join(code(scope) for scope in sorted(action.scopes))
+        needs = ", ".join(code(need) for need in sorted(action.needs)) or "nothing"
+        text = f"## {entry.name}\n\n{_sentence(entry.meaning)}\n\n"
+        text += f"{entry.kind.capitalize()}. Makes sense for {scopes}. Needs of the broker: {needs}.\n\n"
+        if action.parameters:
+            rows = [
+                (code(p.name), p.kind, "yes" if p.required else "", _default(p.default), _with(p.meaning, p.choices))
+                for p in action.parameters
+            ]
+            text += table(("parameter", "kind", "required", "default", "meaning"), rows) + "\n"
+        parts.append(text + f"```yaml\n# actions\n{action.example}\n```")
+    return page("Actions", *parts)
+
+
+def _default(value: object) -> str:
+    return "" if value is None else code(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _with(meaning: str, choices: tuple[str, ...]) -> str:
+    return f"{meaning} ({', '.join(map(code, choices))})" if choices else meaning
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+# -- what can go wrong, and what can be typed --------------------------------------------------------------------------
+
+
+def errors_page() -> str:
+    """Every code, by family."""
+    parts = ["Every message about a mistake ends with a code. `haltline explain E207` prints one entry of this list."]
+    for family, group in groupby(sorted(CODES), key=lambda name: name[1]):
+        rows = [(f"**{name}**", *CODES[name]) for name in group]
+        parts.append(f"## {FAMILIES[family]}\n\n" + table(("code", "what", "why", "cure"), rows))
+    return page("Error codes", *parts)
+
+
+def cli_page() -> str:
+    """The help of every command, as it is printed."""
+    runner = CliRunner()
+
+    def show(*words: str) -> str:
+        result = runner.invoke(
+            app, [*words, "--help"], env={"COLUMNS": "100", "NO_COLOR": "1", "TERMINAL_WIDTH": "100"}
+        )
+        if result.exit_code:
+            raise SystemExit(f"haltline {' '.join(words)} --help failed: {result.output}")
+        return f"```text\n{result.output.strip()}\n```"
+
+    parts = [
+        "Exit codes: 0 fine, 1 problems, 2 wrong usage, 130 interrupted. `--json` writes one JSON document (or one a "
+        "line) to standard output and nothing else; `--plain` leaves out colours and whatever moves.",
+        f"## haltline\n\n{show()}",
+    ]
+    for name in COMMANDS:
+        parts.append(f"## haltline {name}\n\n{show(name)}")
+        if name == "journal":
+            parts += [f"## haltline journal {sub}\n\n{show(name, sub)}" for sub in ("tail", "export", "verify")]
+    return page("Command line", *parts)
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def schema_page(registry: Registry) -> str:
+    """Keys of set-up, rule and template files, and the `config` of every built-in kind."""
+    parts = [
+        "The keys of the files people write. `haltline schema -o haltline.schema.json` writes the same as JSON Schema, "
+        "with the parts of installed plugins, for completion in an editor."
+    ]
+    setup, rules = base_schema("setup"), base_schema("rules")
+    parts.append("## haltline.yaml\n\n" + _keys(setup, setup))
+    for name in ("account", "broker", "feed", "channel", "instrument", "plugin"):
+        parts.append(f"### {name}\n\n" + _keys(_definition(setup, name), setup))
+    parts.append("## Rule files\n\n" + _keys(rules, rules))
+    for name, title in (("rule", "A rule"), ("use", "A rule from a template"), ("limit", "limit"), ("step", "steps")):
+        parts.append(f"### {title}\n\n" + _keys(_definition(rules, name), rules))
+    template = base_schema("template")
+    parts.append("## Templates\n\n" + _keys(template, template))
+    parts.append("### input\n\n" + _keys(_definition(template, "input"), template))
+    parts.append("## config of built-in kinds")
+    whole = compose_schema(registry)
+    for name, fragment in sorted(cast("Mapping[str, Schema]", whole["$defs"]).items()):
+        sort, _, kind = name.partition("-kind.")
+        if kind:
+            parts.append(f"### {sort} of kind {kind}\n\n" + _keys(fragment, whole))
+            parts += _nested(fragment, whole)
+    return page("Keys of files", *parts)
+
+
+def _nested(fragment: Schema, root: Schema) -> Iterator[str]:
+    for key, value in sub_schema(fragment, "properties").items():
+        items = sub_schema(resolve_ref(cast("Schema", value), root), "items")
+        if sub_schema(items, "properties"):
+            yield f"Each of `{key}`:\n\n" + _keys(items, root)
+
+
+def _definition(root: Schema, name: str) -> Schema:
+    return sub_schema(sub_schema(root, "$defs"), name)
+
+
+def _keys(schema: Schema, root: Schema) -> str:
+    needed = cast("list[str]", schema.get("required", []))
+    rows = []
+    for key, given in sub_schema(schema, "properties").items():
+        target = resolve_ref(cast("Schema", given), root)
+        meaning = str(cast("Schema", given).get("description", target.get("description", "")))
+        rows.append((code(key), _shape(target, root), "yes" if key in needed else "", meaning))
+    return table(("key", "written as", "required", "meaning"), rows) if rows else "It takes no keys.\n"
+
+
+def _shape(schema: Schema, root: Schema) -> str:
+    if "const" in schema:
+        return code(str(schema["const"]))
+    if "enum" in schema:
+        return ", ".join(code(str(item)) for item in cast("list[object]", schema["enum"]))
+    if "x-form" in schema:
+        return str(schema["x-form"])
+    types = schema.get("type", "anything")
+    names = [types] if isinstance(types, str) else cast("list[str]", types)
+    words = {
+        "object": "mapping",
+        "array": "list",
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "whole number",
+    }
+    return " or ".join(words.get(name, name) for name in names)
+
+
+def templates_page(registry: Registry) -> str:
+    """Every template of the starter pack, with its inputs and constraints."""
+    pack = registry.rule_packs.get("starter")
+    assert pack is not None
+    parts = [
+        "What `use: starter/NAME` can make, and the inputs under `with`. An input without a default must be given."
+    ]
+    for path in sorted(pack.folder.glob("*.yaml")):
+        read = yaml.safe_load(path.read_text("utf-8"))
+        rows = [
+            (code(name), _kind(given), _default(given.get("default")), _with(given["meaning"], _choices(given)))
+            for name, given in read.get("inputs", {}).items()
+        ]
+        text = f"## starter/{path.stem}\n\n{_named_inputs(read['title'])}. {read.get('why', '').strip()}\n\n"
+        text += table(("input", "kind", "default", "meaning"), rows) if rows else "It has no inputs.\n"
+        rules = ", ".join(code(rule["id"].replace("${{ id }}", "ID")) for rule in read["rules"])
+        parts.append(f"{text}\nMakes the rules {rules}.")
+    return page("Templates of the starter pack", *parts)
+
+
+def _kind(given: Mapping[str, object]) -> str:
+    bounds = {"above": "more than", "at_least": "at least", "below": "less than", "at_most": "at most"}
+    limits = [f"{words} {given[key]}" for key, words in bounds.items() if key in given]
+    return f"{given['type']} ({', '.join(limits)})" if limits else str(given["type"])
+
+
+def _choices(given: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(map(str, cast("list[object]", given.get("choices", []))))
+
+
+def _named_inputs(title: str) -> str:
+    """``at ${{ inputs.limit }}`` as ``at `limit` ``."""
+    return re.sub(r"\$\{\{ (?:inputs\.)?(\w+) \}\}", r"`\1`", title)
+
+
+# -- plugins -----------------------------------------------------------------------------------------------------------
+
+
+def hooks() -> dict[str, Callable[..., None]]:
+    """The hook specifications by name, in the order of the module."""
+    return {name: value for name, value in vars(hookspecs).items() if name.startswith("haltline_register_")}
+
+
+def users(hook: str) -> list[str]:
+    """The files of the engine and of the examples that implement a hook, relative to the repository."""
+    folders = (PACKAGES, ROOT / "examples", ROOT / "plugins")
+    files = sorted(file for folder in folders for file in folder.rglob("plugin.py"))
+    return [str(file.relative_to(ROOT)) for file in files if f"def {hook}(" in file.read_text("utf-8")]
+
+
+def _calls(hook: Callable[..., None]) -> list[str]:
+    return re.findall(r"registry\.(add_\w+)", hook.__doc__ or "")
+
+
+def hooks_page() -> str:
+    """One heading per hook with its signature, and the records that are registered."""
+    parts = [
+        inspect.cleandoc(hookspecs.__doc__ or "").partition("\n\n")[2],
+        "Everything named here is in `haltline.api`.",
+    ]
+    for name, hook in hooks().items():
+        heading = f"## {name}{inspect.signature(hook)}".replace("haltline.api.registry.", "").replace(" -> None", "")
+        links = ", ".join(f"[{Path(user).parent.name}](../../{user})" for user in users(name))
+        used = (
+            f"Used by {links}."
+            if links
+            else "Nothing built in uses it yet; the runtime does not start what is registered here."
+        )
+        parts.append(f"{heading}\n\n{inspect.cleandoc(hook.__doc__ or '')}\n\n{used}")
+        for call in _calls(hook):
+            record = _record_of(call)
+            parts.append(f"### {record.__name__}\n\n{inspect.cleandoc(record.__doc__ or '')}\n\n" + _attributes(record))
+    return page("Hooks", *parts)
+
+
+def _record_of(call: str) -> type:
+    annotation = inspect.signature(getattr(Registry, call)).parameters
+    return cast("type", next(value.annotation for name, value in annotation.items() if name != "self"))
+
+
+def _attributes(record: type) -> str:
+    signature = inspect.signature(record)
+    lines = [str(parameter).replace("haltline.api.", "") for parameter in signature.parameters.values()]
+    return "```text\n" + "\n".join(_shorter(line) for line in lines) + "\n```"
+
+
+def _shorter(line: str) -> str:
+    """A parameter without module paths and factories that say nothing to a reader."""
+    line = re.sub(r"(?:\w+\.)+(?=[A-Za-z_])", "", line)
+    line = re.sub(r"<(\w+): \d+>", r"\1", line)
+    return line.replace(" = <factory>", " = …")
+
+
+# -- parts of guides --------------------------------------------------------------------------------------------------
+
+
+def packages_part() -> str:
+    """Each package of the engine with the first line of its own docstring, from the top layer down."""
+    rows = []
+    for line in layers():
+        for name in line:
+            docstring = ast.get_docstring(ast.parse((PACKAGES / name / "__init__.py").read_text("utf-8"))) or ""
+            rows.append((f"[{name}](../engine/src/haltline/{name}/__init__.py)", docstring.partition("\n")[0]))
+    return table(("package", "what it is"), rows)
+
+
+def layers() -> list[list[str]]:
+    """The layers of the engine from the top down, as import-linter checks them."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    block = text.partition("layers = [")[2].partition("]")[0]
+    return [[name.strip() for name in line.split("|")] for line in re.findall(r'"([^"]+)"', block)]
+
+
+def layers_part() -> str:
+    """The picture of the layers."""
+    lines = layers()
+    return (
+        "```text\n"
+        + "\n".join(f"{len(lines) - at:>3}  {' | '.join(line)}" for at, line in enumerate(lines, 1))
+        + "\n```\n"
+    )
+
+
+def hooks_part() -> str:
+    """The hooks in one table."""
+    rows = [
+        (
+            f"[{name}](reference/hooks.md#{_anchor(f'{name}(registry: Registry)')})",
+            " ".join(inspect.cleandoc(hook.__doc__ or "").split()),
+            ", ".join(f"[{Path(user).parent.name}](../{user})" for user in users(name)) or "nobody yet",
+        )
+        for name, hook in hooks().items()
+    ]
+    return table(("hook", "what for", "used by"), rows)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def api_part() -> str:
+    """The public names."""
+    return ", ".join(map(code, api.__all__)) + "\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "packages": packages_part,
+    "layers": layers_part,
+    "hooks": hooks_part,
+    "api": api_part,
+}
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def pages() -> dict[Path, str]:
+    """Every page that should exist, with its content."""
+    registry = load_plugins().registry
+    entries = reference(registry)
+    written = {
+        "fields": fields_page(entries),
+        "functions": functions_page(entries),
+        "actions": actions_page(entries, registry),
+        "errors": errors_page(),
+        "cli": cli_page(),
+        "hooks": hooks_page(),
+        "schema": schema_page(registry),
+        "templates": templates_page(registry),
+    }
+    made = {DOCS / "reference" / f"{name}.md": text for name, text in written.items()}
+    for guide in sorted(DOCS.glob("*.md")):
+        made[guide] = _PART.sub(_refreshed, guide.read_text("utf-8"))
+    return made
+
+
+def _refreshed(found: re.Match[str]) -> str:
+    return f"{found[1]}{PARTS[found[2]]()}{found[3]}"
+
+
+def changed() -> dict[Path, str]:
+    """The pages whose file is not what the code says, and generated files that should not be there."""
+    made = pages()
+    stale = {file: "" for file in (DOCS / "reference").glob("*.md") if file not in made}
+    differing = {file: text for file, text in made.items() if not file.exists() or file.read_text("utf-8") != text}
+    return {**stale, **differing}
+
+
+def main(arguments: list[str]) -> int:
+    """Write what has changed, or with ``--check`` only say so."""
+    found = changed()
+    is_check = "--check" in arguments
+    for file, text in found.items():
+        sys.stdout.write(f"{'not what the code says' if is_check else 'wrote'}: {file.relative_to(ROOT)}\n")
+        if is_check:
+            continue
+        file.parent.mkdir(exist_ok=True)
+        if text:
+            file.write_text(text, encoding="utf-8")
+        else:
+            file.unlink()
+    if is_check and found:
+        sys.stdout.write("run: uv run python docs/generate.py\n")
+    return 1 if is_check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
