@@ -325,3 +325,14 @@ def test_yaml_spelling_of_truths_is_understood(world: Any) -> None:
 def test_what_time_alone_changes_counts_under_the_clock_too(world: Any) -> None:
     checked = world.check("position.age > '5m'", "position")
     assert checked.changes == {"position": Change.TIME, "clock": Change.TIME}
+
+
+def test_a_list_input_stands_behind_in(world: Any) -> None:
+    inputs = {"inputs.names": ("eval", "live")}
+    assert world.value('account.id in inputs.names or account.id == "x"', constants=inputs) in (True, False)
+    assert world.value("account.id in inputs.names", constants={"inputs.names": ("nobody",)}) is False
+
+
+def test_a_list_input_stands_nowhere_else(world: Any) -> None:
+    (problem,) = world.problems("account.id == inputs.names", constants={"inputs.names": ("eval",)})
+    assert (problem.code, problem.cure) == ("E308", "write x in inputs.names")

@@ -27,13 +27,16 @@ START_S = 1_746_540_000  # 2025-05-06 14:00 UTC
 class World:
     """Drives a kernel. `results` holds every result that was not quiet."""
 
-    def __init__(self, *specs: RuleSpec, live: bool = True, stale_after_s: int | None = None) -> None:
+    def __init__(
+        self, *specs: RuleSpec, live: bool = True, stale_after_s: int | None = None, start_s: int = START_S
+    ) -> None:
         self.specs = specs
         self.live = live
         self.stale_after_s = stale_after_s
         self.registry = Registry()
         plugin.haltline_register_actions(self.registry)
         plugin.haltline_register_functions(self.registry)
+        self.start_s = start_s
         self.seconds = 0.0
         self.serial = 0
         self.results: list[Result] = []
@@ -47,7 +50,7 @@ class World:
         )
         stale = None if self.stale_after_s is None else self.stale_after_s * NS_PER_S
         settings = StateSettings(
-            accounts=(account,), instruments=instruments, stale_after_ns=stale, now=START_S * NS_PER_S
+            accounts=(account,), instruments=instruments, stale_after_ns=stale, now=self.start_s * NS_PER_S
         )
         return Kernel(State(settings), self.compile(specs))
 
@@ -56,7 +59,7 @@ class World:
 
     @property
     def now(self) -> int:
-        return START_S * NS_PER_S + round(self.seconds * NS_PER_S)
+        return self.start_s * NS_PER_S + round(self.seconds * NS_PER_S)
 
     def at(self, seconds: float) -> "World":
         """Move to an instant and let the kernel do what is due."""

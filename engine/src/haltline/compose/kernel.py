@@ -73,15 +73,19 @@ def calendar_problems(setup: Setup, registry: Registry) -> list[Problem]:
     """One problem for every account or instrument whose calendar nobody knows."""
     find = calendar_source(registry)
     listed = {"24/7"}.union(*(kind.calendars for _, kind, _ in registry.calendars.items()))
-    named = [(f"account {account.id!r}", account.calendar) for account in setup.accounts]
-    named += [(f"instrument {spec.symbol!r}", spec.calendar) for spec in setup.instruments]
+    named = [(f"account {item.id!r}", item.calendar, f"accounts.{item.id}.calendar") for item in setup.accounts]
+    named += [
+        (f"instrument {item.symbol!r}", item.calendar, f"instruments.{item.symbol}.calendar")
+        for item in setup.instruments
+    ]
     problems = []
-    for where, calendar in named:
+    for where, calendar, key in named:
         if calendar in listed:  # making one may be slow
             continue
         try:
             find(calendar)
         except KeyError:
             cure = "write an exchange's code (CMES, XNYS), 24/7, or hours such as mon-fri 09:30-16:00 Zone/Name"
-            problems.append(Problem(code="E458", where=where, what=f"calendar {calendar!r} is unknown", cure=cure))
+            what = f"calendar {calendar!r} is unknown"
+            problems.append(Problem(code="E458", place=setup.places.get(key), where=where, what=what, cure=cure))
     return problems

@@ -486,6 +486,66 @@ CODES: dict[str, CodeEntry] = {
         "The template uses an input that it does not declare, or compares what cannot be compared.",
         "Correct the template, or tell the authors of the pack.",
     ),
+    "E451": CodeEntry(
+        "Suppressed rule not known",
+        "`suppresses` names a rule that is not loaded, so nothing would ever be quiet.",
+        "Write the id of a loaded rule, or remove the name.",
+    ),
+    "E452": CodeEntry(
+        "A hold on an instant",
+        "A rule for each fill or intent looks at one instant, which cannot hold for a while.",
+        "Remove `for` and `clear_for`, or write the rule for each account or position.",
+    ),
+    "E453": CodeEntry(
+        "Thresholds out of order",
+        "The rungs of a ladder, or the two ends of a range, are not strictly in order.",
+        "Write them ascending for max, at and range, descending for min and down_to.",
+    ),
+    "E454": CodeEntry(
+        "Warning without a positive limit",
+        "`warn` is a fraction of the limit, which says nothing where the limit is 0 or negative.",
+        "Remove `warn`, or measure something whose limit is a positive number.",
+    ),
+    "E455": CodeEntry(
+        "Hours not understood",
+        "`during` or `except` holds a text that is neither session nor a time of day window.",
+        "Write session, 09:30-16:00, or mon-fri 09:30-16:00 America/New_York.",
+    ),
+    "E456": CodeEntry(
+        "Action not known",
+        "A rule names an action that no plugin registered.",
+        "Run `haltline fields` to see the actions, and check the plugins of the set-up.",
+    ),
+    "E457": CodeEntry(
+        "Action out of place",
+        "The action makes no sense for what the rule is evaluated for.",
+        "Use one of the scopes that the message names, or another action.",
+    ),
+    "E458": CodeEntry(
+        "Calendar not known to any source",
+        "An account or instrument names a calendar that no plugin can make.",
+        "Write an exchange's code (CMES, XNYS), 24/7, or hours such as mon-fri 09:30-16:00 America/New_York.",
+    ),
+    "E459": CodeEntry(
+        "Definition for nothing",
+        "A name under `define` must begin with what it is defined for, such as account or position.",
+        "Rename it, for example account.risk_used.",
+    ),
+    "E461": CodeEntry(
+        "Rule not loaded",
+        "A question names a rule that is not in the running set.",
+        "Use one of the ids that the message lists.",
+    ),
+    "E462": CodeEntry(
+        "Window outside a rule",
+        "Windows keep their history only for loaded rules, so a typed question cannot use one.",
+        "Ask for the value itself, or put the window into a rule.",
+    ),
+    "E463": CodeEntry(
+        "Entity not known",
+        "A question names an account, position or order that does not exist now.",
+        "Use one of the names that the message lists.",
+    ),
     "E501": CodeEntry(
         "Plugin not installed",
         "The set-up names a plugin that no installed distribution brings.",
@@ -645,6 +705,16 @@ CODES: dict[str, CodeEntry] = {
         "Journal cannot be opened",
         "The file system refused: a missing folder, missing permission, or an error of the disk.",
         "Check that the folder exists and may be written to.",
+    ),
+    "E707": CodeEntry(
+        "Snapshot cannot be read",
+        "The saved state is damaged or is no snapshot of this engine.",
+        "Start again: the engine recovers from the snapshot before it, or from the events alone.",
+    ),
+    "E708": CodeEntry(
+        "Snapshot of another version",
+        "The saved state was written by another version of the engine.",
+        "Start the version that wrote it, or move the journal away and start fresh.",
     ),
     "E801": CodeEntry(
         "Enforcement failed",

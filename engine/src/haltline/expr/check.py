@@ -14,7 +14,7 @@ from haltline.expr.report import Report
 from haltline.expr.resolve import Resolver
 from haltline.expr.types import fits
 from haltline.expr.vocabulary import Vocabulary
-from haltline.model.rule import Scope
+from haltline.model.rule import ConstantValue, Scope
 
 MAX_COST = 100_000
 """Node evaluations one expression may need, collections at their declared bounds: a few milliseconds."""
@@ -29,14 +29,15 @@ def check(
     vocabulary: Vocabulary,
     wants: Wanted,
     problems: list[Problem],
-    constants: Mapping[str, float | str | bool] | None = None,
+    constants: Mapping[str, ConstantValue] | None = None,
     place: Place | None = None,
     where: str = "",
 ) -> Checked | None:
     """Check an expression over one entity of `scope`; None after appending every mistake to `problems`.
 
     `wants` is the kind it must have: a Kind, "numeric", "bool", or None for any. `constants` are template inputs by
-    full name (``inputs.limit``). `place` is where the text starts in its file. Never raises for a user's mistake.
+    full name (``inputs.limit``); a tuple can only stand behind ``in``. `place` is where the text starts in its file.
+    Never raises for a user's mistake.
     """
     report = Report(text=text, where=where, place=place, problems=problems)
     parsed = parse(report)

@@ -33,7 +33,7 @@ from haltline.expr.report import Report, suggest
 from haltline.expr.types import common, fits, product_kind, quotient_kind, sum_kind
 from haltline.expr.value import Operator, Relation
 from haltline.expr.vocabulary import Definition, Vocabulary
-from haltline.model.rule import Scope
+from haltline.model.rule import ConstantValue, Scope
 
 _OPERATORS: dict[type[ast.operator], Operator] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -63,7 +63,7 @@ class Resolver:
     report: Report
     base: Base
     reads: Reads
-    constants: Mapping[str, float | str | bool] = field(default_factory=dict)
+    constants: Mapping[str, ConstantValue] = field(default_factory=dict)
     items: Mapping[str, Item] = field(default_factory=dict)
     events: Collection | None = None
     stack: tuple[str, ...] = ()
@@ -144,7 +144,11 @@ class Resolver:
             self.refuse(node, "E304", f"{private!r} starts with an underscore", "such names cannot be read")
             return None
         if full in self.constants:
-            return self.constant(node, self.constants[full])
+            given = self.constants[full]
+            if isinstance(given, tuple):
+                self.refuse(node, "E308", f"{full!r} is a list", f"write x in {full}")
+                return None
+            return self.constant(node, given)
         if full in ("true", "false"):
             return Constant(Kind.BOOL, full, full == "true")
         if self.events is not None and full.startswith(self.events.name + "."):
@@ -361,6 +365,12 @@ class Resolver:
             if operand is None or None in options:
                 return None
             return self._one_of(node, operand, [option for option in options if option is not None])
+        given = self.constants.get(".".join(dotted(right) or ()))
+        if isinstance(given, tuple):
+            known = [self.constant(right, each) for each in given]
+            if operand is None or None in known:
+                return None
+            return self._one_of(node, operand, [option for option in known if option is not None])
         whole = self.resolve(right)
         if operand is None or whole is None:
             return None

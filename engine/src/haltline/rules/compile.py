@@ -71,12 +71,32 @@ def compile_rules(specs: Sequence[RuleSpec], vocabulary: Vocabulary, action: Loo
     Raises ConfigError with all problems of all rules, sorted by place.
     """
     problems: list[Problem] = []
+    _check_definitions(vocabulary, problems)
     checked = [_RuleCheck(spec, vocabulary, action, problems).run() for spec in specs]
     problems.extend(_unknown_suppressed(specs))
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(list(dict.fromkeys(problems)))
     kept = tuple(rule for rule in checked if rule is not None and rule.spec.mode is not RuleMode.OFF)
     return CompiledRules(kept, vocabulary)
+
+
+def _check_definitions(vocabulary: Vocabulary, problems: list[Problem]) -> None:
+    """Definitions are checked even where no rule uses them."""
+    for name, definition in vocabulary.definitions.items():
+        root, where = name.partition(".")[0], f"define {name!r}"
+        if root not in set(Scope):
+            what, cure = f"{root!r} is nothing a value can be defined for", f"begin with one of {', '.join(Scope)}"
+            problems.append(Problem(code="E459", place=definition.place, where=where, what=what, cure=cure))
+            continue
+        check(
+            definition.text,
+            scope=Scope(root),
+            vocabulary=vocabulary,
+            wants=None,
+            place=definition.place,
+            where=where,
+            problems=problems,
+        )
 
 
 def _unknown_suppressed(specs: Sequence[RuleSpec]) -> Iterable[Problem]:

@@ -29,11 +29,11 @@ LOCK = Action(
     parameters=(
         Parameter(
             name="until",
-            kind=Kind.TEXT,
+            kind=Kind.ENUM,
             meaning="next_session: the next opening of the market; reset: the next roll of the trading day; clear: the "
-            "end of the incident; manual: an operator lifts it; or a duration such as 30m",
-            default="next_session",
+            "end of the incident; released: an operator lifts it. Without `until` and `for` it is next_session",
             required=False,
+            choices=("next_session", "reset", "clear", "released"),
         ),
         Parameter(
             name="for",
