@@ -31,7 +31,7 @@ rules:
   - id: daily-loss
     each: account
     limit: {value: account.day.loss, at: 500}
-    then: [block_entries, flatten, {lock: {until: manual}}, notify]
+    then: [block_entries, flatten, {lock: {until: reset}}, notify]
     severity: critical
 """
 

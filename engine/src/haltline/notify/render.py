@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from haltline.api import Message
-from haltline.clock import to_iso
+from haltline.clock import format_duration
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
 from haltline.model.plan import PlannedAction
@@ -135,11 +135,16 @@ def _deed(action: PlannedAction) -> str:
 
 
 def _lock_end(action: PlannedAction) -> str:
-    until = action.params.get("until")
-    if isinstance(until, (int, float)) and not isinstance(until, bool):
-        return f"until {to_iso(int(until * 1e9))}"
-    words = {"next_session": "until the next session", "reset": "until the trading day rolls", "clear": "until clear"}
-    return words.get(str(until), "until an operator lifts it" if until == "manual" else f"for {until}")
+    length, until = action.params.get("for"), action.params.get("until")
+    if isinstance(length, (int, float)) and not isinstance(length, bool):
+        return f"for {format_duration(round(length * 1e9))}"
+    words = {
+        "None": "until the next session",
+        "next_session": "until the next session",
+        "reset": "until the trading day rolls",
+        "clear": "until the rule is fine again",
+    }
+    return words.get(str(until), "until an operator lifts it")
 
 
 def _sentence(text: str) -> str:
