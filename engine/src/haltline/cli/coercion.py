@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:  # the types of Typer's own copy of Click are not public
     from typer._click import Context, Parameter
+    from typer.core import _TyperParameter
 
 type Convert = Callable[[str], object]
 _YES = frozenset({"1", "on", "true", "y", "yes"})
@@ -27,7 +28,7 @@ class QuickCoercion:
         self._convert = convert
         self._many = many
 
-    def coerce(self, value: object, *, param: "Parameter", ctx: "Context") -> object:
+    def coerce(self, value: object, *, param: "_TyperParameter", ctx: "Context") -> object:
         """The value; raises BadParameter in words where it does not fit."""
         if value is None:
             return () if self._many else None

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from haltline.api.notifier import Message
-from haltline.cli.demo.story import COLOURS, Line, local
+from haltline.cli.demo.story import COLOURS, Line, Voice, local
 from haltline.cli.gauge import amount, bar, colour_of, percent
 from haltline.cli.plot import plot, sparkline
 from haltline.control.status import AccountStatus, Status
@@ -25,6 +25,8 @@ MODE_STYLES = {
 }
 _TALL = 34
 _WIDE = 110
+_STORY_MARGIN = 22
+_LIMIT_ROWS = 4
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +47,7 @@ def draw(scene: Scene, *, width: int, height: int) -> Layout:
     account = scene.status.accounts[0]
     tall, wide = height >= _TALL, width >= _WIDE
     root = Layout()
-    limits_height = len(scene.limits) + 2
+    limits_height = max(_LIMIT_ROWS, len(scene.limits)) + 2
     rows = [
         Layout(_head(scene, width), size=2),
         Layout(name="top", size=7),
@@ -55,13 +57,15 @@ def draw(scene: Scene, *, width: int, height: int) -> Layout:
     if tall:
         rows.insert(3, Layout(_equity(scene.equity, width), size=9))
     root.split_column(*rows)
-    beside = _message(scene.message) if scene.message and not wide else _market(scene.prices, width // 2 - 4)
-    root["top"].split_row(Layout(_account(account), ratio=1), Layout(beside, ratio=1))
+    root["top"].split_row(Layout(_account(account), ratio=1), Layout(_market(scene.prices, width // 2 - 4), ratio=1))
     below = height - 2 - 7 - limits_height - (9 if tall else 0)
-    story = _story(scene.lines, below - 2)
+    story = _story(scene.lines, below - 2, (width * 2 // 3 if wide else width) - _STORY_MARGIN)
+    rings = bool(scene.lines) and scene.lines[-1].voice is Voice.PHONE
     if wide:
         side = _message(scene.message) if scene.message else _quiet_phone()
         root["below"].split_row(Layout(story, ratio=2), Layout(side, ratio=1))
+    elif rings and scene.message:
+        root["below"].update(_message(scene.message))
     else:
         root["below"].update(story)
     return root
@@ -133,20 +137,28 @@ def _equity(values: Sequence[float], width: int) -> Panel:
     return _panel(Text("\n".join(plot(values, width=width - 4, height=7)), style="cyan", no_wrap=True), "equity")
 
 
-def _story(lines: Sequence[Line], room: int) -> Panel:
+def _fitting(lines: Sequence[Line], room: int, width: int) -> Sequence[Line]:
+    """The newest lines that fit into `room` rows when long ones are wrapped."""
+    for count, line in enumerate(reversed(lines)):
+        room -= -(-len(line.text) // max(width, 20))
+        if room < 0:
+            return lines[len(lines) - count :]
+    return lines
+
+
+def _story(lines: Sequence[Line], room: int, width: int) -> Panel:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", no_wrap=True, min_width=8)
     table.add_column(no_wrap=True, min_width=7)
-    table.add_column(no_wrap=True, overflow="ellipsis")
-    for line in lines[-room:]:
+    table.add_column(overflow="fold")
+    for line in _fitting(lines, room, width):
         colour = COLOURS[line.voice]
         table.add_row(line.clock, Text(line.voice.value, style=colour), Text(line.text, style=colour))
     return _panel(table, "what happens")
 
 
-def _message(message: Message | None) -> Panel:
-    assert message is not None
-    body = Text.assemble((message.title, "bold"), f"\n{message.text}")
+def _message(message: Message) -> Panel:
+    body = Text.assemble((message.title, "bold"), message.text.removeprefix(message.title))
     return _panel(body, "message on your phone", "magenta")
 
 

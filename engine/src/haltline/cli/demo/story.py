@@ -34,8 +34,17 @@ COLOURS = {
     Voice.PHONE: "magenta",
     Voice.ANSWER: "bold red",
 }
-HOLDS_S = {Voice.WARNING: 1.6, Voice.BREACH: 2.2, Voice.RECEIPT: 1.8, Voice.PHONE: 2.6, Voice.ANSWER: 2.6}
-"""How long the picture stands still after such a line, so that it can be read."""
+HOLDS_S = {
+    Voice.TRADER: 0.5,
+    Voice.BROKER: 0.35,
+    Voice.ENGINE: 0.7,
+    Voice.WARNING: 1.2,
+    Voice.BREACH: 2.0,
+    Voice.RECEIPT: 1.2,
+    Voice.PHONE: 2.2,
+    Voice.ANSWER: 2.5,
+}
+"""How many seconds the picture stands still after such a line, so that it can be read."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

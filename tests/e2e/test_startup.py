@@ -1,0 +1,111 @@
+"""The program as the shell sees it: how quickly it answers, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+PROGRAM = (sys.executable, "-c", "from haltline.cli.main import main; main()")
+ROOT = Path(__file__).parents[2]
+HEAVY = ("rich.console", "jsonschema", "pandas", "pyarrow", "numpy", "pydantic", "exchange_calendars", "asyncio")
+
+
+def environment() -> dict[str, str]:
+    """The user's own, where byte code is kept between two calls as it usually is."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONDONTWRITEBYTECODE", "HALTLINE_DEBUG")}
+
+
+def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *words], capture_output=True, text=True, timeout=60, check=False, env=environment(), cwd=cwd
+    )
+
+
+def fastest(words: Sequence[str], tries: int = 5) -> float:
+    """Seconds of the fastest of some calls: a busy machine only ever adds."""
+    taken = []
+    for _ in range(tries):
+        started = time.perf_counter()
+        run(*words)
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def test_help_answers_within_three_tenths_of_a_second():
+    assert fastest(["--help"]) < 0.3
+
+
+def test_check_of_the_starter_pack_takes_less_than_a_second():
+    assert fastest(["check", str(ROOT / "rules" / "starter")], tries=4) < 1.0
+
+
+@pytest.mark.parametrize("module", HEAVY)
+def test_help_imports_nothing_heavy(module):
+    code = (
+        "import sys; sys.argv = ['haltline', '--help']\n"
+        "from haltline.cli.main import main\n"
+        "try: main()\n"
+        f"except SystemExit: sys.exit({module!r} in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0
+
+
+def test_exit_code_is_0_when_all_is_well():
+    assert run("explain", "E201").returncode == 0
+
+
+def test_exit_code_is_1_when_there_are_problems(tmp_path):
+    (tmp_path / "x.yaml").write_text("rules: 5")
+    assert run("check", str(tmp_path)).returncode == 1
+
+
+def test_exit_code_is_2_when_the_command_is_misused():
+    assert run("check", "--nonsense").returncode == 2
+
+
+def test_exit_code_is_130_when_interrupted(tmp_path):
+    run("init", str(tmp_path))
+    with subprocess.Popen(
+        [*PROGRAM, "demo", "--plain"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_a_closed_pipe_is_not_a_failure_people_see():
+    command = f"{sys.executable} -c 'from haltline.cli.main import main; main()' fields | head -1"
+    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in ran.stderr
+    assert "Fields" in ran.stdout
+
+
+def test_colours_stay_away_from_pipes_and_files():
+    assert "\x1b[" not in run("fields", "drawdown").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("replay", "nowhere.feather"),
+        ("run", "--config", "nowhere.yaml"),
+        ("explain", "x", "y"),
+        ("journal", "verify"),
+        ("test", "nowhere"),
+        ("replay", "README.md", "--position", "nonsense"),
+    ],
+)
+def test_no_mistake_of_a_user_shows_a_traceback(words, tmp_path):
+    ran = run(*words, cwd=tmp_path)
+    assert ran.returncode in (1, 2)
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "E999" not in ran.stderr
