@@ -3,7 +3,7 @@
 import pytest
 
 from haltline.errors import InvariantBroken
-from haltline.model.event import Quote, Tick
+from haltline.model.event import Event, Quote, Tick
 from haltline.model.id import Symbol
 from haltline.runtime.inbox import Inbox
 
@@ -14,7 +14,7 @@ def quote(symbol: str, at: int) -> Quote:
 
 def test_events_come_out_in_the_order_they_came_in() -> None:
     inbox = Inbox()
-    events = [quote("A", 1), Tick(at=2, received_at=2), quote("A", 3)]
+    events: list[Event] = [quote("A", 1), Tick(at=2, received_at=2), quote("A", 3)]
     for event in events:
         inbox.put(event)
     assert inbox.take(10) == events
