@@ -107,6 +107,16 @@ class TestClear:
         made.at(45)
         assert made.phases[-1] == "loss resolved"
 
+    def test_a_warning_is_held_by_clear_for_and_told_once(self, world, rule):
+        made = losing(world, rule.loss(warn=0.5, clear_for_ns=30 * NS_PER_S), by=600.0)
+        made.quote(20_990)
+        made.at(10).quote(20_850)
+        made.at(20).quote(20_990)
+        made.at(49)
+        assert made.phases == ["loss warning"]
+        made.at(50)
+        assert made.phases[-1] == "loss resolved"
+
     def test_on_clear_runs_when_a_fired_incident_ends(self, world, rule):
         made = losing(world, rule.loss(on_clear=rule.actions("notify")))
         made.forget().quote(20_900)

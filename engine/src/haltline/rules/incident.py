@@ -163,6 +163,7 @@ class Lifecycle:
     def _begin_breach(self, incident: Incident, now: int, out: Outbox) -> None:
         rule = incident.rule
         incident.blocks = False
+        incident.clear_at = None
         if incident.fire_at is None:
             incident.fire_at = max(now + rule.spec.for_ns, self._cooled_at(incident))
         if incident.fire_at <= now:
@@ -241,6 +242,7 @@ class Lifecycle:
         return clear is None or clear.is_true(incident.entity)
 
     def _warn(self, incident: Incident, now: int, out: Outbox) -> None:
+        incident.clear_at = None
         if incident.phase is Phase.WARNING:
             return
         incident.fire_at = None
@@ -252,7 +254,13 @@ class Lifecycle:
                 out.ask(incident, action, cause="warn")
 
     def _fade(self, incident: Incident, now: int, out: Outbox) -> None:
-        """OK again before it fired: a hold is broken off, a warning or an unknown ends."""
+        """OK again before it fired: a hold is broken off, a warning (after `clear_for`) or an unknown ends."""
+        if incident.phase is Phase.WARNING and incident.rule.spec.clear_for_ns:
+            if incident.clear_at is None:
+                incident.clear_at = now + incident.rule.spec.clear_for_ns
+            if incident.clear_at > now:
+                return
+        incident.clear_at = None
         broken_off = incident.phase is Phase.PENDING
         reason = "the condition did not hold" if broken_off else incident.judgement.reason
         incident.fire_at = None
