@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from haltline.api.registry import Registry
+from haltline.compose.kernel import build_state, compile_book
 from haltline.config.book import BookBinder
 from haltline.config.cross import check_mentions
 from haltline.config.diagnose import with_excerpts
@@ -13,6 +14,8 @@ from haltline.config.settings import RuleBook, Setup
 from haltline.config.setup import SetupBinder, rule_files
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode, Source, compose, read_source
 from haltline.errors import ConfigError, Place
+from haltline.kernel.kernel import Kernel
+from haltline.rules.compile import CompiledRules
 from haltline.ruletest.case import Case, CaseKind, Cover
 from haltline.ruletest.reading import Reader
 from haltline.ruletest.step import read_step
@@ -24,11 +27,15 @@ _SETUP_KEYS = ("accounts", "instruments", "stale_after")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One test file, ready to run. `uses` maps the place of each `use:` to the id written beside it."""
+    """One test file, ready to run: its rules are compiled once for all its cases.
+
+    `uses` maps the place of each `use:` to the id written beside it.
+    """
 
     file: str
     setup: Setup
     book: RuleBook
+    compiled: CompiledRules
     cases: tuple[Case, ...]
     sources: Mapping[str, str]
     uses: Mapping[Place, str]
@@ -43,6 +50,11 @@ def load_suite(path: Path, registry: Registry, *, environ: Mapping[str, str] | N
     if findings.errors or suite is None:
         raise ConfigError(with_excerpts(findings.errors, loader.sources))
     return suite
+
+
+def make_kernel(suite: Suite, registry: Registry, at: int) -> Kernel:
+    """A fresh kernel with the set-up and rules of the file, at an instant (UTC nanoseconds)."""
+    return Kernel(build_state(suite.setup, registry, now=at), suite.compiled)
 
 
 class _Loader:
@@ -66,13 +78,16 @@ class _Loader:
         book = self._book(root)
         cases = tuple(self._cases(root))
         self._require_known_rules(cases, book)
-        if setup is None:
+        if setup is not None:
+            self._findings.extend(check_mentions(setup, book))
+        compiled = self._compiled(book)
+        if setup is None or compiled is None:
             return None
-        self._findings.extend(check_mentions(setup, book))
         return Suite(
             file=self._source.file,
             setup=setup,
             book=book,
+            compiled=compiled,
             cases=cases,
             sources=self.sources,
             uses=dict(self._uses(root, book)),
@@ -108,6 +123,13 @@ class _Loader:
             cure = "name rule files under 'rules:', or write rules under 'book:'"
             self._findings.add("E283", root.place, "there are no rules to test", cure)
         return book
+
+    def _compiled(self, book: RuleBook) -> CompiledRules | None:
+        try:
+            return compile_book(book, self._registry)
+        except ConfigError as error:
+            self._findings.extend(error.problems)
+            return None
 
     def _inline(self, root: MappingNode, inline: Node) -> Source:
         entries: dict[str, Node] = {"version": _scalar("1", root.place, value=1), "rules": inline}

@@ -5,8 +5,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from haltline.api.registry import Registry
-from haltline.compose.kernel import build_kernel
-from haltline.config.diagnose import with_excerpts
 from haltline.errors import ConfigError, EngineError
 from haltline.kernel.kernel import Kernel
 from haltline.kernel.permission import check_intent
@@ -34,7 +32,7 @@ from haltline.ruletest.expect import (
     judge_rule,
     judge_value,
 )
-from haltline.ruletest.load import Suite, load_suite
+from haltline.ruletest.load import Suite, load_suite, make_kernel
 from haltline.ruletest.report import CaseReport, Failure, FileReport, Mismatch, TestReport
 from haltline.ruletest.series import Gap
 from haltline.ruletest.world import World
@@ -71,10 +69,6 @@ def _run_file(path: Path, registry: Registry, pattern: str | None, tally: Tally)
         suite = load_suite(path, registry)
     except ConfigError as error:
         return FileReport(file=str(path), problems=error.problems)
-    try:
-        build_kernel(suite.setup, suite.book, registry)
-    except ConfigError as error:
-        return FileReport(file=suite.file, problems=tuple(with_excerpts(error.problems, suite.sources)))
     tally.add_rules(suite.book.rules, suite.uses)
     return FileReport(file=suite.file, cases=tuple(run_cases(suite, registry, pattern, tally)))
 
@@ -88,7 +82,7 @@ def run_cases(suite: Suite, registry: Registry, pattern: str | None, tally: Tall
 
 def run_case(case: Case, suite: Suite, registry: Registry, tally: Tally | None = None) -> CaseReport:
     """Run one case; what it has shown is tallied if it passed."""
-    run = _Run(case, lambda: build_kernel(suite.setup, suite.book, registry, now=case.at))
+    run = _Run(case, lambda: make_kernel(suite, registry, case.at))
     try:
         run.play()
     except EngineError as error:

@@ -42,7 +42,7 @@ def read_step(node: Node, reader: Reader) -> Step | None:
         names = " and ".join(repr(key) for key in happening)
         reader.findings.add("E284", mapping.place_of(happening[1]), f"one step does {names}", "make two steps of it")
         return None
-    if not happening and not any(key in mapping.entries for key in CHECKS):
+    if not happening and not any(key in CHECKS or key not in STEP_KEYS for key in mapping.entries):
         reader.findings.add("E284", mapping.place, "the step does nothing", "write one of: " + ", ".join(DEEDS))
         return None
     name = happening[0] if happening else "expect"

@@ -73,19 +73,15 @@ class RuleItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run it; raises RuleTestFailed where something was not as expected."""
-        from haltline.errors import ConfigError  # noqa: PLC0415 - start-up time of every pytest run
         from haltline.ruletest.run import run_case  # noqa: PLC0415 - start-up time of every pytest run
 
-        try:
-            report = run_case(self._case, self._suite, _registry(self.config))
-        except ConfigError as error:
-            raise RuleFileInvalid(error.problems) from None
+        report = run_case(self._case, self._suite, _registry(self.config))
         if not report.passed:
             raise RuleTestFailed(report.failures)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """What differs, without a stack trace; a stack trace only for our own mistakes."""
-        if isinstance(excinfo.value, RuleTestFailed | RuleFileInvalid):
+        if isinstance(excinfo.value, RuleTestFailed):
             return str(excinfo.value)
         return str(super().repr_failure(excinfo))
 
