@@ -58,6 +58,9 @@ FAMILIES = {
     "9": "Command line",
 }
 
+WAITING = frozenset({"surfaces", "commands", "stores", "observers"})
+"""What may be registered in this version but is not started by it."""
+
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
@@ -316,11 +319,8 @@ def hooks_page() -> str:
     for name, hook in hooks().items():
         heading = f"## {name}{inspect.signature(hook)}".replace("haltline.api.registry.", "").replace(" -> None", "")
         links = ", ".join(f"[{Path(user).parent.name}](../../{user})" for user in users(name))
-        used = (
-            f"Used by {links}."
-            if links
-            else "Nothing built in uses it yet; the runtime does not start what is registered here."
-        )
+        unused = "Not started by the runtime yet." if name.rpartition("_")[2] in WAITING else "Used by no plugin here."
+        used = f"Used by {links}." if links else unused
         parts.append(f"{heading}\n\n{inspect.cleandoc(hook.__doc__ or '')}\n\n{used}")
         for call in _calls(hook):
             record = _record_of(call)
@@ -382,7 +382,8 @@ def hooks_part() -> str:
         (
             f"[{name}](reference/hooks.md#{_anchor(f'{name}(registry: Registry)')})",
             " ".join(inspect.cleandoc(hook.__doc__ or "").split()),
-            ", ".join(f"[{Path(user).parent.name}](../{user})" for user in users(name)) or "nobody yet",
+            ", ".join(f"[{Path(user).parent.name}](../{user})" for user in users(name))
+            or ("not started yet" if name.rpartition("_")[2] in WAITING else ""),
         )
         for name, hook in hooks().items()
     ]
