@@ -143,7 +143,6 @@ def test_voiding_an_unknown_fill_is_refused(world):
         ({"price": "1e18"}, "E603"),
         ({"price": "0"}, "E604"),
         ({"price": "-5"}, "E604"),
-        ({"price": "21000.10"}, "E607"),
         ({"fee": Decimal("NaN")}, "E603"),
         ({"fee": Decimal("-1")}, "E608"),
         ({"pnl": Decimal("Infinity")}, "E603"),
@@ -154,6 +153,14 @@ def test_an_unusable_fill_is_refused_and_changes_nothing(world, change, code):
     world.fill(1, 21000)
     fields = {"quantity": "1", "price": "21000", **change}
     assert world.refused(world.make_fill(**fields)) == code
+
+
+def test_a_fill_between_ticks_counts_and_makes_the_data_suspect_until_one_lies_on_the_tick(world):
+    world.fill(1, "21000.10")
+    assert world.position("MNQ").quantity == 1.0
+    assert "not a multiple of tick size" in world.account.suspects["MNQ tick"]
+    world.fill(1, "21000.25")
+    assert not world.account.data_suspect
 
 
 def test_a_quantity_of_zero_is_refused(world):

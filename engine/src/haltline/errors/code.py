@@ -218,7 +218,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "E283": CodeEntry(
         "Something is missing in a test file",
-        "A key that is needed is not there: accounts, tests, the name or instant of a test, the rule of an expectation.",
+        "A needed key is not there: accounts, tests, the name or instant of a test, the rule of an expectation.",
         "Add the key.",
     ),
     "E284": CodeEntry(
@@ -623,7 +623,7 @@ CODES: dict[str, CodeEntry] = {
     ),
     "E602": CodeEntry(
         "Unknown symbol",
-        "An event names a symbol that is neither an instrument of the set-up nor an alias of one; its worth is unknown.",
+        "An event names a symbol that is neither an instrument of the set-up nor an alias; its worth is unknown.",
         "Add the instrument with its tick size and tick value, or add the name to an instrument's aliases.",
     ),
     "E603": CodeEntry(
@@ -645,11 +645,6 @@ CODES: dict[str, CodeEntry] = {
         "Quote without a price",
         "A quote held neither bid, ask, last nor mark.",
         "Send at least one price, or no quote at all; missing quotes make prices stale in time.",
-    ),
-    "E607": CodeEntry(
-        "Fill off the tick",
-        "A future, perpetual or option was filled at a price that is not a multiple of its tick size.",
-        "Correct `tick_size` of the instrument, or the plugin that sends averaged prices as fills.",
     ),
     "E608": CodeEntry(
         "Negative fee",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from haltline.errors import DataRefused
 from haltline.model import event as happened
+from haltline.model.instrument import AssetClass
 from haltline.state.account import Account
 from haltline.state.entity import ACCOUNT, FILL, MONEY, ORDER, QUOTE
 from haltline.state.fill import FillEntity
@@ -16,6 +17,8 @@ from haltline.state.refuse import check_account, check_fill, check_flow, check_o
 if TYPE_CHECKING:
     from haltline.state.state import State
 
+_ON_TICK = frozenset({AssetClass.FUTURE, AssetClass.PERPETUAL, AssetClass.OPTION})
+"""Classes whose fills lie on the tick; shares, coins and currencies are improved between ticks."""
 REMEMBERED = 20_000
 """How many ids of fills, flows and finished orders an account remembers to recognise repeats."""
 
@@ -23,7 +26,7 @@ REMEMBERED = 20_000
 def fill(state: "State", event: happened.Fill, now: int) -> None:
     """Book an execution, or take one back; one whose id is known already changes nothing."""
     account, instrument = state.account(event.account), state.resolve(event.symbol)
-    check_fill(event, instrument.spec)
+    check_fill(event)
     voided = account.seen_fills.get(event.fill_id)
     ledger = account.ledgers.get(instrument.symbol)
     execution = ledger.find(event.fill_id) if ledger is not None else None
@@ -58,6 +61,7 @@ def _book(state: "State", account: Account, instrument: Instrument, event: happe
     shift = ledger.add(execution)
     ledger.last_fill_at = max(ledger.last_fill_at, at)
     _remember(account.seen_fills, event.fill_id, False)
+    _judge_price(account, instrument, execution)
     _judge_pnl(account, instrument, ledger, execution)
     if execution.closes:
         account.note_close(float(execution.pnl))
@@ -106,6 +110,18 @@ def _settle(
     account.revalue()
     state.touch(account, FILL)
     state.touch(state.portfolio, FILL)
+
+
+def _judge_price(account: Account, instrument: Instrument, execution: Execution) -> None:
+    """Mark the account's data suspect where a price lies between ticks (S0-33); the fill is a fact and counts."""
+    if instrument.spec.asset_class not in _ON_TICK:
+        return
+    key = f"{instrument.symbol} tick"
+    if MONEY.remainder(execution.price, instrument.spec.tick_size):
+        tick = instrument.spec.tick_size
+        account.suspects[key] = f"fill {execution.fill_id} at {execution.price} is not a multiple of tick size {tick}"
+    else:
+        account.suspects.pop(key, None)
 
 
 def _judge_pnl(account: Account, instrument: Instrument, ledger: Ledger, execution: Execution) -> None:

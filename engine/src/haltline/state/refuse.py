@@ -1,16 +1,14 @@
 """Which outside data cannot be used: every check here raises DataRefused before anything has changed."""
 
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import NoReturn
 
 from haltline.errors import DataRefused
 from haltline.model.event import AccountReport, CashFlow, Fill, PositionReport, Quote
-from haltline.model.instrument import AssetClass, InstrumentSpec
+from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Intent, OrderReport
-from haltline.state.entity import LARGEST, MONEY
+from haltline.state.entity import LARGEST
 
-_ON_TICK = frozenset({AssetClass.FUTURE, AssetClass.PERPETUAL, AssetClass.OPTION})
-"""Classes whose fills lie on the tick; shares, coins and currencies are improved between ticks."""
 _LARGEST = Decimal(int(LARGEST))
 
 
@@ -55,8 +53,8 @@ def refuse_quote(quote: Quote) -> None:
         raise DataRefused("E606", f"{quote.symbol}: the quote holds no price; give bid, ask, last or mark")
 
 
-def check_fill(fill: Fill, spec: InstrumentSpec) -> None:
-    """E603, E604, E607 off the tick, E608 negative fee."""
+def check_fill(fill: Fill) -> None:
+    """E603, E604, E608 negative fee."""
     where = f"fill {fill.fill_id!r} of {fill.account}"
     _positive(f"{where}: quantity", fill.quantity)
     _positive(f"{where}: price", fill.price)
@@ -67,14 +65,6 @@ def check_fill(fill: Fill, spec: InstrumentSpec) -> None:
         )
     if fill.pnl is not None:
         _finite(f"{where}: pnl", fill.pnl)
-    if spec.asset_class in _ON_TICK:
-        with localcontext(MONEY):
-            if fill.price % spec.tick_size:
-                raise DataRefused(
-                    "E607",
-                    f"{where}: price {fill.price} is not a multiple of tick size {spec.tick_size} of {spec.symbol}; "
-                    "correct tick_size if the venue trades there",
-                )
 
 
 def check_order(order: OrderReport) -> None:
