@@ -23,18 +23,8 @@ def output(tmp_path_factory):
     (folder / "good.test.yaml").write_text(GOOD)
     (folder / "bad.test.yaml").write_text(GOOD.replace("open_positions", "open_position"))
     (folder / "other.yaml").write_text("a: 1")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        str(folder),
-        "-c",
-        "/dev/null",
-        "--continue-on-collection-errors",
-    ]
+    options = ["-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+    command = [sys.executable, "-m", "pytest", *options, str(folder)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder).stdout
 
 

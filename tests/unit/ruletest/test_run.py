@@ -51,10 +51,8 @@ def test_every_number_and_note_of_an_expectation_is_compared(folder, wanted, fou
 
 def test_actions_are_compared_by_name_and_parameters_in_any_order(folder):
     big = "- fill: {account: eval, symbol: MNQ, side: buy, quantity: 6, price: 21000}"
-    assert (
-        folder.steps(big, expect("rule: size, entity: eval/MNQ, actions: [{reduce_to: {quantity: 5, symbol: MNQ}}]"))
-        == []
-    )
+    right = expect("rule: size, entity: eval/MNQ, actions: [{reduce_to: {quantity: 5, symbol: MNQ}}]")
+    assert folder.steps(big, right) == []
     assert folder.steps(big, expect("rule: size, entity: eval/MNQ, actions: [{reduce_to: {quantity: 4}}]")) == [
         "actions: reduce_to(quantity: 4) / reduce_to(symbol: MNQ, quantity: 5)"
     ]
