@@ -171,7 +171,18 @@ class Replay:
             due = min(instants, default=until + 1)
             if due > until:
                 return
-            await self._advance(due)
+            if self._is_quiet and due != self.clock.next_wake_ns():
+                await self._pass_quietly(due)
+            else:
+                await self._advance(due)
+
+    async def _pass_quietly(self, due: int) -> None:
+        """A deadline of the kernel while nothing is under way: no task needs the loop unless something comes of it."""
+        self.clock.advance_to(due)
+        result = self.kernel.step(Tick(at=due, received_at=due), due)
+        if result.plan or result.transitions or result.notices:
+            await self._publish(result)
+            await self._drain()
 
     async def _advance(self, due: int) -> None:
         self.clock.advance_to(due)
