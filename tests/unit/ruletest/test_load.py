@@ -121,3 +121,54 @@ def test_a_file_that_does_not_exist_is_a_problem_and_not_a_stack_trace(folder, r
 @pytest.mark.parametrize("code", [f"E28{digit}" for digit in range(8)])
 def test_every_code_is_explained(code):
     assert all(CODES[code])
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        ("[]", "E281 a step must be a mapping"),
+        ("{after: {}}", "E282 after must be text"),
+        ("{at: {}}", "E282 at must be text"),
+        (
+            "{at: 2025-05-06T09:30:00}",
+            "E282 at: '2025-05-06T09:30:00' has no zone; write an offset such as -04:00, or Z",
+        ),
+        ("{quotes: {MNQ: '1'}, every: 0s}", "E282 every must be more than 0"),
+        ("{quotes: {MNQ: '1'}, every: often}", "E282 every: 'often' is not a duration; write 90s, 5m, 1h30m or 2d"),
+        ("{quotes: {MNQ: {lst: '1'}}}", "E280 unknown key 'lst'"),
+        ("{quotes: {MNQ: {last: [1]}}}", "E282 quotes of MNQ must be text"),
+        ("{quotes: []}", "E281 quotes must be a mapping"),
+        ("{fill: []}", "E281 fill must be a mapping"),
+        ("{expect: [1]}", "E281 an expectation must be a mapping"),
+        (
+            "{expect: {rule: size, entity: a, state: fine}}",
+            "E282 state must be one of ok, pending, warning, breached, resolved, unknown, 'fine' was found",
+        ),
+        ("{expect: {rule: size, entity: a, measured: much}}", "E282 measured must be a number, 'much' was found"),
+        ("{expect: {rule: size, entity: a, measured: [1]}}", "E282 measured must be a number, a list was found"),
+        ("{expect: {rule: size, entity: a, actions: {notify: {}}}}", "E281 actions must be a list"),
+        ("{expect: {rule: size, entity: a, actions: [[]]}}", "E282 an action must be a name or {name: params}"),
+        (
+            "{expect: {rule: size, entity: a, actions: [{notify: 1}]}}",
+            "E282 the parameters of 'notify' must be a mapping of plain values",
+        ),
+        (
+            "{expect_mode: {eval: OFF}}",
+            "E282 expect_mode of eval must be one of ACTIVE, REDUCING, HALTED, 'OFF' was found",
+        ),
+        ("{expect_mode: []}", "E281 expect_mode must be a mapping"),
+        ("{expect_intent: allowed}", "E284 expect_intent stands in a step without intent"),
+        ("{expect_value: [1]}", "E281 expect_value must be a mapping"),
+        ("{expect_value: {entity: eval}}", "E283 expect_value needs entity, of and is"),
+    ],
+)
+def test_every_mistake_in_a_step_is_told(folder, step, what):
+    (found,) = folder.problems(f"tests: [{{name: a, steps: [{step}]}}]\n")
+    assert found == f"16 {what}"
+
+
+@pytest.mark.parametrize(
+    "covers", ["{rule: size, case: borderline}", "[1]", "{rule: size, kind: firing, case: firing}"]
+)
+def test_a_cover_that_makes_no_sense_is_told(folder, covers):
+    assert folder.problems(f"tests: [{{name: a, covers: {covers}, steps: [{{after: 1s}}]}}]\n")
