@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 from haltline.api.registry import Registry
 from haltline.builtins import plugin
 from haltline.compose.vocabulary import build_vocabulary
+from haltline.config.settings import BrokerEntry, RuleBook, Setup, StoreEntry
 from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
 from haltline.model.event import Fill, Quote
@@ -13,7 +15,10 @@ from haltline.model.id import AccountId, FillId, RuleId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Side
 from haltline.model.rule import ActionSpec, Comparison, LimitSpec, RuleSpec, Scope
+from haltline.plugins.load import load_plugins
 from haltline.rules.compile import compile_rules
+from haltline.runtime.compose import Parts
+from haltline.runtime.replay import EventList, Replay
 from haltline.state.state import State, StateSettings
 
 ACCOUNTS = 10
@@ -96,21 +101,60 @@ def build_book(positions: int, specs: list[RuleSpec]) -> Book:
     state = State(StateSettings(accounts=accounts, instruments=instruments, now=START_NS))
     kernel = Kernel(state, compile_rules(specs, build_vocabulary(registry), registry.actions.get))
     now = START_NS
+    for event in _opening(symbols):
+        now = event.received_at
+        kernel.step(event, now)
+    return Book(kernel, symbols)
+
+
+def replay_of(positions: int, specs: list[RuleSpec], quotes: int) -> Replay:
+    """The same book and rules as a recording for the product's own replay, paper broker and enforcement included."""
+    accounts, instruments, symbols = _members(positions)
+    setup = Setup(
+        path=Path("haltline.yaml"),
+        directory=Path(),
+        store=StoreEntry(path=Path("unused.db")),
+        accounts=accounts,
+        instruments=instruments,
+        brokers=(BrokerEntry(name="paper", kind="paper"),),
+        stale_after_ns=3600 * 1_000_000_000,
+    )
+    events = _opening(symbols)
+    now = events[-1].received_at
+    for i in range(quotes):
+        now += 30_000
+        events.append(quote(symbols[i % positions], 100.0 + (i % 11) * 0.01, now))
+    parts = Parts(setup=setup, book=RuleBook(rules=tuple(specs)), registry=load_plugins([]).registry)
+    return Replay(parts, EventList(events))
+
+
+def _members(positions: int) -> tuple[tuple[AccountSpec, ...], tuple[InstrumentSpec, ...], list[str]]:
+    symbols = [f"S{i:05d}" for i in range(positions)]
+    accounts = (AccountSpec(id=AccountId(f"a{i}"), balance=Decimal(1_000_000), live=True) for i in range(ACCOUNTS))
+    instruments = (InstrumentSpec(symbol=Symbol(symbol), calendar="24/7") for symbol in symbols)
+    return tuple(accounts), tuple(instruments), symbols
+
+
+def _opening(symbols: list[str]) -> list[Quote | Fill]:
+    """A quote and a fill for every symbol, the positions dealt over the accounts."""
+    now = START_NS
+    events: list[Quote | Fill] = []
     for i, symbol in enumerate(symbols):
         now += 1000
-        kernel.step(quote(symbol, 100.0, now), now)
-        fill = Fill(
-            at=now,
-            received_at=now,
-            account=AccountId(f"a{i % ACCOUNTS}"),
-            symbol=Symbol(symbol),
-            fill_id=FillId(f"f{i}"),
-            side=Side.BUY if i % 3 else Side.SELL,
-            quantity=Decimal(10),
-            price=Decimal(100),
+        events.append(quote(symbol, 100.0, now))
+        events.append(
+            Fill(
+                at=now,
+                received_at=now,
+                account=AccountId(f"a{i % ACCOUNTS}"),
+                symbol=Symbol(symbol),
+                fill_id=FillId(f"f{i}"),
+                side=Side.BUY if i % 3 else Side.SELL,
+                quantity=Decimal(10),
+                price=Decimal(100),
+            )
         )
-        kernel.step(fill, now)
-    return Book(kernel, symbols)
+    return events
 
 
 def quote(symbol: str, price: float, now: int) -> Quote:
