@@ -60,7 +60,10 @@ def parse_file(text: str, holdings: Sequence[Holding]) -> dict[str, object]:
     symbol, equals, name = text.partition("=")
     if not equals:
         symbol, name = guess_symbol(text, holdings), text
-    return {"file": name} | ({"symbol": symbol} if symbol else {})
+    found: dict[str, object] = {"file": name}
+    if symbol:
+        found["symbol"] = symbol
+    return found
 
 
 def guess_symbol(file: str, holdings: Sequence[Holding]) -> str:
@@ -78,7 +81,7 @@ def open_recording(files: Sequence[dict[str, object]], path: str, side: str, reg
     config: dict[str, object] = {"files": [dict(file) for file in files], "path": path, "side": side}
     made = kind.make(FeedSetup(name="replay", config=config, instruments=(), clock=SystemClock()))
     assert not hasattr(made, "run")
-    return made  # type: ignore[return-value]  # a recorded kind makes a Recording, as its declaration says
+    return made
 
 
 def plain_setup(account: str, balance: Decimal) -> Setup:

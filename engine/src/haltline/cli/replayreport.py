@@ -30,6 +30,8 @@ class Seen:
     transitions: list[Transition] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     curve: list[tuple[int, float]] = field(default_factory=list)
+    peak: float = 0.0
+    worst_drawdown: float = 0.0
     _count: int = 0
 
     def pace(self, size: int | None) -> None:
@@ -37,8 +39,13 @@ class Seen:
         self.every = max(1, (size or _SAMPLES) // _SAMPLES)
 
     def on_event(self, event: Event) -> None:
-        """Sample the equity now and then."""
+        """Follow the equity: its peak and its fall at every event, the curve now and then."""
         self._count += 1
+        equity = self.equity_now()
+        if equity > self.peak:
+            self.peak = equity
+        elif self.peak - equity > self.worst_drawdown * self.peak:
+            self.worst_drawdown = (self.peak - equity) / self.peak
         if self._count % self.every == 0:
             self._sample(event.received_at)
 
@@ -58,14 +65,12 @@ class Seen:
         """Every firing of a rule."""
         return [moved for moved in self.transitions if moved.phase is Phase.BREACHED]
 
-    @property
-    def worst_drawdown(self) -> float:
-        """The deepest fall of the sampled equity below its peak, as a fraction."""
-        worst, peak = 0.0, 0.0
-        for _, equity in self.curve:
-            peak = max(peak, equity)
-            worst = max(worst, (peak - equity) / peak if peak > 0 else 0.0)
-        return worst
+    def lively(self) -> list[tuple[int, float]]:
+        """The curve without what comes after its last movement, but for a little."""
+        last = self.curve[-1][1]
+        moved = next((index for index in reversed(range(len(self.curve))) if self.curve[index][1] != last), 0)
+        end = self.curve[moved][0] + max((self.curve[moved][0] - self.curve[0][0]) // 10, 1)
+        return [point for point in self.curve if point[0] <= end] if moved else self.curve
 
 
 def record(summary: ReplaySummary, seen: Seen, took_s: float) -> dict[str, object]:
@@ -99,12 +104,16 @@ def show(output: Output, summary: ReplaySummary, seen: Seen, took_s: float) -> N
 
 def _show_chart(output: Output, seen: Seen) -> None:
     width = min(output.console.size.width, 120) - 2
-    first, last = seen.curve[0][0], seen.curve[-1][0]
+    curve = seen.lively()
+    first, last = curve[0][0], curve[-1][0]
     span = max(last - first, 1)
     sign = "▲" if output.unicode else "^"
     marks = [((moved.at - first) / span, sign) for moved in seen.breaches]
-    lines = plot(_evenly(seen.curve, width * 2), width=width, height=10, marks=marks, unicode=output.unicode)
-    output.say(f"equity, {sign} where a rule fired" if marks else "equity", style="bold cyan")
+    lines = plot(_evenly(curve, width * 2), width=width, height=10, marks=marks, unicode=output.unicode)
+    heading = f"equity from {to_iso(first)[:16]} to {to_iso(last)[:16]}"
+    if len(curve) < len(seen.curve):
+        heading += ", unchanged afterwards"
+    output.say(f"{heading}; {sign} where a rule fired" if marks else heading, style="bold cyan")
     for number, line in enumerate(lines):
         output.say(line, style="bold red" if marks and number == len(lines) - 1 else "cyan")
     output.say()
@@ -147,9 +156,8 @@ def _sums(summary: ReplaySummary, seen: Seen, took_s: float) -> Table:
     table.add_column()
     length = format_duration(summary.last_ns - summary.first_ns)
     table.add_row("period", f"{to_iso(summary.first_ns)[:16]} to {to_iso(summary.last_ns)[:16]} ({length})")
-    table.add_row(
-        "events", f"{summary.events:,} in {took_s:.1f} s ({summary.events / max(took_s, 1e-9):,.0f} a second)"
-    )
+    rate = summary.events / max(took_s, 1e-9)
+    table.add_row("events", f"{summary.events:,} in {took_s:.1f} s ({rate:,.0f} a second)")
     if seen.curve:
         table.add_row("equity", f"{seen.curve[0][1]:,.2f} at the start, {seen.curve[-1][1]:,.2f} at the end")
         table.add_row("worst fall", f"{seen.worst_drawdown:.1%} below the peak")

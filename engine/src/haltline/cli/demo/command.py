@@ -129,5 +129,5 @@ def _close(output: Output, stage: Stage, ending: Ending) -> None:
     output.say("Your turn", style="bold cyan")
     width = max(len(command) for command, _ in _NEXT)
     for command, meaning in _NEXT:
-        line = Text.assemble("  ", (f"{command:<{width}}", "bold green"), f"  {meaning}")
-        output.console.print(line, soft_wrap=True)
+        hint = Text.assemble("  ", (f"{command:<{width}}", "bold green"), f"  {meaning}")
+        output.console.print(hint, soft_wrap=True)
