@@ -57,11 +57,10 @@ def play(made, story, *, restart_at=frozenset(), ticks=False):
     for number, each in enumerate(story):
         if number in restart_at:
             made.restart()
+        until = made.seconds + each.pause_s
         if ticks and each.pause_s:
             made.at(made.seconds + each.pause_s / 3)
-            made.seconds += each.pause_s * 2 / 3
-        else:
-            made.seconds += each.pause_s
+        made.seconds = until
         if each.kind == "quote":
             made.quote(21_000 + each.number * 25.0)
         elif each.kind == "fill":
@@ -91,4 +90,6 @@ def test_a_restart_anywhere_changes_no_decision(kernel_makers, story, points):
 def test_being_woken_more_often_changes_no_decision(kernel_makers, story):
     world, makers = kernel_makers
     chosen = rules(makers)
-    assert play(world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story, ticks=True) == play(world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story)
+    assert play(world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story, ticks=True) == play(
+        world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story
+    )

@@ -37,3 +37,12 @@ def test_a_schedule_knows_whether_it_follows_the_market():
     assert parse_schedule(["session"], []).follows_session
     assert parse_schedule([], ["session"]).follows_session
     assert not parse_schedule(["09:30-16:00"], []).follows_session
+
+
+def test_what_a_late_quote_decides_is_stamped_with_the_quote_and_not_with_the_deadline_before_it(world, rule):
+    limit = LimitSpec(value='-change(account.equity, "1m")', comparison=Comparison.MAX, threshold=100.0)
+    made = world(RuleSpec(id="fast", each=Scope.ACCOUNT, limit=limit, then=rule.actions("notify")))
+    made.fill(2, 21_000)
+    made.seconds = 5.5  # the tick of a second is due before
+    result = made.quote(20_900)
+    assert [each.at for each in result.transitions] == [made.now]

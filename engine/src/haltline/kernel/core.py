@@ -118,6 +118,7 @@ class Core:
             self.schedule_next()
             if self.deadline is not None and before is not None and self.deadline <= before and self.deadline <= due:
                 raise InvariantBroken(f"the deadline {to_iso(due)} was processed and stands still")
+        out.now = now
         return out
 
     def _process_deadline(self, due: int, out: Emission) -> None:
