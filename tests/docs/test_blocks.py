@@ -91,11 +91,11 @@ def test_every_block_of_the_page_holds(page: Path, folder: Path) -> None:
     for block in blocks_of(page):
         match block.language:
             case "yaml":
-                check_yaml(block, folder)
+                check_yaml(block, Path())
             case "console":
                 run_console(block)
             case "python":
-                printed = run_python(block, folder)
+                printed = run_python(block, Path())
                 continue
             case "text":
                 if printed is not None:
@@ -205,6 +205,8 @@ def run_command(place: str, line: str) -> tuple[int, str]:
             return result.exit_code, result.output
         case ["pip", "install", *_]:
             return 0, ""  # what it would install is what runs these tests
+        case ["pytest"]:
+            return 0, ""  # this is it
         case ["cd", to]:
             os.chdir(to)  # within the page's own folder; the fixture goes back
             return 0, ""
