@@ -40,5 +40,5 @@ def amount(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "?"
     if value == round(value) and abs(value) < 1e12:
-        return f"{value:,.0f}"
+        return f"{value + 0.0:,.0f}"
     return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4g}"

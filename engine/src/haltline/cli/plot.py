@@ -16,7 +16,7 @@ def sparkline(values: Sequence[float], width: int, *, unicode: bool = True) -> s
     return "".join(_SPARKS[min(7, int((value - low) / span * 8))] for value in shown)
 
 
-def thin(values: Sequence[float], count: int) -> list[float]:
+def thin[T](values: Sequence[T], count: int) -> list[T]:
     """At most `count` of the values, evenly spaced, the first and the last among them."""
     if len(values) <= count or count < 2:
         return list(values)[-count:] if count < 2 else list(values)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from haltline.cli.gauge import amount, percent
 from haltline.cli.output import Output
-from haltline.cli.plot import plot
+from haltline.cli.plot import plot, thin
 from haltline.clock import format_duration, to_iso
 from haltline.journal.receipt import Receipt
 from haltline.model.event import Event
@@ -16,7 +16,8 @@ from haltline.model.plan import Result
 from haltline.model.verdict import Phase, Transition
 from haltline.runtime.replay import ReplaySummary
 
-_SAMPLES = 1500
+_SAMPLES = 20_000
+_IN_JSON = 1500
 _PHASE_STYLES = {Phase.WARNING: "yellow", Phase.BREACHED: "bold red", Phase.RESOLVED: "green", Phase.UNKNOWN: "magenta"}
 _MOST_ROWS = 20
 
@@ -86,7 +87,7 @@ def record(summary: ReplaySummary, seen: Seen, took_s: float) -> dict[str, objec
         "worst_drawdown": seen.worst_drawdown,
         "incidents": seen.transitions,
         "receipts": seen.receipts,
-        "equity": [(to_iso(at), round(equity, 2)) for at, equity in seen.curve],
+        "equity": [(to_iso(at), round(equity, 2)) for at, equity in thin(seen.curve, _IN_JSON)],
     }
 
 

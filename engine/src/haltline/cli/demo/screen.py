@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich.box import ROUNDED
 from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.panel import Panel
@@ -12,17 +11,12 @@ from rich.text import Text
 
 from haltline.api.notifier import Message
 from haltline.cli.demo.story import COLOURS, Line, Voice, local
-from haltline.cli.gauge import amount, bar, colour_of, percent
+from haltline.cli.panel import badge, framed, limit_bars, money, signed, tone
 from haltline.cli.plot import plot, sparkline
 from haltline.control.status import AccountStatus, Status
 from haltline.kernel.view import Gauge
 from haltline.model.plan import TradingMode
 
-MODE_STYLES = {
-    TradingMode.ACTIVE: "bold black on green",
-    TradingMode.REDUCING: "bold black on yellow",
-    TradingMode.HALTED: "bold white on red",
-}
 _TALL = 34
 _WIDE = 110
 _STORY_MARGIN = 22
@@ -85,56 +79,42 @@ def _head(scene: Scene, width: int) -> RenderableType:
 def _account(account: AccountStatus) -> Panel:
     lines: list[RenderableType] = []
     what = " may trade" if account.mode is TradingMode.ACTIVE else " no new risk"
-    lines.append(Text.assemble((f" {account.mode} ", MODE_STYLES[account.mode]), (what, "dim")))
+    lines.append(Text.assemble(badge(account.mode), (what, "dim")))
     lines.append(
         Text.assemble(
             ("equity ", "dim"),
-            (_cents(account.equity), "bold"),
+            (money(account.equity), "bold"),
             ("  today ", "dim"),
-            (_signed(account.day_pnl), f"bold {_tone(account.day_pnl)}"),
+            (signed(account.day_pnl), f"bold {tone(account.day_pnl)}"),
         )
     )
     for position in sorted(account.positions, key=lambda item: item.symbol, reverse=True)[:2]:
         held = f"{position.symbol} {position.quantity:+g}"
-        profit = (_signed(position.unrealized_pnl), _tone(position.unrealized_pnl))
+        profit = (signed(position.unrealized_pnl), tone(position.unrealized_pnl))
         lines.append(Text.assemble((held, "bold"), f" @ {position.average_price:,.2f}  ", profit))
     if not account.positions:
         lines.append(Text("flat", style="bold green"))
     if account.working_orders:
         lines.append(Text(f"{account.working_orders} order working", style="dim"))
-    return _panel(Group(*lines), f"account {account.id} · {account.broker}", "red" if account.lock_reason else "cyan")
+    return framed(Group(*lines), f"account {account.id} · {account.broker}", "red" if account.lock_reason else "cyan")
 
 
 def _market(prices: dict[str, list[float]], width: int) -> Panel:
     rows: list[RenderableType] = []
     for symbol, path in prices.items():
         move = path[-1] / path[0] - 1
-        price = (f"{symbol} ", "bold"), f"{path[-1]:,.2f}  ", (f"{move * 100:+.2f} %", _tone(move))
+        price = (f"{symbol} ", "bold"), f"{path[-1]:,.2f}  ", (f"{move * 100:+.2f} %", tone(move))
         rows.append(Text.assemble(*price))
         rows.append(Text(sparkline(path, width), style="cyan", no_wrap=True))
-    return _panel(Group(*rows), "market")
+    return framed(Group(*rows), "market")
 
 
 def _limits(gauges: Sequence[Gauge], width: int) -> Panel:
-    table = Table.grid(expand=True, padding=(0, 1))
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    bar_width = max(14, width // 3 - 4)
-    table.add_column(width=bar_width)
-    table.add_column(justify="right", no_wrap=True, min_width=14)
-    table.add_column(justify="right", no_wrap=True, width=5)
-    for gauge in gauges:
-        colour = colour_of(gauge.utilization)
-        table.add_row(
-            Text(gauge.title, style="bold" if gauge.verdict == "breach" else "default"),
-            bar(gauge.utilization, bar_width),
-            f"{amount(gauge.measured)} of {amount(gauge.threshold)}",
-            Text(percent(gauge.utilization), style=f"bold {colour}"),
-        )
-    return _panel(table, "limits")
+    return framed(limit_bars(gauges, width), "limits")
 
 
 def _equity(values: Sequence[float], width: int) -> Panel:
-    return _panel(Text("\n".join(plot(values, width=width - 4, height=7)), style="cyan", no_wrap=True), "equity")
+    return framed(Text("\n".join(plot(values, width=width - 4, height=7)), style="cyan", no_wrap=True), "equity")
 
 
 def _fitting(lines: Sequence[Line], room: int, width: int) -> Sequence[Line]:
@@ -154,31 +134,13 @@ def _story(lines: Sequence[Line], room: int, width: int) -> Panel:
     for line in _fitting(lines, room, width):
         colour = COLOURS[line.voice]
         table.add_row(line.clock, Text(line.voice.value, style=colour), Text(line.text, style=colour))
-    return _panel(table, "what happens")
+    return framed(table, "what happens")
 
 
 def _message(message: Message) -> Panel:
     body = Text.assemble((message.title, "bold"), message.text.removeprefix(message.title))
-    return _panel(body, "message on your phone", "magenta")
+    return framed(body, "message on your phone", "magenta")
 
 
 def _quiet_phone() -> Panel:
-    return _panel(Text("no messages yet", style="dim italic"), "your phone", "bright_black")
-
-
-def _panel(body: RenderableType, title: str, colour: str = "cyan") -> Panel:
-    return Panel(body, title=f"[bold]{title}[/]", title_align="left", border_style=colour, box=ROUNDED, padding=(0, 1))
-
-
-def _tone(number: float | None) -> str:
-    if number is None:
-        return "magenta"
-    return "green" if number > 0 else "red" if number < 0 else "default"
-
-
-def _cents(number: float | None) -> str:
-    return "?" if number is None else f"{number:,.2f}"
-
-
-def _signed(number: float | None) -> str:
-    return "?" if number is None else f"{number:+,.2f}"
+    return framed(Text("no messages yet", style="dim italic"), "your phone", "bright_black")
