@@ -43,14 +43,15 @@ class World:
         self.kernel = self.new_kernel(specs)
 
     def new_kernel(self, specs: tuple[RuleSpec, ...]) -> Kernel:
-        account = AccountSpec(id=EVAL, balance=Decimal(50_000), live=self.live)
+        ids = (EVAL, AccountId("live"))
+        accounts = tuple(AccountSpec(id=each, balance=Decimal(50_000), live=self.live) for each in ids)
         instruments = (
             InstrumentSpec(symbol=Symbol("MNQ"), tick_size=Decimal("0.25"), tick_value=Decimal("0.5")),
             InstrumentSpec(symbol=Symbol("MES"), tick_size=Decimal("0.25"), tick_value=Decimal("1.25")),
         )
         stale = None if self.stale_after_s is None else self.stale_after_s * NS_PER_S
         settings = StateSettings(
-            accounts=(account,), instruments=instruments, stale_after_ns=stale, now=self.start_s * NS_PER_S
+            accounts=accounts, instruments=instruments, stale_after_ns=stale, now=self.start_s * NS_PER_S
         )
         return Kernel(State(settings), self.compile(specs))
 
@@ -79,14 +80,21 @@ class World:
         return self.send(Quote(at=self.now, received_at=self.now, symbol=Symbol(symbol), last=float(price)))
 
     def fill(
-        self, quantity: int, price: float, symbol: str = "MNQ", fill_id: str = "", *, voided: bool = False
+        self,
+        quantity: int,
+        price: float,
+        symbol: str = "MNQ",
+        fill_id: str = "",
+        *,
+        voided: bool = False,
+        account: str = EVAL,
     ) -> Result:
         self.serial += 1
         return self.send(
             Fill(
                 at=self.now,
                 received_at=self.now,
-                account=EVAL,
+                account=AccountId(account),
                 symbol=Symbol(symbol),
                 fill_id=FillId(fill_id or f"f{self.serial}"),
                 side=Side.BUY if quantity > 0 else Side.SELL,
