@@ -100,7 +100,7 @@ async def _picture(engine: Haltline, log: "_Log", path: Path, output: Output, st
             picture = draw_status(
                 status_of(engine.engine.kernel),
                 engine.status(),
-                log.lines,
+                list(log.lines),
                 where=str(path),
                 width=console.size.width,
                 height=console.size.height,

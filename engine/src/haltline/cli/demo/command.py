@@ -18,8 +18,8 @@ from haltline.cli.tree import reasoning_tree
 from haltline.clock import to_iso
 
 app = command_app()
-STEP_S = 0.02
-_FRAMES = 2
+STEP_S = 0.014
+_FRAMES = 3
 _KEY_VOICES = (Voice.WARNING, Voice.BREACH, Voice.RECEIPT, Voice.ANSWER)
 _NEXT = (
     ("haltline init desk", "write a set-up of your own, with these rules and a test"),

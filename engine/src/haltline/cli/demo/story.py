@@ -35,14 +35,14 @@ COLOURS = {
     Voice.ANSWER: "bold red",
 }
 HOLDS_S = {
-    Voice.TRADER: 0.5,
-    Voice.BROKER: 0.35,
-    Voice.ENGINE: 0.7,
-    Voice.WARNING: 1.2,
-    Voice.BREACH: 2.0,
-    Voice.RECEIPT: 1.2,
+    Voice.TRADER: 0.4,
+    Voice.BROKER: 0.25,
+    Voice.ENGINE: 0.5,
+    Voice.WARNING: 1.0,
+    Voice.BREACH: 1.5,
+    Voice.RECEIPT: 0.8,
     Voice.PHONE: 2.2,
-    Voice.ANSWER: 2.5,
+    Voice.ANSWER: 2.0,
 }
 """How many seconds the picture stands still after such a line, so that it can be read."""
 
