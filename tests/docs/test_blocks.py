@@ -6,7 +6,8 @@
               `# actions`     an example of `then:`, checked as part of a rule
               `# …, refused: E301 E402`  appended to any of them: it must be refused with exactly these codes
 ```console    lines after `$` are run in the folder; what follows must be in the output, in this order, where `…` stands
-              for anything. `# exits with 1` after a command says so. `# not run here: WHY` is for what cannot be.
+              for anything. How a command ends: `# exits with 1`, `# stopped once it guards`. What cannot begin:
+              `# not run here: WHY`.
 ```python     run in the folder; with `# name.py` as first line also written to it; with `# path/to/file.py`, quoted
               from that file of the repository
 ```text       directly after python, what it prints; else free
@@ -21,6 +22,9 @@ import json
 import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +43,10 @@ from haltline.ruletest.run import run_files
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _TITLE = re.compile(r"#\s*(?P<name>[\w./-]+)(?:, refused: (?P<codes>E\d{3}(?: E\d{3})*))?\s*")
-_COMMAND = re.compile(r"\$ (?P<line>.*?)(?:\s+# exits with (?P<code>\d+))?(?:\s+# not run here: (?P<why>.+))?")
-_WRAPPED = ("fragment", "actions")
+_COMMAND = re.compile(
+    r"\$ (?P<line>.*?)"
+    r"(?:\s+# exits with (?P<code>\d+))?(?P<stopped>\s+# stopped once it guards)?(?:\s+# not run here: (?P<why>.+))?"
+)
 _SCOPES = ("account", "position", "portfolio", "instrument", "order", "fill", "intent")
 _PREFIX = "pip install uv && uv run "
 
@@ -190,7 +196,8 @@ def run_console(block: Block) -> None:
         if found["why"]:
             continue
         place = f"{block.page.relative_to(ROOT)}:{block.line + start + 1}: {found['line']}"
-        code, output = run_command(place, found["line"].removeprefix(_PREFIX))
+        line = found["line"].removeprefix(_PREFIX)
+        code, output = run_until_it_guards(line) if found["stopped"] else run_command(place, line)
         assert code == int(found["code"] or 0), f"{place} exited with {code}:\n{output}"
         require_in_order(place, lines[start + 1 : end], output)
 
@@ -214,6 +221,19 @@ def run_command(place: str, line: str) -> tuple[int, str]:
             return 0, Path(name).read_text("utf-8")
         case _:
             pytest.fail(f"{place}: this test cannot run {words[0]!r}; say '# not run here: WHY'")
+
+
+def run_until_it_guards(line: str) -> tuple[int, str]:
+    """Run in a process of its own, which is asked to stop once it says that it guards."""
+    words = [str(Path(sys.executable).with_name("haltline")), *shlex.split(line)[1:]]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = []
+        for heard in process.stdout:
+            said.append(heard)
+            if "guarding" in heard:
+                process.send_signal(signal.SIGTERM)
+        return process.wait(timeout=20), "".join(said)
 
 
 def require_in_order(place: str, expected: list[str], output: str) -> None:
