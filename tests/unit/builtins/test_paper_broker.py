@@ -121,7 +121,7 @@ async def test_latency_runs_on_the_setup_clock() -> None:
     async with running(broker) as events:
         broker.on_quote(quote(100.0))
         await broker.submit(request())
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # sleeps: so that a fill that does not wait for the clock would be seen
         clock.advance_to(50_000_000)
         await settled(broker, events, Fill)
 

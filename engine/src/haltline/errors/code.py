@@ -611,11 +611,6 @@ CODES: dict[str, CodeEntry] = {
         "A file of a recording has no row that can be used.",
         "Check that the export worked and that the right file is named.",
     ),
-    "E561": CodeEntry(
-        "Calendar not known",
-        "No calendar of that name exists, or opening hours are not written as mon-fri 09:30-16:00 America/New_York.",
-        "Use a name that `exchange-calendars` knows (CMES, XNYS, 24/7) or write the hours out.",
-    ),
     "E601": CodeEntry(
         "Unknown account",
         "An event names an account that the set-up does not have; rules cannot guard what they do not know.",

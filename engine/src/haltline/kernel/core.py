@@ -94,9 +94,11 @@ class Core:
         return self.result(out)
 
     def emission(self, now: int) -> Emission:
+        """An empty collector of what is decided at the instant `now`."""
         return Emission(now, self.live, self.state.accounts.values, self._is_quiet)
 
     def result(self, out: Emission) -> Result:
+        """What was collected, with the next deadline."""
         return Result(
             transitions=tuple(out.transitions),
             plan=tuple(out.planned),
@@ -288,6 +290,7 @@ class Core:
                 self.judge(rules[number], entity, out)
 
     def judge(self, rule: Rule, entity: Any, out: Emission) -> None:
+        """Judge one rule on one entity and move its incident."""
         self.lifecycle.update(rule, entity, rule.judge(entity, out.now), out.now, out)
 
     def _judge_timed(self, out: Emission) -> None:
@@ -306,6 +309,7 @@ class Core:
                 self.judge(rule, entity, out)
 
     def judge_everything(self, out: Emission) -> None:
+        """Judge whatever is not definitely fine, for every entity: after a start or a change of rules."""
         for scope in Scope:
             screen = self.index.screen(scope, EVERYTHING) if scope not in (Scope.INTENT, Scope.FILL) else None
             for entity in list(self.state.entities(scope)) if screen is not None else ():
