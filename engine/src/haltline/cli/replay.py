@@ -33,7 +33,7 @@ from haltline.cli.recording import (
     plain_setup,
 )
 from haltline.cli.replayreport import Seen, record, show
-from haltline.cli.workspace import FILE_NAME, find_setup, plugins_of, require_paths
+from haltline.cli.workspace import FILE_NAME, find_setup, plugins_of, require_meaning, require_paths
 from haltline.config.load import load_book, load_setup
 from haltline.config.settings import RuleBook, Setup
 from haltline.errors import ConfigError, Problem
@@ -154,6 +154,7 @@ def run_replay(request: Request, output: Output) -> tuple[ReplaySummary, Seen]:
     symbols += [str(held.symbol) for held in request.holdings]
     leverage = None if request.leverage is None else Decimal(str(request.leverage))
     parts = Parts(setup=for_replay(setup, symbols=symbols, leverage=leverage), book=book, registry=registry)
+    require_meaning(parts.setup, book, registry)
     side = "short" if request.holdings and all(held.side is Side.SELL for held in request.holdings) else "long"
     recording = BookedRecording(open_recording(request.sources, request.bars.value, side, registry))
     seen = Seen()

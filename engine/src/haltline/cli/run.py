@@ -19,7 +19,7 @@ from haltline.cli.group import HelpfulCommand
 from haltline.cli.liveview import PHASE_STYLES, draw_status
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
-from haltline.cli.workspace import find_setup
+from haltline.cli.workspace import find_setup, require_meaning
 from haltline.clock import to_iso
 from haltline.control.status import status_of
 from haltline.model.account import AccountSpec
@@ -59,6 +59,7 @@ def run(
     output = Output(json=json, plain=plain)
     path = find_setup(config)
     parts = load_parts(path)
+    require_meaning(parts.setup, parts.book, parts.registry)
     if shadow:
         parts = _in_shadow(parts)
     moving = not (output.plain or output.json)

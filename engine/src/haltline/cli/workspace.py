@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from haltline.api.registry import Registry
+from haltline.compose.kernel import meaning_problems
+from haltline.config.diagnose import explained
 from haltline.config.load import load_book, load_setup, named_plugins
 from haltline.config.settings import RuleBook, Setup
 from haltline.errors import ConfigError, Problem
@@ -53,7 +56,15 @@ def open_workspace(config: Path | None = None) -> Workspace:
     loaded = plugins_of([path])
     setup = load_setup(path, loaded.registry, environ=os.environ)
     book = load_book(setup.rule_files, loaded.registry, environ=os.environ)
+    require_meaning(setup, book, loaded.registry)
     return Workspace(loaded=loaded, setup=setup, book=book)
+
+
+def require_meaning(setup: Setup, book: RuleBook, registry: Registry) -> None:
+    """Raise ConfigError with every problem of rules and calendars, before anything is opened or started."""
+    problems = [problem for problem in meaning_problems(setup, book, registry) if problem.severity == "error"]
+    if problems:
+        raise explained(ConfigError(problems), {**setup.sources, **book.sources})
 
 
 def require_paths(paths: Sequence[Path]) -> None:

@@ -1,0 +1,113 @@
+"""`haltline run`: from an empty folder to a guarded account, and on after a stop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = (sys.executable, "-c", "from haltline.cli.main import main; main()")
+
+
+def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+
+
+def guard(cwd: Path, *words: str, end: signal.Signals = signal.SIGTERM) -> tuple[int, list[str], str]:
+    """Start `haltline run`, wait until it guards, stop it; exit code, lines on standard output, standard error."""
+    with subprocess.Popen(
+        [*PROGRAM, "run", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if "started" in line:
+                break
+        process.send_signal(end)
+        out, err = process.communicate(timeout=30)
+    return process.returncode, [*lines, *out.splitlines()], err
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """The set-up of `init`; its calendar, whose package takes a second to import, only where it is the point."""
+    assert call("init", cwd=tmp_path).returncode == 0
+    path = tmp_path / "haltline.yaml"
+    path.write_text(path.read_text().replace("calendar: CMES", "calendar: 24/7"))
+    return tmp_path
+
+
+def test_what_init_writes_checks_tests_and_runs(desk):
+    assert call("init", "--force", cwd=desk).returncode == 0
+    assert call("check", cwd=desk).returncode == 0
+    assert call("test", cwd=desk).returncode == 0
+    code, lines, err = guard(desk, "--plain")
+    assert code == 0
+    assert "guarding eval with 3 rules" in "\n".join(lines)
+    assert lines[-1].endswith("stopped in good order; everything is saved")
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_stops_in_good_order_with_130(desk):
+    code, lines, err = guard(desk, "--plain", end=signal.SIGINT)
+    assert code == 130
+    assert "stopped in good order" in lines[-1]
+    assert "Traceback" not in err
+
+
+def test_json_is_one_object_a_line(desk):
+    _, lines, _ = guard(desk, "--json")
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert (kinds[0], kinds[-1]) == ("started", "stopped")
+
+
+def test_a_second_run_goes_on_with_the_same_journal(desk):
+    guard(desk, "--plain")
+    before = json.loads(call("journal", "verify", "--json", cwd=desk).stdout)
+    guard(desk, "--plain")
+    after = json.loads(call("journal", "verify", "--json", cwd=desk).stdout)
+    assert after["ok"] is True
+    assert after["records"] > before["records"]
+
+
+def test_a_rule_can_be_explained_from_the_journal(desk):
+    guard(desk, "--plain")
+    found = json.loads(call("explain", "size", "eval/MNQ", "--json", cwd=desk).stdout)
+    assert found["ok"] is False
+    found = json.loads(call("explain", "overtrading", "eval", "--json", cwd=desk).stdout)
+    assert found["verdict"] == "ok"
+    assert found["condition"]["children"]
+    assert "overtrading on eval" in call("explain", "overtrading", "eval", cwd=desk).stdout
+
+
+def test_only_one_engine_writes_a_journal(desk):
+    with subprocess.Popen(
+        [*PROGRAM, "run", "--plain"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=desk
+    ) as first:
+        assert first.stdout is not None
+        while "started" not in first.stdout.readline():
+            continue
+        second = call("run", "--plain", cwd=desk)
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=30)
+    assert second.returncode == 1
+    assert "[E701]" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_set_up_with_mistakes_does_not_start(desk):
+    path = desk / "rules" / "account.yaml"
+    path.write_text(path.read_text().replace("account.day.entries", "account.day.entires"))
+    ran = call("run", "--plain", cwd=desk)
+    assert ran.returncode == 1
+    assert "account.day.entries" in ran.stderr
+    assert not (desk / "var").exists()
