@@ -139,6 +139,10 @@ def test_every_code_is_explained(code):
         ("{quotes: {MNQ: {last: [1]}}}", "E282 quotes of MNQ must be text"),
         ("{quotes: []}", "E281 quotes must be a mapping"),
         ("{fill: []}", "E281 fill must be a mapping"),
+        (
+            "{lock: {account: eval, until: soon}}",
+            "E282 lock: until: 'soon' is not a duration; write 90s, 5m, 1h30m or 2d",
+        ),
         ("{expect: [1]}", "E281 an expectation must be a mapping"),
         (
             "{expect: {rule: size, entity: a, state: fine}}",

@@ -61,6 +61,8 @@ def read_step(node: Node, reader: Reader) -> Step | None:
 
 def _deed(name: str, mapping: MappingNode, reader: Reader) -> Deed | None:
     node = mapping.entries[name]
+    if name == "lock" and isinstance(node, MappingNode):
+        reader.duration(node.get("until"), "lock: until")
     if name in BODIES:
         deed: Deed | None = reader.record(node, BODIES[name], name)  # type: ignore[assignment] # BODIES are all deeds
         return deed
