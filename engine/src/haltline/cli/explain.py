@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from haltline.cli.completion import accounts, names
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
@@ -22,9 +23,10 @@ app = command_app()
 
 @app.command(cls=HelpfulCommand)
 def explain(
-    name: Annotated[str, typer.Argument(help="A rule, an error code, or a field, function or action.")],
+    name: Annotated[str, typer.Argument(autocompletion=names, help="A rule, an error code, or a name in rules.")],
     entity: Annotated[
-        str | None, typer.Argument(metavar="[ENTITY]", help="Of a rule: an account, or a position like eval/MNQ.")
+        str | None,
+        typer.Argument(metavar="[ENTITY]", autocompletion=accounts, help="Of a rule: an account, or eval/MNQ."),
     ] = None,
     config: Config = None,
     plain: Plain = False,

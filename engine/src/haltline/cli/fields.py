@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from haltline.cli.completion import names
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
@@ -37,7 +38,8 @@ _HEADINGS = {
 @app.command(cls=HelpfulCommand)
 def fields(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORD]...", help="Only names or meanings that contain them all.")
+        list[str] | None,
+        typer.Argument(metavar="[WORD]...", autocompletion=names, help="Only what contains them all."),
     ] = None,
     sort: Annotated[Sort | None, typer.Option("--sort", help="Only this sort.")] = None,
     config: Config = None,

@@ -53,7 +53,7 @@ def limit_bars(gauges: Sequence[Gauge], width: int, *, with_entity: bool = False
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     bar_width = max(14, width // 3 - 4)
     table.add_column(width=bar_width)
-    table.add_column(justify="right", no_wrap=True, min_width=14)
+    table.add_column(justify="right", no_wrap=True, min_width=17)
     table.add_column(justify="right", no_wrap=True, width=5)
     for gauge in gauges:
         title = f"{gauge.entity}  {gauge.title}" if with_entity else gauge.title

@@ -115,7 +115,7 @@ def _close(output: Output, stage: Stage, ending: Ending) -> None:
     if not output.plain:
         output.say("What happened", style="bold cyan")
         for line in ending.lines:
-            if line.voice in _KEY_VOICES:
+            if line.voice in _KEY_VOICES and not line.text.startswith("cancel"):
                 output.say(f"  {line.plain}", style=COLOURS[line.voice])
         output.say()
     output.say("Why it stopped the account", style="bold cyan")

@@ -28,6 +28,8 @@ from haltline.journal.recover import Store
 from haltline.kernel.kernel import Kernel
 from haltline.kernel.view import Gauge, Reasoning
 from haltline.model.id import Symbol
+from haltline.model.plan import Result
+from haltline.model.verdict import Phase
 from haltline.runtime.compose import Parts
 from haltline.runtime.embed import Haltline
 
@@ -49,7 +51,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What is left when the story is over: why the rule fired, and whether the record of it all is intact."""
+    """What is left when the story is over: why the rule fired (then), and whether the record of it all is intact."""
 
     reasoning: Reasoning
     journal: VerifyReport
@@ -74,6 +76,7 @@ class Stage:
         self._titles = {str(rule.id): rule.title for rule in self._parts.book.rules}
         self._kernel: Kernel | None = None
         self._locked_since: int | None = None
+        self._reasoning: Reasoning | None = None
         self._equity: list[float] = []
         self._moments: list[Moment] = []
         self._at = 0
@@ -84,7 +87,7 @@ class Stage:
             self._floor.begin()
             self._kernel = engine.engine.kernel
             self._store = engine.engine.store
-            engine.engine.publisher.subscribers.append(self._teller.see_result)
+            engine.engine.publisher.subscribers.append(self._see)
             epilogue = 0
             for step in range(len(self.market.prices[0])):
                 self._at = step
@@ -97,7 +100,7 @@ class Stage:
                 if epilogue > _EPILOGUE_STEPS:
                     break
             self.ending = Ending(
-                reasoning=self._kernel.explain(RULE, ACCOUNT),
+                reasoning=self._reasoning or self._kernel.explain(RULE, ACCOUNT),
                 journal=engine.engine.store.verify(),
                 status=status_of(self._kernel),
                 lines=list(self._teller.lines),
@@ -139,6 +142,13 @@ class Stage:
             if wake is None or wake > until:
                 return
             self._clock.advance_to(wake)
+
+    def _see(self, result: Result) -> None:
+        """Tell what the engine decided; when the rule fires, keep why."""
+        assert self._kernel is not None
+        if any(moved.rule == RULE and moved.phase is Phase.BREACHED for moved in result.transitions):
+            self._reasoning = self._kernel.explain(RULE, ACCOUNT)
+        self._teller.see_result(result)
 
     def _note(self, line: Line | None) -> None:
         if self._kernel is not None:

@@ -82,7 +82,7 @@ class Teller:
         title = self._title_of(moved.rule)
         measure = f"{amount(moved.measured)} of {amount(moved.threshold)}, {percent(moved.utilization)}"
         if moved.phase is Phase.BREACHED:
-            self.tell(moved.at, Voice.BREACH, f"LIMIT REACHED  {title}: {measure}")
+            self.tell(moved.at, Voice.BREACH, f"LIMIT REACHED  {title} ({amount(moved.measured)})")
         elif moved.phase is Phase.WARNING and moved.rule not in self._warned:
             self._warned.add(moved.rule)
             self.tell(moved.at, Voice.WARNING, f"{title}: {measure}")

@@ -1,0 +1,35 @@
+"""What the shell offers when Tab is pressed: names that cost nothing to know, and rules of the set-up at hand."""
+
+from haltline.errors import CODES, EngineError
+
+
+def names(incomplete: str) -> list[tuple[str, str]]:
+    """Rules of the set-up here, fields, functions and error codes that begin so, each with what it is."""
+    from haltline.expr.stdlib import NAMES  # noqa: PLC0415 - start-up time: only when completing
+    from haltline.state.field import FIELDS  # noqa: PLC0415
+
+    offered = dict(_rules())
+    offered |= {field.name: field.meaning for field in FIELDS}
+    offered |= dict.fromkeys(NAMES, "function")
+    offered |= {code: entry.title for code, entry in CODES.items()}
+    return [(name, meaning) for name, meaning in offered.items() if name.startswith(incomplete)]
+
+
+def accounts(incomplete: str) -> list[tuple[str, str]]:
+    """Accounts of the set-up here that begin so."""
+    from haltline.cli.workspace import open_workspace  # noqa: PLC0415 - start-up time: only when completing
+
+    try:
+        found = open_workspace().setup.accounts
+    except (EngineError, OSError):
+        return []
+    return [(account.id, f"account at {account.broker}") for account in found if account.id.startswith(incomplete)]
+
+
+def _rules() -> list[tuple[str, str]]:
+    from haltline.cli.workspace import open_workspace  # noqa: PLC0415 - start-up time: only when completing
+
+    try:
+        return [(rule.id, rule.title or "rule") for rule in open_workspace().book.rules]
+    except (EngineError, OSError):
+        return []
