@@ -205,6 +205,8 @@ def run_console(block: Block) -> None:
 def run_command(place: str, line: str) -> tuple[int, str]:
     words = shlex.split(line)
     match words:
+        case ["haltline", "demo"]:
+            return run_command(place, "haltline demo --plain --fast")  # the same story without the waiting
         case ["haltline", *arguments]:
             result = CliRunner().invoke(app, arguments, prog_name="haltline")
             if result.exception is not None and not isinstance(result.exception, SystemExit):
