@@ -751,11 +751,6 @@ CODES: dict[str, CodeEntry] = {
         "`--position` is written SYMBOL:+QUANTITY or SYMBOL:-QUANTITY, with @PRICE behind it if you like.",
         "Write it like `LAYERUSDT:+1000@3.10`; without a price it is opened at the first one of the recording.",
     ),
-    "E906": CodeEntry(
-        "Nothing to replay",
-        "The recording holds no event in the chosen period.",
-        "Name other files, or check that their symbols and times are those you mean.",
-    ),
     "E907": CodeEntry(
         "No journal yet",
         "There is no journal where the set-up keeps it.",
