@@ -232,9 +232,19 @@ def _keys(schema: Schema, root: Schema) -> str:
     rows = []
     for key, given in sub_schema(schema, "properties").items():
         target = resolve_ref(cast("Schema", given), root)
-        meaning = str(cast("Schema", given).get("description", target.get("description", "")))
+        meaning = described(cast("Schema", given), root)
         rows.append((code(key), _shape(target, root), "yes" if key in needed else "", meaning))
     return table(("key", "written as", "required", "meaning"), rows) if rows else "It takes no keys.\n"
+
+
+def described(schema: Schema, root: Schema) -> str:
+    """The first description on the way from a schema along its references; empty where there is none."""
+    while "description" not in schema and isinstance(reference := schema.get("$ref"), str):
+        found: object = root
+        for part in reference.removeprefix("#/").split("/"):
+            found = cast("Schema", found)[part]
+        schema = cast("Schema", found)
+    return str(schema.get("description", ""))
 
 
 def _shape(schema: Schema, root: Schema) -> str:

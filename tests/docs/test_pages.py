@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from haltline.config.schema import base_schema
+
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```\s*$", re.MULTILINE | re.DOTALL)
@@ -82,6 +84,31 @@ def test_the_glossary_has_one_line_for_each_word() -> None:
     rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE)[1:]
     words = [row.strip().lower() for row in rows]
     assert len(words) == len(set(words))
+
+
+def described_keys(schema: dict) -> set[str]:
+    """The keys that the guide must show: those of rules, of `use`, of `limit` and of a rule file."""
+    parts = [schema, *(schema["$defs"][name] for name in ("rule", "use", "limit"))]
+    return {key for part in parts for key in part["properties"]}
+
+
+def test_the_guide_shows_every_key_of_a_rule_in_an_example() -> None:
+    guide = (ROOT / "docs/rules.md").read_text("utf-8")
+    examples = "\n".join(re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
+    shown = set(re.findall(r"\b([a-z_]+):(?=\s)", examples))
+    assert described_keys(base_schema("rules")) - shown == set()
+
+
+@pytest.mark.parametrize("name", ["setup", "rules", "template"])
+def test_every_key_of_a_file_says_what_it_means(name: str, generator: ModuleType) -> None:
+    schema = base_schema(name)
+    silent = [
+        f"{where}.{key}"
+        for where, part in [("", schema), *schema["$defs"].items()]
+        for key, value in part.get("properties", {}).items()
+        if "const" not in value and not generator.described(value, schema)
+    ]
+    assert silent == []
 
 
 def tracked() -> list[Path]:
