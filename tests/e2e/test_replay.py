@@ -119,10 +119,11 @@ def test_a_position_that_cannot_be_read_is_a_usage_error(bars, text):
     assert "E905" in result.stderr
 
 
-def test_an_order_that_the_margin_does_not_cover_is_said(bars):
-    result = run(bars, "-p", "ACME:+1000@100", "-p", "ACME:+100000", "--balance", "10", "--leverage", "1")
-    assert result.exit_code in (0, 1)
-    assert "E999" not in result.stderr
+def test_a_position_that_the_margin_does_not_cover_is_refused(bars):
+    result = run(bars, "-p", "ACME:+10", "--balance", "100", "--leverage", "5")
+    assert result.exit_code == 1
+    assert "margin 200.00 is needed and 100.00 is free" in result.stderr
+    assert "[E905]" in result.stderr
 
 
 @pytest.mark.parametrize(

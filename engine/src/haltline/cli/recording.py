@@ -16,10 +16,10 @@ from haltline.clock import SystemClock, parse_duration
 from haltline.config.settings import BrokerEntry, Setup, StoreEntry
 from haltline.errors import ConfigError, Problem
 from haltline.model.account import AccountSpec, MarkSource
-from haltline.model.event import Event, Fill, Tick
+from haltline.model.event import Event, Fill, Quote, Tick
 from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import AssetClass, InstrumentSpec
-from haltline.model.order import OrderRequest, Side
+from haltline.model.order import OrderRequest, OrderStatus, Side
 
 PAPER = "paper"
 STALE_AFTER_NS = parse_duration("10m")
@@ -122,8 +122,15 @@ def _instrument(symbol: str) -> InstrumentSpec:
     )
 
 
-def begin_with(holdings: Sequence[Holding], broker: PaperBroker, account: AccountId, now: int) -> None:
-    """Put the positions into the paper book before the first price."""
+def begin_with(
+    holdings: Sequence[Holding], broker: PaperBroker, account: AccountId, *, first: Event | None, now: int
+) -> None:
+    """Put the positions into the paper book; those without a price at that of the `first` event, or their own first.
+
+    Raises ConfigError where the margin does not cover one.
+    """
+    if isinstance(first, Quote):
+        broker.venue.on_quote(first, now)
     for number, holding in enumerate(holdings):
         if holding.price is not None:
             broker.venue.execute(
@@ -138,7 +145,7 @@ def begin_with(holdings: Sequence[Holding], broker: PaperBroker, account: Accoun
             client_id=f"position-{number}",
         )
         report = broker.venue.submit(request, now)
-        if not report.status.is_working:
+        if report.status is OrderStatus.REJECTED:
             what = f"the paper broker refuses the position in {holding.symbol}: {report.reason}"
             raise ConfigError([Problem(code="E905", what=what, cure="give the account more --balance or --leverage")])
 

@@ -177,7 +177,8 @@ def run_replay(request: Request, output: Output) -> tuple[ReplaySummary, Seen]:
         broker = run.brokers[PAPER]
         assert isinstance(broker, PaperBroker)
         recording.broker = broker
-        begin_with(request.holdings, broker, account, run.clock.now())
+        first = next(iter(recording.events()), None)
+        begin_with(request.holdings, broker, account, first=first, now=run.clock.now())
         return asyncio.run(run.run()), seen
 
 

@@ -47,7 +47,7 @@ class Seen:
             self.peak = equity
         elif self.peak - equity > self.worst_drawdown * self.peak:
             self.worst_drawdown = (self.peak - equity) / self.peak
-        if self._count % self.every == 0:
+        if self._count % self.every == 0 or self._count == 1:
             self._sample(event.received_at)
 
     def on_result(self, result: Result) -> None:

@@ -40,7 +40,8 @@ def demo(
 
     A scripted trader over-trades on a paper account while the market falls. Only the prices and his orders are
     scripted: rules, enforcement, journal and messages are the genuine engine. Prices are generated: the open and the
-    close of 24 October 2018 are real, and so are the daily returns (1999-2018) from which the path between is drawn.
+    close of 24 October 2018 (NASDAQ Composite and S&P 500, traded here as MNQ and MES) are real, and so are the daily
+    returns (1999-2018) from which the path between is drawn.
 
     \b
     Examples:
