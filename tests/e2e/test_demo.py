@@ -138,5 +138,6 @@ def test_json_is_lines_and_ends_with_why_and_the_journal():
     *story, ending = [json.loads(line) for line in run("--json").splitlines()]
     assert {line["voice"] for line in story} >= {"trader", "breach", "receipt", "phone", "answer"}
     assert ending["ok"] is True
+    assert "generated" in ending["prices"]
     assert ending["why"]["verdict"] == "breach"
     assert ending["journal"]["broken_seq"] is None

@@ -51,7 +51,7 @@ def demo(
 
     \b
     JSON: one object a line: {"at", "voice", "text", "mode", "equity", "positions"},
-          and at the end {"ok": true, "why": {...}, "journal": {"records", "head", ...}}
+          and at the end {"ok": true, "prices", "why": {...}, "journal": {"records", "head", ...}}
     """
     output = Output(json=json, plain=plain)
     pace = 0.0 if fast or json else 1.0 / speed
@@ -60,7 +60,7 @@ def demo(
     asyncio.run(play(stage, output, pace))
     assert stage.ending is not None
     if json:
-        output.emit(_ending_record(stage.ending))
+        output.emit(_ending_record(stage.ending, stage.market.label))
     else:
         _close(output, stage, stage.ending)
 
@@ -106,8 +106,8 @@ def _record(moment: Moment) -> dict[str, object]:
     }
 
 
-def _ending_record(ending: Ending) -> dict[str, object]:
-    return {"ok": ending.journal.ok, "why": ending.reasoning, "journal": ending.journal}
+def _ending_record(ending: Ending, label: str) -> dict[str, object]:
+    return {"ok": ending.journal.ok, "prices": label, "why": ending.reasoning, "journal": ending.journal}
 
 
 def _close(output: Output, stage: Stage, ending: Ending) -> None:
