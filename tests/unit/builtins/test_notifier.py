@@ -101,3 +101,9 @@ async def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 async def test_a_full_disk_is_transient() -> None:
     with pytest.raises(Transient):
         await JsonlNotifier(FULL).send(MESSAGE)
+
+
+async def test_a_relative_path_starts_in_the_folder_of_the_set_up(tmp_path: Path) -> None:
+    channel = make_jsonl(NotifierSetup(name="j", config={"path": "out.jsonl"}, directory=tmp_path))
+    await channel.send(MESSAGE)
+    assert (tmp_path / "out.jsonl").read_text().count("\n") == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -32,10 +33,11 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierSetup:
-    """What a channel is made from."""
+    """What a channel is made from. Relative paths in `config` are resolved against `directory`, the set-up's folder."""
 
     name: str
     config: Mapping[str, object]
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,9 @@ def make_channels(parts: Parts) -> tuple[dict[str, Notifier], Routes]:
         kind = parts.registry.notifiers.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("channel", entry.name, entry.kind)])
-        channels[entry.name] = kind.make(NotifierSetup(name=entry.name, config=entry.config))
+        channels[entry.name] = kind.make(
+            NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
+        )
     return channels, Routes(severities={entry.name: entry.severities for entry in parts.setup.channels})
 
 

@@ -32,8 +32,8 @@ class Outbox:
 
 
 def make_outbox(setup: NotifierSetup) -> Outbox:
-    """The channel from its `config`, which the engine has checked against the schema."""
-    return Outbox(Path(str(setup.config["folder"])))
+    """The channel from its `config`, which the engine has checked; a relative folder starts beside the set-up."""
+    return Outbox((setup.directory or Path()) / str(setup.config["folder"]))
 
 
 OUTBOX = NotifierKind(

@@ -44,8 +44,9 @@ class JsonlNotifier:
 
 
 def make_jsonl(setup: NotifierSetup) -> JsonlNotifier:
-    """The channel from its `config`."""
-    return JsonlNotifier(Path(str(setup.config["path"])).expanduser(), fsync=setup.config.get("fsync") is True)
+    """The channel from its `config`; a relative path starts in the folder of the set-up."""
+    path = (setup.directory or Path()) / Path(str(setup.config["path"])).expanduser()
+    return JsonlNotifier(path, fsync=setup.config.get("fsync") is True)
 
 
 JSONL = NotifierKind(
@@ -57,7 +58,7 @@ JSONL = NotifierKind(
         "additionalProperties": False,
         "required": ["path"],
         "properties": {
-            "path": {"type": "string", "minLength": 1, "description": "the file to append to"},
+            "path": {"type": "string", "minLength": 1, "description": "the file to append to, relative to the set-up"},
             "fsync": {"type": "boolean", "description": "wait for the disk after each message"},
         },
     },
