@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from haltline.journal.receipt import Receipt, Remaining
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
@@ -63,3 +65,8 @@ def test_a_failed_action_is_critical_and_says_what_remains() -> None:
     assert "NOT DONE: flatten for account eval: market closed" in message.text
     assert "+3 MNQ, 1 working order" in message.text
     assert "Look at the account at the broker now." in message.text
+
+
+def test_a_rule_with_a_title_is_named_by_it() -> None:
+    notify = msgspec.structs.replace(planned("notify"), reason="Stop for the day at 1,000")
+    assert notice_message(notify, TRANSITION).title == "eval: “Stop for the day at 1,000” is broken"

@@ -80,7 +80,8 @@ def _title(planned: PlannedAction, transition: Transition | None) -> str:
     rule = transition.rule if transition else ", ".join(planned.rules)
     entity = transition.entity if transition else planned.account or "the portfolio"
     words = _PHASE_WORDS[transition.phase] if transition else "asks for attention"
-    return f"{entity}: rule {rule} {words}"
+    named = f"“{planned.reason}”" if planned.reason and planned.reason != rule else f"rule {rule}"
+    return f"{entity}: {named} {words}"
 
 
 def _measure(transition: Transition | None) -> str:
