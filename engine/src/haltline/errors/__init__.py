@@ -1,7 +1,7 @@
 """Exceptions, problems with places, and the table of stable error codes."""
 
 from haltline.errors.code import CODES as CODES
-from haltline.errors.code import CodeEntry as CodeEntry
+from haltline.errors.entry import CodeEntry as CodeEntry
 from haltline.errors.problem import Place as Place
 from haltline.errors.problem import Problem as Problem
 from haltline.errors.tree import ConfigError as ConfigError
