@@ -89,7 +89,7 @@ def test_the_account_is_locked_and_stays_so(played):
 
 def test_the_message_says_what_is_done(played):
     message = played[1][-1].scene.message
-    assert "daily-loss" in message.text
+    assert "Stop for the day at $1,000" in message.text
     assert "locked" in message.text
 
 
