@@ -4,11 +4,13 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import haltline
 from haltline.config.schema import base_schema
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +86,14 @@ def test_the_glossary_has_one_line_for_each_word() -> None:
     rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE)[1:]
     words = [row.strip().lower() for row in rows]
     assert len(words) == len(set(words))
+
+
+def test_the_newest_changes_are_those_of_this_version() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    projects = [ROOT / "engine/pyproject.toml", ROOT / "schemas/pyproject.toml", *ROOT.glob("rules/*/pyproject.toml")]
+    versions = {tomllib.loads(project.read_text("utf-8"))["project"]["version"] for project in projects}
+    assert newest is not None
+    assert {newest[1]} == versions == {haltline.__version__}
 
 
 def described_keys(schema: dict) -> set[str]:
