@@ -25,6 +25,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,12 +231,15 @@ def run_until_it_guards(line: str) -> tuple[int, str]:
     words = [str(Path(sys.executable).with_name("haltline")), *shlex.split(line)[1:]]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
         said = []
         for heard in process.stdout:
             said.append(heard)
             if "guarding" in heard:
                 process.send_signal(signal.SIGTERM)
-        return process.wait(timeout=20), "".join(said)
+        watchdog.cancel()
+        return process.wait(), "".join(said)
 
 
 def require_in_order(place: str, expected: list[str], output: str) -> None:
