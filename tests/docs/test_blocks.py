@@ -273,3 +273,35 @@ def run_python(block: Block, folder: Path) -> str | None:
     with contextlib.redirect_stdout(output):
         exec(compile(block.text, block.place, "exec"), {"__name__": "__main__"})
     return output.getvalue()
+
+
+# -- the checks themselves ---------------------------------------------------------------------------------------------
+
+_SOUND_RULE = "# fragment\n- id: a\n  each: account\n  when: account.locked\n  then: [notify]\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("yaml", "rules: []\n"),
+        ("yaml", _SOUND_RULE.replace("locked", "lucked")),
+        ("yaml", _SOUND_RULE.replace("# fragment", "# fragment, refused: E305")),
+        ("console", "$ haltline explain E101\nsomething else\n"),
+        ("console", "$ haltline explain E101  # exits with 1\n"),
+        ("console", "$ haltline check nowhere.yaml\n"),
+        ("python", "assert False\n"),
+        ("python", "# docs/generate.py\nnot there\n"),
+    ],
+)
+def test_a_block_that_does_not_hold_is_found(language: str, text: str, folder: Path) -> None:
+    page = ROOT / "docs/made-up.md"
+    block = Block(page, 1, language, text)
+    check = {"yaml": lambda: check_yaml(block, Path()), "console": lambda: run_console(block),
+             "python": lambda: run_python(block, Path())}  # fmt: skip
+    with pytest.raises(AssertionError):
+        check[language]()
+
+
+def test_a_block_that_holds_passes(folder: Path) -> None:
+    check_yaml(Block(ROOT / "docs/made-up.md", 1, "yaml", _SOUND_RULE), Path())
+    run_console(Block(ROOT / "docs/made-up.md", 1, "console", "$ haltline explain E101\nE101: … cannot be read\n"))
