@@ -281,8 +281,12 @@ def templates_page(registry: Registry) -> str:
         ]
         text = f"## starter/{path.stem}\n\n{_named_inputs(read['title'])}. {read.get('why', '').strip()}\n\n"
         text += table(("input", "kind", "default", "meaning"), rows) if rows else "It has no inputs.\n"
-        rules = ", ".join(code(rule["id"].replace("${{ id }}", "ID")) for rule in read["rules"])
-        parts.append(f"{text}\nMakes the rules {rules}.")
+        names = dict.fromkeys(code(rule["id"].replace("${{ id }}", "ID")) for rule in read["rules"])
+        chosen = " as its inputs choose" if any("if" in rule for rule in read["rules"]) else ""
+        demands = "".join(f" {_sentence(item['message'])}" for item in read.get("constraints", []))
+        parts.append(
+            f"{text}\nMakes {'the rules' if len(names) > 1 else 'the rule'} {', '.join(names)}{chosen}.{demands}"
+        )
     return page("Templates of the starter pack", *parts)
 
 
