@@ -257,6 +257,29 @@ class TestUnknown:
         made.at(60)
         assert made.phases[-1] == "loss breached"
 
+    def test_a_hold_that_ends_while_unknown_fires_where_the_last_verdict_is_held(self, world, rule):
+        made = world(rule.loss(for_ns=60 * NS_PER_S, on_unknown=OnUnknown.HOLD), stale_after_s=10)
+        made.fill(2, 21_000)
+        made.quote(20_700)
+        made.at(60)
+        assert made.phases == ["loss pending", "loss breached"]
+
+    def test_a_hold_before_resolving_starts_anew_after_unknown(self, world, rule):
+        made = world(rule.loss(clear_for_ns=30 * NS_PER_S), stale_after_s=10)
+        made.fill(2, 21_000)
+        made.quote(20_700)
+        made.at(5).quote(20_900)
+        made.at(40)
+        assert made.phases == ["loss breached"]
+        made.quote(20_900)
+        made.at(45).quote(20_900)
+        made.at(54).quote(20_900)
+        made.at(63).quote(20_900)
+        made.at(69.9)
+        assert made.phases == ["loss breached"]
+        made.at(70)
+        assert made.phases == ["loss breached", "loss resolved"]
+
     def test_a_hold_that_ends_while_unknown_blocks(self, world, rule):
         made = world(rule.loss(for_ns=60 * NS_PER_S), stale_after_s=10)
         made.fill(2, 21_000)

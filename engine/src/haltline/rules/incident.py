@@ -144,12 +144,21 @@ class Lifecycle:
     def _unknown(
         self, rule: Rule, entity: Any, incident: Incident | None, judgement: Judgement, now: int, out: Outbox
     ) -> None:
-        """UNKNOWN keeps what is breached or holding; otherwise it warns or blocks as the rule says."""
+        """UNKNOWN keeps what is breached or holding; otherwise it warns or blocks as the rule says.
+
+        What is not known does not clear: a hold before resolving starts anew. With `on_unknown: hold` the last verdict
+        goes on, so a breach that was holding fires when its time has come.
+        """
+        if incident is not None:
+            incident.clear_at = None
+            if incident.phase in (Phase.BREACHED, Phase.UNKNOWN):
+                return
+            if incident.phase is Phase.PENDING and not _due(incident.fire_at, now):
+                return
         if rule.on_unknown is OnUnknown.HOLD:
-            return
-        if incident is not None and incident.phase in (Phase.BREACHED, Phase.UNKNOWN):
-            return
-        if incident is not None and incident.phase is Phase.PENDING and not _due(incident.fire_at, now):
+            if incident is not None and incident.phase is Phase.PENDING:
+                incident.judgement.reason = "not known at the end of its hold; the last verdict goes on"
+                self._fire(incident, now, out)
             return
         incident = incident or self._open(rule, entity, now)
         incident.judgement = judgement
