@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haltline.clock import NS_PER_S
-from haltline.model.rule import Comparison, LimitSpec, RuleSpec, Scope, Step
+from haltline.model.rule import Comparison, Latch, LimitSpec, OnUnknown, RuleSpec, Scope, Step
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,41 @@ happenings = st.lists(
 )
 
 
-def rules(makers):
+@dataclass(frozen=True)
+class Dials:
+    """What a rule may say about unknowns, holds and endings."""
+
+    on_unknown: OnUnknown
+    latch: Latch
+    for_s: int
+    clear_for_s: int
+    cooldown_s: int
+    max_fires: int | None
+
+    @property
+    def keys(self):
+        return {
+            "on_unknown": self.on_unknown,
+            "latch": self.latch,
+            "for_ns": self.for_s * NS_PER_S,
+            "clear_for_ns": self.clear_for_s * NS_PER_S,
+            "cooldown_ns": self.cooldown_s * NS_PER_S,
+            "max_fires": self.max_fires,
+        }
+
+
+dials = st.builds(
+    Dials,
+    on_unknown=st.sampled_from(OnUnknown),
+    latch=st.sampled_from(Latch),
+    for_s=st.sampled_from([0, 0, 5, 30]),
+    clear_for_s=st.sampled_from([0, 0, 5, 60]),
+    cooldown_s=st.sampled_from([0, 45]),
+    max_fires=st.sampled_from([None, 1, 3]),
+)
+
+
+def rules(makers, one, other):
     ladder = LimitSpec(
         value="account.drawdown",
         comparison=Comparison.AT,
@@ -43,12 +77,19 @@ def rules(makers):
     speed = LimitSpec(value='-change(account.equity, "1m")', comparison=Comparison.MAX, threshold=400.0, warn=0.5)
     trades = LimitSpec(value='count(account.fills, "2m")', comparison=Comparison.MAX, threshold=3.0)
     return (
-        makers.loss(warn=0.5, for_ns=30 * NS_PER_S, latch="session"),
-        makers.size(maximum=3.0, cooldown_ns=45 * NS_PER_S),
-        RuleSpec(id="ladder", each=Scope.ACCOUNT, limit=ladder),
-        RuleSpec(id="speed", each=Scope.ACCOUNT, limit=speed, then=makers.actions("block_entries")),
+        makers.loss(warn=0.5, **one.keys),
+        makers.size(maximum=3.0, **other.keys),
+        RuleSpec(id="ladder", each=Scope.ACCOUNT, limit=ladder, **other.keys),
+        RuleSpec(id="speed", each=Scope.ACCOUNT, limit=speed, then=makers.actions("block_entries"), **one.keys),
         RuleSpec(id="trades", each=Scope.ACCOUNT, limit=trades, then=makers.actions("notify")),
-        RuleSpec(id="auth", each=Scope.ACCOUNT, when="not account.can_trade", then=makers.actions("flatten")),
+        RuleSpec(
+            id="auth",
+            each=Scope.ACCOUNT,
+            when="not account.can_trade",
+            then=makers.actions("flatten", ("lock", {"until": "clear"})),
+            on_unknown=other.on_unknown,
+        ),
+        RuleSpec(id="old", each=Scope.POSITION, when="position.age > 60", then=makers.actions("notify"), **other.keys),
     )
 
 
@@ -75,21 +116,21 @@ def play(made, story, *, restart_at=frozenset(), ticks=False):
     return transitions, plan, notices
 
 
-@settings(deadline=None, max_examples=25)
-@given(story=happenings, points=st.sets(st.integers(0, 29), max_size=4))
-def test_a_restart_anywhere_changes_no_decision(kernel_makers, story, points):
+@settings(deadline=None, max_examples=40)
+@given(story=happenings, points=st.sets(st.integers(0, 29), max_size=4), one=dials, other=dials)
+def test_a_restart_anywhere_changes_no_decision(kernel_makers, story, points, one, other):
     world, makers = kernel_makers
-    chosen = rules(makers)
-    assert play(world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story, restart_at=points) == play(
-        world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story
+    chosen = rules(makers, one, other)
+    assert play(world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S), story, restart_at=points) == play(
+        world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S), story
     )
 
 
-@settings(deadline=None, max_examples=25)
-@given(story=happenings)
-def test_being_woken_more_often_changes_no_decision(kernel_makers, story):
+@settings(deadline=None, max_examples=40)
+@given(story=happenings, one=dials, other=dials)
+def test_being_woken_more_often_changes_no_decision(kernel_makers, story, one, other):
     world, makers = kernel_makers
-    chosen = rules(makers)
-    assert play(world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story, ticks=True) == play(
-        world(*chosen, stale_after_s=50, start_s=BEFORE_MIDNIGHT_S), story
+    chosen = rules(makers, one, other)
+    assert play(world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S), story, ticks=True) == play(
+        world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S), story
     )
