@@ -304,3 +304,35 @@ def test_the_next_session_is_the_first_open_instant_after_the_roll(world, rule):
     made.fill(2, 21_000)
     made.quote(20_750)
     assert next(iter(made.kernel.governor.locks)).until == from_iso("2025-05-07T00:00:00+00:00")
+
+
+class TestRulesThatChangeTheirOwnInput:
+    def test_a_rule_that_blocks_while_not_blocked_goes_on_and_off_once_a_second(self, world):
+        rule = RuleSpec(
+            id="silly",
+            each=Scope.ACCOUNT,
+            where='account.id == "eval"',
+            when='account.mode == "ACTIVE"',
+            then=(ActionSpec(name="block_entries"),),
+        )
+        made = world(rule)
+        made.note(made.kernel.evaluate_all(made.now))
+        assert made.phases == ["silly breached"]
+        made.at(0.9)
+        assert made.phases == ["silly breached"]
+        made.at(1)
+        assert made.phases == ["silly breached", "silly resolved", "silly breached"]
+        assert made.mode == "REDUCING"
+
+    def test_an_unknown_that_ends_by_its_own_block_does_so_too(self, world):
+        rule = RuleSpec(
+            id="silly",
+            each=Scope.ACCOUNT,
+            where='account.id == "eval"',
+            when='account.mode == "ACTIVE" and account.can_trade',
+            then=(ActionSpec(name="notify"),),
+        )
+        made = world(rule)
+        made.note(made.kernel.evaluate_all(made.now))
+        made.at(1)
+        assert made.phases == ["silly unknown", "silly resolved", "silly unknown"]

@@ -52,6 +52,7 @@ class Core:
         self.now = state.clock.now_ns
         self.next_tick: int | None = None
         self.next_schedule: int | None = None
+        self._unsettled = False
         self.days: dict[str, str] = {account.id: account.day.label for account in state.accounts.values()}
         self.compiled = compiled
         self.index = self.link(compiled)
@@ -71,6 +72,10 @@ class Core:
             out = self._catch_up(now)
         self.now = now
         state = self.state
+        if self._unsettled:
+            self._unsettled = False
+            out = out or self.emission(now)
+            self.judge_everything(out)
         try:
             state.apply(event, now)
         except DataRefused as refused:
@@ -208,7 +213,11 @@ class Core:
             self._undo(governed, out)
             if not state.touched and not out.moved:
                 return out
-        raise InvariantBroken("rules kept changing each other's input within one instant; the round limit was reached")
+        assert out is not None  # a round without an outbox has returned
+        out.notices.append(f"rules kept changing each other's input; judging was cut off after {_MAX_ROUNDS} rounds")
+        self._unsettled = True  # nothing is lost: the next step judges everything
+        self.forget_changes()
+        return out
 
     def _judge_touched(self, now: int, out: Emission | None, governed: list[Any]) -> Emission | None:
         state, index = self.state, self.index

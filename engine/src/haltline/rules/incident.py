@@ -15,7 +15,7 @@ ends an incident and never stops a running hold. Everything is a function of the
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from haltline.clock import format_duration, to_iso
+from haltline.clock import NS_PER_S, format_duration, to_iso
 from haltline.model.id import IncidentId
 from haltline.model.rule import Latch, OnUnknown
 from haltline.model.verdict import Phase, Transition, Verdict
@@ -39,8 +39,23 @@ class Incident:
     """One live incident. `timer` is the next instant at which it must be looked at again, whatever happens."""
 
     __slots__ = (
-        "acknowledged", "blocks", "clear_at", "entity", "fire_at", "fired_at", "followed", "follows", "id", "judgement",
-        "phase", "rule", "rung", "since", "warned", "worst",
+        "acknowledged",
+        "begun_in",
+        "blocks",
+        "clear_at",
+        "entity",
+        "fire_at",
+        "fired_at",
+        "followed",
+        "follows",
+        "id",
+        "judgement",
+        "phase",
+        "rule",
+        "rung",
+        "since",
+        "warned",
+        "worst",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, entity: Any, incident_id: IncidentId, now: int) -> None:
@@ -60,6 +75,7 @@ class Incident:
         self.judgement = Judgement(Verdict.OK)
         self.followed: list[dict[str, float | str | bool | None]] = []
         self.follows = 0
+        self.begun_in: tuple[Outbox, int] | None = None
 
     @property
     def timer(self) -> int | None:
@@ -164,6 +180,7 @@ class Lifecycle:
         incident.judgement = judgement
         incident.fire_at = None
         incident.blocks = rule.on_unknown is OnUnknown.BLOCK
+        incident.begun_in = (out, now)
         blocked = "; new risk is blocked" if incident.blocks else ""
         self._move(incident, Phase.UNKNOWN, now, out, f"{judgement.reason or 'the condition is unknown'}{blocked}")
         for action in rule.warn_then:
@@ -197,6 +214,7 @@ class Lifecycle:
         spent = maximum is not None and memory.fires >= maximum
         memory.fires += 1
         memory.fired_at = now
+        incident.begun_in = (out, now)
         first, incident.rung = 0, incident.judgement.rung
         note = f"fired {maximum} times in this session already, no actions are run" if spent else ""
         self._move(incident, Phase.BREACHED, now, out, incident.judgement.reason or note)
@@ -230,11 +248,8 @@ class Lifecycle:
             incident.clear_at = None
             self._follow(incident, out)
             return
-        if rule.spec.clear_for_ns and incident.clear_at is None:
-            incident.clear_at = now + rule.spec.clear_for_ns
-        if incident.clear_at is not None and incident.clear_at > now:
+        if self._must_hold(incident, now, out):
             return
-        incident.clear_at = None
         if rule.latch is Latch.CLEAR or (rule.latch is Latch.ACK and incident.acknowledged):
             self.resolve(incident, now, out, "the condition is clear")
             if judgement.verdict is Verdict.WARNING:
@@ -242,6 +257,24 @@ class Lifecycle:
                 near = self._open(rule, incident.entity, now)
                 near.warned = True
                 self._move(near, Phase.WARNING, now, out, "resolved, still near the limit")
+
+    @staticmethod
+    def _must_hold(incident: Incident, now: int, out: Outbox) -> bool:
+        """Whether it is too early to end: `clear_for` still runs, or what the incident itself did made it clear.
+
+        A rule that blocks entries while the account is not blocked would begin and end for ever within one instant.
+        What begins lasts at least a second where it would end in the very step in which it began.
+        """
+        if incident.clear_at is None:
+            hold = incident.rule.spec.clear_for_ns if incident.phase is not Phase.UNKNOWN else 0
+            if incident.begun_in == (out, now):
+                hold = max(hold, NS_PER_S)
+            if hold:
+                incident.clear_at = now + hold
+        if incident.clear_at is not None and incident.clear_at > now:
+            return True
+        incident.clear_at = None
+        return False
 
     @staticmethod
     def _is_clear(incident: Incident, judgement: Judgement) -> bool:
@@ -264,11 +297,8 @@ class Lifecycle:
 
     def _fade(self, incident: Incident, now: int, out: Outbox) -> None:
         """OK again before it fired: a hold is broken off, a warning (after `clear_for`) or an unknown ends."""
-        if incident.phase is Phase.WARNING and incident.rule.spec.clear_for_ns:
-            if incident.clear_at is None:
-                incident.clear_at = now + incident.rule.spec.clear_for_ns
-            if incident.clear_at > now:
-                return
+        if incident.phase is not Phase.PENDING and self._must_hold(incident, now, out):
+            return
         incident.clear_at = None
         broken_off = incident.phase is Phase.PENDING
         reason = "the condition did not hold" if broken_off else incident.judgement.reason
