@@ -148,6 +148,30 @@ class ArmRequest(_Event, frozen=True, kw_only=True):
     live: bool
 
 
+class OverrideGrant(_Event, frozen=True, kw_only=True):
+    """An operator exempts an entity from a rule, or gives it more room, until an instant; it ends by itself.
+
+    `entity` is the key of one entity, or of an account for everything in it. `extra` is positive and in the unit of
+    the limit: it moves the threshold away from the value; None is an exemption.
+    """
+
+    grant_id: str
+    rule: RuleId
+    entity: str
+    until: int
+    operator: str
+    reason: str
+    extra: float | None = None
+
+
+class OverrideRevoke(_Event, frozen=True, kw_only=True):
+    """An operator takes an override back before its time."""
+
+    grant_id: str
+    operator: str
+    reason: str
+
+
 class OutcomeStatus(StrEnum):
     """How an action ended."""
 
@@ -180,5 +204,7 @@ Event = (
     | Release
     | LockRequest
     | ArmRequest
+    | OverrideGrant
+    | OverrideRevoke
     | ActionOutcome
 )

@@ -58,6 +58,21 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     operator: str = ""
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A scoped, expiring grant: `rule` is not applied to `entity` (an account's key covers everything in it), or has
+    `extra` more room, in ``[since, until)``.
+    """
+
+    id: str
+    rule: RuleId
+    entity: str
+    since: int
+    until: int
+    operator: str
+    reason: str
+    extra: float | None = None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one kernel step produced. `deadline` is the next instant at which the kernel must be stepped."""
 

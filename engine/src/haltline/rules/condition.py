@@ -5,7 +5,9 @@ from typing import Literal
 
 from haltline.expr.checked import Checked
 from haltline.expr.combine import comparison, conjunction, disjunction, scaled
+from haltline.expr.value import compare
 from haltline.model.rule import Comparison
+from haltline.model.verdict import Verdict
 
 type Operator = Literal["gt", "ge", "lt", "le"]
 type Threshold = Checked | float
@@ -58,6 +60,41 @@ def _range_conditions(value: Checked, low: Threshold, high: Threshold, warn: flo
     below = comparison(value, "le", middle - warn * half)
     above = comparison(value, "ge", middle + warn * half)
     return Conditions(breach, disjunction(below, above, breach))
+
+
+def widened(kind: Comparison, thresholds: tuple[float, ...], extra: float) -> tuple[float, ...]:
+    """Thresholds with `extra` more room: every rung of a ladder, and both ends of a range."""
+    if kind is Comparison.RANGE:
+        return thresholds[0] - extra, thresholds[1] + extra
+    step = extra if kind in UPWARD else -extra
+    return tuple(threshold + step for threshold in thresholds)
+
+
+def weigh(kind: Comparison, measured: float, thresholds: tuple[float, ...], warn: float | None) -> tuple[Verdict, int]:
+    """The verdict on plain numbers, and the rung reached: what the compiled conditions of the same limit say."""
+    if kind is Comparison.RANGE:
+        return _weigh_range(measured, thresholds, warn), 0
+    reached = [compare(_BREACH_OPERATOR[kind], measured, threshold) for threshold in thresholds]
+    if None in reached:
+        return Verdict.UNKNOWN, 0
+    if any(reached):
+        return Verdict.BREACH, max(rung for rung, is_reached in enumerate(reached) if is_reached)
+    level = None if warn is None else thresholds[0] * (warn if kind in UPWARD else 1.0 / warn)
+    near = level is not None and compare(_WARN_OPERATOR[kind], measured, level)
+    return (Verdict.WARNING if near else Verdict.OK), 0
+
+
+def _weigh_range(measured: float, thresholds: tuple[float, ...], warn: float | None) -> Verdict:
+    low, high = thresholds
+    outside = (compare("lt", measured, low), compare("gt", measured, high))
+    if None in outside:
+        return Verdict.UNKNOWN
+    if any(outside):
+        return Verdict.BREACH
+    reach = (high - low) / 2 * (warn or 1.0)
+    middle = (low + high) / 2
+    near = compare("le", measured, middle - reach) or compare("ge", measured, middle + reach)
+    return Verdict.WARNING if warn is not None and near else Verdict.OK
 
 
 def screening(where: Checked | None, conditions: Conditions) -> Checked:

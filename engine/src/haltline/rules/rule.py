@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from haltline.clock import to_iso
 from haltline.expr.compile import Truth, compile_truth, compile_value
+from haltline.model.plan import Override
 from haltline.model.rule import Comparison, Latch, OnUnknown, RuleMode, Scope, Severity
 from haltline.model.verdict import Verdict
 from haltline.rules.compile import CheckedAction, CheckedRule
-from haltline.rules.condition import utilization
+from haltline.rules.condition import utilization, weigh, widened
 
 type Bindings = Mapping[str, object]
 NAN = float("nan")
@@ -109,13 +111,18 @@ class Rule:
         """Whether `where` does not exclude the entity; an unknown filter excludes nothing."""
         return self._where is None or not self._where.is_false(entity)
 
-    def judge(self, entity: Any, now: int) -> Judgement:
-        """The verdict on one entity: Kleene over `where`, breach and warning, and the rung reached."""
+    def judge(self, entity: Any, now: int, override: Override | None = None) -> Judgement:
+        """The verdict on one entity: Kleene over `where`, breach and warning, and the rung reached.
+
+        An override exempts the entity, or moves the thresholds away by its extra room.
+        """
         if not self.applies(entity, now):
             return Judgement(Verdict.OK, reason="outside the hours of the rule")
         scope = self._where.evaluate(entity) if self._where is not None else True
         if scope is False:
             return _FINE
+        if override is not None and (override.extra is None or self.comparison is not None):
+            return self._judge_overridden(entity, scope, override)
         breached = _and(scope, self._breach.evaluate(entity))
         warned = _and(scope, self._warn.evaluate(entity)) if self._warn is not None else False
         measured = self.measured(entity)
@@ -126,6 +133,18 @@ class Rule:
         rung = self._rung(entity) if breached else 0
         verdict = Verdict.BREACH if breached else Verdict.WARNING
         return Judgement(verdict, measured, self.threshold(entity, rung), rung)
+
+    def _judge_overridden(self, entity: Any, scope: bool | None, override: Override) -> Judgement:
+        reason = f"overridden by {override.operator} until {to_iso(override.until)}: {override.reason}"
+        measured = self.measured(entity)
+        if override.extra is None or self.comparison is None:  # an exemption
+            return Judgement(Verdict.OK, measured, self.threshold(entity, 0), reason=reason)
+        limit = self.spec.limit
+        thresholds = widened(self.comparison, self.thresholds(entity), override.extra)
+        verdict, rung = weigh(self.comparison, measured, thresholds, limit.warn if limit else None)
+        if scope is None and verdict is not Verdict.OK:
+            verdict = Verdict.UNKNOWN
+        return Judgement(verdict, measured, thresholds[rung], rung if self.rung_actions else 0, reason)
 
     def _rung(self, entity: Any) -> int:
         """The highest rung that is certainly reached."""
