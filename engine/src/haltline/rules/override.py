@@ -49,7 +49,7 @@ class OverrideBook:
         self._grants = {grant.id: grant for grant in grants}
 
     def of(self, rule: Rule, entity: Any) -> Override | None:
-        """What counts for a rule on an entity: an exemption before an allowance, a larger allowance before a smaller."""
+        """What counts for a rule on an entity: an exemption before an allowance, a larger before a smaller."""
         found = [grant for grant in self._grants.values() if grant.rule == rule.id and covers(grant, entity)]
         return max(found, key=_width, default=None)
 
