@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from haltline.api.action import Action
 from haltline.api.function import Parameter
 from haltline.clock import NS_PER_S, parse_duration
@@ -16,6 +14,7 @@ from haltline.expr.checked import Checked
 from haltline.expr.vocabulary import Vocabulary
 from haltline.model.rule import ActionSpec, Comparison, LimitSpec, RuleMode, RuleSpec, Scope
 from haltline.rules.condition import UPWARD, Conditions, Threshold, limit_conditions, screening
+from haltline.rules.meaning import fingerprint_of
 from haltline.rules.schedule import Schedule, parse_schedule
 
 type Lookup = Callable[[str], Action | None]
@@ -49,12 +48,8 @@ class CheckedRule:
     warn_then: tuple[CheckedAction, ...]
     on_clear: tuple[CheckedAction, ...]
     schedule: Schedule | None
-
-    @property
-    def fingerprint(self) -> bytes:
-        """What the rule means, without where it stands: equal fingerprints keep their incidents over a reload."""
-        bare = msgspec.structs.replace(self.spec, places={})
-        return msgspec.json.encode(msgspec.to_builtins(bare, builtin_types=()), order="sorted")
+    fingerprint: bytes
+    """What the rule means: equal fingerprints keep their incidents over a reload and a restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +116,7 @@ class _RuleCheck:
         self.vocabulary = vocabulary
         self.action = action
         self.problems = problems
+        self.definitions = {name: each.text for name, each in vocabulary.definitions.items()}
 
     def run(self) -> CheckedRule | None:
         before = len(self.problems)
@@ -153,6 +149,7 @@ class _RuleCheck:
             warn_then=warn_then,
             on_clear=on_clear,
             schedule=schedule,
+            fingerprint=fingerprint_of(spec, self.definitions),
         )
 
     def _conditions(self) -> tuple[Checked | None, tuple[Threshold, ...], Conditions | None]:

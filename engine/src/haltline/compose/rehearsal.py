@@ -1,0 +1,18 @@
+"""What another rule set would do now: tried on a copy of the state, so that nothing real moves."""
+
+from haltline.api.registry import Registry
+from haltline.compose.kernel import build_state
+from haltline.config.settings import Setup
+from haltline.kernel.kernel import Kernel
+from haltline.model.plan import Result
+from haltline.rules.compile import CompiledRules
+
+
+def rehearse(
+    setup: Setup, registry: Registry, *, state: bytes, current: CompiledRules, other: CompiledRules, now: int
+) -> Result:
+    """The result of replacing the rules `current` by `other` at the instant `now`, in a kernel whose snapshot is
+    `state`; raises whatever the exchange itself would raise."""
+    copy = Kernel(build_state(setup, registry, now=now), current)
+    copy.restore(state)
+    return copy.replace_rules(other, now)
