@@ -5,7 +5,7 @@ what did not change in meaning goes on, and the rest starts anew and is named in
 """
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -77,7 +77,7 @@ def save(kernel: Core) -> bytes:
         now=kernel.now,
         next_tick=kernel.next_tick,
         next_schedule=kernel.next_schedule,
-        state=kernel.state.snapshot(),
+        state=cast("dict[str, Any]", kernel.state.image()),
         rules={rule.id: _meaning(rule) for rule in kernel.index.rules},
         incidents=[_save_incident(incident) for incident in kernel.live.values()],
         memories=[(*key, memory.serial, memory.fires, memory.fired_at) for key, memory in kernel.memories.items()],

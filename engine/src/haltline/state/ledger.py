@@ -8,10 +8,13 @@ paid. A flip closes the whole lot and opens the rest at the fill's price.
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+import msgspec
+
 from haltline.state.entity import MONEY, ZERO
 
 _SHARE = Decimal("1e-18")
 _SAME_AVERAGE = Decimal("1e-9")
+_ENCODER = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Shift:
 class Ledger:
     """The lot of one symbol in one account, and the executions since `base` that made it."""
 
-    __slots__ = ("base", "executions", "last_fill_at", "lot", "multiplier", "own_pnl", "reported_at")
+    __slots__ = ("_packed", "base", "executions", "last_fill_at", "lot", "multiplier", "own_pnl", "reported_at")
     KEPT = 500
 
     def __init__(self, multiplier: Decimal) -> None:
@@ -105,9 +108,17 @@ class Ledger:
         self.last_fill_at = 0
         self.own_pnl = ZERO
         self.reported_at = 0
+        self._packed: bytes | None = None
+
+    def packed(self) -> bytes:
+        """The executions as MessagePack; kept until they change, because most ledgers rest while one trades."""
+        if self._packed is None:
+            self._packed = _ENCODER.encode(self.executions)
+        return self._packed
 
     def add(self, execution: Execution) -> Shift:
         """Apply one fill; fills in what it did and tells what it changes."""
+        self._packed = None
         self.executions.append(execution)
         self._settle(execution, self._entry_orders(execution))
         if len(self.executions) > self.KEPT:
@@ -128,6 +139,7 @@ class Ledger:
     def take_back(self, execution: Execution) -> list[Shift]:
         """Undo one fill as if it had never been; fills after it are settled anew, and every difference is returned."""
         before = {item.fill_id: (item.pnl, item.entry, item.completes) for item in self.executions}
+        self._packed = None
         self.executions.remove(execution)
         self._replay()
         shifts = [
@@ -168,6 +180,7 @@ class Ledger:
         """Take over what the broker reports: fills so far no longer move the lot when taken back."""
         self.base = self.lot = lot
         self.reported_at = at
+        self._packed = None
         for item in self.executions:
             item.moves = False
 

@@ -4,8 +4,11 @@ The images below name the attributes that are facts; everything else (sums, equi
 derived again from them by the code that derived it first, so both give the same floats.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -174,9 +177,9 @@ class _StateImage(msgspec.Struct, forbid_unknown_fields=True):
 VERSION = 1
 
 
-def take(state: "State") -> dict[str, object]:
-    """Everything that cannot be derived from the settings."""
-    image = _StateImage(
+def take(state: "State") -> msgspec.Struct:
+    """Everything that cannot be derived from the settings, to be encoded before anything changes."""
+    return _StateImage(
         version=VERSION,
         now_ns=state.clock.now_ns,
         next_edge=state.next_edge,
@@ -186,7 +189,11 @@ def take(state: "State") -> dict[str, object]:
         instruments=[_take_instrument(item) for item in state.instruments.values()],
         accounts={key: _take_account(item) for key, item in state.accounts.items()},
     )
-    plain: dict[str, object] = msgspec.to_builtins(image)
+
+
+def take_plain(state: "State") -> dict[str, object]:
+    """The same as plain values."""
+    plain: dict[str, object] = msgspec.msgpack.decode(msgspec.msgpack.encode(take(state)))
     return plain
 
 
@@ -229,7 +236,19 @@ def _put_time(state: "State", image: _StateImage) -> None:
 
 
 def _copy[T: msgspec.Struct](image: type[T], source: object) -> T:
-    return image(**{name: getattr(source, name) for name in image.__struct_fields__})
+    return image(*_reader(image)(source))
+
+
+@cache
+def _reader(image: type[msgspec.Struct]) -> Callable[[object], tuple[object, ...]]:
+    """All attributes of an image at once: this is done for every instrument while nothing else may run."""
+    return attrgetter(*image.__struct_fields__)
+
+
+def _take_ledger(ledger: Ledger) -> _LedgerImage:
+    image = _copy(_LedgerImage, ledger)
+    image.executions = cast("list[Execution]", msgspec.Raw(ledger.packed()))  # the same bytes, encoded once
+    return image
 
 
 def _paste(image: msgspec.Struct, target: object) -> None:
@@ -254,7 +273,7 @@ def _take_account(item: Account) -> _AccountImage:
         day=_copy(_PeriodFacts, item.day),
         week=_copy(_PeriodFacts, item.week),
         session=_copy(_PeriodFacts, item.session),
-        ledgers={symbol: _copy(_LedgerImage, ledger) for symbol, ledger in item.ledgers.items()},
+        ledgers={symbol: _take_ledger(ledger) for symbol, ledger in item.ledgers.items()},
         positions=[
             _PositionImage(symbol=symbol, lot=held.lot, opened_ns=held.opened_ns, facts=_copy(_PositionFacts, held))
             for symbol, held in item.book.items()

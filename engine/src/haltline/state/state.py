@@ -302,6 +302,10 @@ class State:
 
     def snapshot(self) -> dict[str, object]:
         """Everything as plain values that msgpack can carry."""
+        return snapshot.take_plain(self)
+
+    def image(self) -> object:
+        """What `snapshot` says, to be encoded before anything changes."""
         return snapshot.take(self)
 
     def restore(self, data: dict[str, object]) -> None:
