@@ -70,3 +70,11 @@ def test_a_failed_action_is_critical_and_says_what_remains() -> None:
 def test_a_rule_with_a_title_is_named_by_it() -> None:
     notify = msgspec.structs.replace(planned("notify"), reason="Stop for the day at 1,000")
     assert notice_message(notify, TRANSITION).title == "eval: “Stop for the day at 1,000” is broken"
+
+
+def test_a_message_about_all_accounts_tells_what_is_done_for_each_that_is_armed() -> None:
+    armed = [planned("flatten"), msgspec.structs.replace(planned("flatten"), account=AccountId("live"))]
+    plan = [*armed, msgspec.structs.replace(planned("flatten", shadow=True), account=AccountId("test"))]
+    text = notice_message(msgspec.structs.replace(planned("notify"), account=None), TRANSITION, plan).text
+    assert "on eval are being cancelled" in text and "on live are being cancelled" in text
+    assert "test" not in text

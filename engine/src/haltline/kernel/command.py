@@ -2,11 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from haltline.api.field import Change
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
 from haltline.model.event import Acknowledge, ActionOutcome, ArmRequest, Event, LockRequest, OutcomeStatus, Release
 from haltline.model.verdict import Phase
 from haltline.rules.rule import account_of
+
+_FARTHEST_NS = 1 << 62
+"""An operator's lock until the year 2116 or later is one without end."""
 
 if TYPE_CHECKING:  # the core calls this module
     from haltline.kernel.core import Core
@@ -58,6 +64,8 @@ def _take_lock(core: "Core", event: LockRequest, out: Emission) -> None:
     if event.account not in core.state.accounts:
         out.notices.append(f"there is no account {event.account!r} to lock")
         return
+    if event.until is not None and event.until > _FARTHEST_NS:
+        event = msgspec.structs.replace(event, until=None)
     lock = core.governor.lock_for_operator(event)
     out.moved = True
     out.notices.append(f"{event.operator} locked {event.account}: {describe(lock)}")
@@ -68,11 +76,17 @@ def _take_arm(core: "Core", event: ArmRequest, out: Emission) -> None:
     if account is None:
         out.notices.append(f"there is no account {event.account!r} to arm")
         return
+    out.notices.append(f"{event.operator} {'armed' if event.live else 'disarmed'} {event.account}")
+    if account.live == event.live:
+        return
     account.live = event.live
     out.moved = True
-    out.notices.append(f"{event.operator} {'armed' if event.live else 'disarmed'} {event.account}")
-    if event.live:
-        for incident in [live for live in core.live.values() if live.phase is Phase.BREACHED]:
-            if account_of(incident.entity) is account:
-                core.lifecycle.resolve(incident, out.now, out, "the account was armed")
-                core.judge(incident.rule, incident.entity, out)
+    for entity in (account, core.state.portfolio):
+        core.state.touch(entity, int(Change.LOCK))
+    for incident in list(core.live.values()) if event.live else ():
+        if incident.phase is not Phase.BREACHED or incident.rule.shadow:
+            continue
+        if account_of(incident.entity) is account:
+            core.lifecycle.fire_live(incident, out.now, out)
+        elif account_of(incident.entity) is None:
+            core.lifecycle.ask_again(incident, event.account, out.now, out)

@@ -55,6 +55,8 @@ class Core:
         self._unsettled = False
         self.days: dict[str, str] = {account.id: account.day.label for account in state.accounts.values()}
         self.compiled = compiled
+        self._handlers: dict[str, HandledBy] = {}
+        self._ranks: dict[str, int] = {}
         self.index = self.link(compiled)
         self.attach_windows()
         self.schedule_next()
@@ -90,13 +92,21 @@ class Core:
         return QUIET if out is None or out.is_empty else self.result(out)
 
     def evaluate_all(self, now: int) -> Result:
-        """Judge every rule on every entity, as after a start or a change of rules."""
-        self.now = max(now, self.now)
-        out = self.emission(self.now)
+        """Judge every rule on every entity, as after a start; what fell due happens first, when it was due."""
+        out = self.move_to(now)
         self.judge_everything(out)
         self.settle(self.now, out, force=True)
         self.schedule_next()
         return self.result(out)
+
+    def move_to(self, now: int) -> Emission:
+        """Process everything due up to `now`, and let the clock show it; returns what came of it."""
+        now = max(now, self.now)
+        is_due = self.deadline is not None and self.deadline <= now
+        out = self._catch_up(now) if is_due else self.emission(now)
+        self.now = now
+        self.state.advance(now)
+        return out
 
     def emission(self, now: int) -> Emission:
         """An empty collector of what is decided at the instant `now`."""
@@ -142,8 +152,10 @@ class Core:
         if self.next_schedule is not None and self.next_schedule <= due:
             self._judge_scheduled(out)
             self._plan_schedules(due)
-        for action in self.arbiter.due_retries(due, self._still_wanted):
-            out.planned.append(action)
+        retry = self.arbiter.next_retry()
+        if retry is not None and retry <= due:
+            out.planned.extend(self.arbiter.due_retries(due, self._still_wanted))
+            out.moved = True  # what was given up may leave something to be undone
 
     def schedule_next(self) -> None:
         """The earliest of: state deadlines, holds, locks, retries, rule hours, and the tick of rules that read time."""
@@ -180,7 +192,8 @@ class Core:
                 continue
             self.days[account.id] = day
             for key, memory in self.memories.items():
-                if key[1] == account.id or key[1].startswith(f"{account.id}/"):
+                owner = key[1].partition("/")[0]
+                if owner == account.id or owner not in self.state.accounts:
                     memory.fires = 0
             for incident in list(self.live.values()):
                 if account_of(incident.entity) in (account, None) and incident.phase is Phase.BREACHED:
@@ -203,6 +216,8 @@ class Core:
                 return None
             moved = out.moved or force
             force = out.moved = False
+            if self.arbiter.owed:
+                out.requests.extend(self.arbiter.take_owed(now, self._still_wanted))
             if out.requests:
                 self._plan(out)
                 moved = True
@@ -345,6 +360,8 @@ class Core:
                 state.touched.remove(entity)
             for incident in list(entity.instances.values()):
                 self.lifecycle.resolve(incident, now, out, f"{entity.scope} {entity.key} is gone")
+            if entity.scope is Scope.ORDER:
+                self._forget(entity)
             if entity.scope is Scope.FILL:  # voided: windows count it no longer
                 for feed in index.events.get(Scope.ACCOUNT, ()):
                     entity.account.windows[feed.index].take_back(entity.execution.applied_at, feed.read(entity))
@@ -358,6 +375,12 @@ class Core:
             self.judge(self.index.rules[number], fill, out)
         for incident in list(fill.instances.values()):
             self.lifecycle.resolve(incident, out.now, out, "a fill is an instant")
+        self._forget(fill)
+
+    def _forget(self, entity: Any) -> None:
+        """An order or fill that is over never comes back: nothing of it needs to be remembered."""
+        for rule in self.index.of_scope(entity.scope):
+            self.memories.pop((rule.id, entity.key), None)
 
     # -- from requests to a plan -----------------------------------------------------------------------------------
 
@@ -378,9 +401,7 @@ class Core:
         for account in accounts:
             if self.governor.allowances:
                 self.governor.note_sizes(account)
-            for action in self.governor.undo(account, out.now):
-                self.arbiter.launch(action)
-                out.planned.append(action)
+            out.planned.extend(self.governor.undo(account, out.now))
 
     def _release_ended(self, out: Emission) -> None:
         for incident in out.ended:
@@ -404,8 +425,9 @@ class Core:
         rules = [Rule(number, checked, bindings) for number, checked in enumerate(compiled.rules)]
         needs = {scope: compiled.vocabulary.plan.needs(scope) for scope in Scope}
         actions = [action.action for rule in rules for action in rule.every_action()]
-        self._handlers = {action.name: action.handled_by for action in actions}
-        self._ranks = {action.name: action.rank for action in actions}
+        # Rules that go may still ask for something with their last breath: what is known of actions is kept.
+        self._handlers.update({action.name: action.handled_by for action in actions})
+        self._ranks.update({action.name: action.rank for action in actions})
         self._suppressed = {name for rule in rules for name in rule.suppresses}
         return RuleIndex(rules, needs, bindings)
 

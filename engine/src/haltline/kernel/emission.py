@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from haltline.api.action import HandledBy
 from haltline.model.plan import PlannedAction
 from haltline.model.verdict import Phase, Transition
-from haltline.rules.arbiter import request, targets
-from haltline.rules.incident import Incident
-from haltline.rules.rule import LinkedAction
+from haltline.rules.arbiter import Target, request, targets
+from haltline.rules.incident import Incident, is_shadow
+from haltline.rules.rule import LinkedAction, account_of
 
 _OVER = frozenset({Phase.RESOLVED, Phase.OK})
 
@@ -42,13 +43,28 @@ class Emission:
         else:
             self._live[incident.id] = incident
 
-    def ask(self, incident: Incident, action: LinkedAction, *, cause: str) -> None:
-        """Request an action for every target of the incident; a quiet incident asks for no messages, only for acts."""
+    def ask(self, incident: Incident, action: LinkedAction, *, cause: str, only: str | None = None) -> None:
+        """Request an action for every target of the incident (or for one account `only`), each live or in shadow as its
+        account is; a message is one, however many accounts it concerns. A quiet incident asks for no messages."""
         if action.action.name == "notify" and self._is_quiet(incident):
             return
         params = action.params(incident.entity)
-        for target in targets(incident.entity, self._accounts()):
-            self.requests.append(request(incident, action, target, params, cause=cause, now=self.now))
+        for target, shadow in self._targets(incident, action):
+            if only is None or target.account == only:
+                self.requests.append(
+                    request(incident, action, target, params, cause=cause, now=self.now, shadow=shadow)
+                )
+
+    def _targets(self, incident: Incident, action: LinkedAction) -> Iterable[tuple[Target, bool]]:
+        rule, entity = incident.rule, incident.entity
+        if account_of(entity) is not None or action.action.handled_by is HandledBy.NOTIFY:
+            whole = Target(None) if account_of(entity) is None else next(targets(entity, ()))
+            return ((whole, is_shadow(rule, entity)),)
+        live = {account.id: account.live for account in self._accounts()}
+        return (
+            (target, rule.shadow or (target.account is not None and not live[target.account]))
+            for target in targets(entity, self._accounts())
+        )
 
     def freed(self, incident: Incident) -> None:
         """An incident ended."""

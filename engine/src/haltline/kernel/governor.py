@@ -15,12 +15,17 @@ from haltline.model.event import LockRequest
 from haltline.model.id import AccountId, ActionId, RuleId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import Lock, PlannedAction, TradingMode
+from haltline.model.verdict import Phase
 from haltline.rules.arbiter import CLOSE, Arbiter
 from haltline.rules.incident import Incident
 from haltline.rules.lock import LockBook
+from haltline.rules.rule import account_of
 from haltline.state.state import State
 
 type Allowance = dict[str, float]
+
+_LONGEST_S = 100 * 366 * 86_400.0
+"""A lock of a hundred years or more is one without end."""
 
 
 class Governor:
@@ -42,22 +47,22 @@ class Governor:
             return
         symbol = action.symbol if action.params.get("scope") == "symbol" else None
         until, release = self._end(action, now)
-        rule = action.rules[0] if action.rules else None
         target = f"/{symbol}" if symbol else ""
-        lock = Lock(
-            id=f"{rule}@{action.account}{target}",
-            account=action.account,
-            since=now,
-            reason=action.reason,
-            symbol=symbol,
-            until=until,
-            release=release,
-            rule=rule,
-        )
-        self._stand(lock)
+        for rule in action.rules:  # each its own: where several asked for the same, the last to clear ends it
+            lock = Lock(
+                id=f"{rule}@{action.account}{target}",
+                account=action.account,
+                since=now,
+                reason=action.reason,
+                symbol=symbol,
+                until=until,
+                release=release,
+                rule=rule,
+            )
+            self._stand(lock)
 
     def lock_for_operator(self, request: LockRequest) -> Lock:
-        """Carry out an operator's lock."""
+        """Carry out an operator's lock; returns the one that stands, which may be an older and longer one."""
         target = f"/{request.symbol}" if request.symbol else ""
         lock = Lock(
             id=f"operator@{request.account}{target}",
@@ -70,12 +75,12 @@ class Governor:
             operator=request.operator,
         )
         self._stand(lock)
-        return lock
+        return self.locks.get(lock.id) or lock
 
     def _end(self, action: PlannedAction, now: int) -> tuple[int | None, str]:
         length_s = action.params.get("for")
         if isinstance(length_s, int | float):
-            return now + round(length_s * NS_PER_S), "time"
+            return (now + round(length_s * NS_PER_S), "time") if length_s < _LONGEST_S else (None, "released")
         until = action.params.get("until") or "next_session"
         assert action.account is not None
         account = self.state.accounts[action.account]
@@ -100,11 +105,28 @@ class Governor:
         return self.locks.release(lock_id)
 
     def release_for(self, incident: Incident, account: AccountId) -> None:
-        """Locks that end with an incident."""
+        """Locks that end with an incident, once no other incident of its rule needs them."""
         symbol = getattr(incident.entity, "symbol", None)
-        for scope in (None, symbol):
+        for scope in dict.fromkeys((None, symbol)):
+            if self._is_needed(RuleId(incident.rule.id), account, scope):
+                continue
             for lock in self.locks.release_cleared(RuleId(incident.rule.id), account, scope):
                 self.allowances.pop(lock.id, None)
+
+    def release_orphans(self) -> None:
+        """Locks that end with an incident which is not there (the rule was changed while nothing ran)."""
+        for lock in [lock for lock in self.locks if lock.release == "clear" and lock.rule is not None]:
+            if lock.rule is not None and not self._is_needed(lock.rule, lock.account, lock.symbol):
+                self.release(lock.id)
+
+    def _is_needed(self, rule: RuleId, account: AccountId, symbol: Symbol | None) -> bool:
+        return any(
+            incident.rule.id == rule
+            and incident.phase is Phase.BREACHED
+            and account_of(incident.entity) in (None, self.state.accounts.get(account))
+            and symbol in (None, getattr(incident.entity, "symbol", None))
+            for incident in self._live.values()
+        )
 
     def expire(self, now: int) -> list[Lock]:
         """Locks whose time has come are lifted."""
@@ -122,7 +144,7 @@ class Governor:
         for account in self.state.accounts.values():
             locks = self.locks.of_account(AccountId(account.id))
             mode = TradingMode.HALTED if locks else TradingMode.ACTIVE
-            if mode is TradingMode.ACTIVE and (None in blocked or account.id in blocked):
+            if mode is TradingMode.ACTIVE and account.live and (None in blocked or account.id in blocked):
                 mode = TradingMode.REDUCING
             reason = "; ".join(describe(lock) for lock in locks)
             if account.mode != mode:
@@ -131,6 +153,7 @@ class Governor:
             if (account.mode, account.locked, account.lock_reason) != (mode.value, bool(locks), reason):
                 account.mode, account.locked, account.lock_reason = mode.value, bool(locks), reason
                 self.state.touch(account, int(Change.LOCK))
+                self.state.touch(self.state.portfolio, int(Change.LOCK))
         return notices
 
     def _blocked_accounts(self) -> set[str | None]:
@@ -138,17 +161,13 @@ class Governor:
         blocked: set[str | None] = set()
         for incident in self._live.values():
             if incident.blocks and not incident.rule.shadow:
-                blocked.update(_accounts_of(incident.entity))
-        return {
-            account
-            for account in blocked
-            if account is None or account not in self.state.accounts or self.state.accounts[account].live
-        }
+                blocked.update(accounts_of(incident.entity))
+        return blocked
 
     # -- undoing what appears all the same -------------------------------------------------------------------------
 
     def undo(self, account: Any, now: int) -> list[PlannedAction]:
-        """Actions against entry orders and new positions of an account that may not have them."""
+        """Actions, launched here, against entry orders and new positions of an account that may not have them."""
         if not account.live:
             return []
         halted = account.mode == TradingMode.HALTED
@@ -166,11 +185,11 @@ class Governor:
         return [action for action in actions if action is not None]
 
     def _cancel(self, order: Any, account: Any, now: int) -> PlannedAction | None:
-        flights = self._arbiter.flights.values()
-        if any((flight.action.account, flight.action.order_id) == (account.id, order.order_id) for flight in flights):
+        state = f"{order.updated_at}"
+        if self._arbiter.is_known("cancel_orders", account.id, order.order_id, state):
             return None
         self.serial += 1
-        return PlannedAction(
+        action = PlannedAction(
             id=ActionId(f"lock@{account.id}:cancel_orders:{order.order_id}:{self.serial}"),
             at=now,
             name="cancel_orders",
@@ -179,20 +198,19 @@ class Governor:
             order_id=order.order_id,
             reason=f"{account.id} may not take new risk: {account.lock_reason or 'entries are blocked'}",
         )
+        self._arbiter.launch(action, state=state)
+        return action
 
     def _shrink(self, position: Any, account: Any, now: int) -> Iterable[PlannedAction]:
         allowed = self._allowed(account.id, position.symbol, position.quantity)
         if abs(position.quantity) <= allowed * (1 + 1e-9) or self._arbiter.is_closing(account.id, position.symbol):
             return
         name = CLOSE if allowed == 0 else "reduce_to"
-        if any(
-            flight.action.name == name
-            and (flight.action.account, flight.action.symbol) == (account.id, position.symbol)
-            for flight in self._arbiter.flights.values()
-        ):
+        state = f"{position.quantity} {position.opened_ns}"
+        if self._arbiter.is_known(name, account.id, position.symbol, state):
             return
         self.serial += 1
-        yield PlannedAction(
+        action = PlannedAction(
             id=ActionId(f"lock@{account.id}:{name}:{position.symbol}:{self.serial}"),
             at=now,
             name=name,
@@ -201,6 +219,8 @@ class Governor:
             params={} if allowed == 0 else {"quantity": allowed},
             reason=f"{account.id} {position.symbol} was opened while locked: {account.lock_reason or 'symbol locked'}",
         )
+        self._arbiter.launch(action, state=state)
+        yield action
 
     def _allowed(self, account: AccountId, symbol: Symbol, quantity: float) -> float:
         """The size every standing lock allows: what was open when it began, and never more than was left since."""
@@ -261,7 +281,8 @@ def next_session_ns(account: Any) -> int:
     return roll if opening is None else opening
 
 
-def _accounts_of(entity: Any) -> list[str | None]:
+def accounts_of(entity: Any) -> list[str | None]:
+    """The accounts in which an incident on this entity blocks entries; None stands for all."""
     scope = entity.scope
     if scope == "account":
         return [entity.id]

@@ -4,7 +4,7 @@ from typing import Any
 
 from haltline.errors import DataRefused
 from haltline.kernel.core import Core
-from haltline.kernel.governor import describe
+from haltline.kernel.governor import accounts_of, describe
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, TradingMode
 from haltline.model.rule import OnUnknown, Scope
@@ -42,7 +42,11 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
     if mode is TradingMode.HALTED:
         reasons.append(f"{account.id} is locked: {account.lock_reason}")
     elif mode is TradingMode.REDUCING:
-        blocking = sorted({incident.rule.id for incident in kernel.live.values() if incident.blocks})
+        blocking = sorted({
+            incident.rule.id
+            for incident in kernel.live.values()
+            if incident.blocks and not {None, account.id}.isdisjoint(accounts_of(incident.entity))
+        })  # fmt: skip
         reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
     for lock in kernel.governor.locks.of_symbol(account.id, intent.symbol):
         reasons.append(f"{intent.symbol} is locked: {describe(lock)}")

@@ -10,8 +10,7 @@ from haltline.rules.compile import CompiledRules
 
 def replace_rules(core: Core, compiled: CompiledRules, now: int) -> Result:
     """Incidents and windows of rules that did not change in meaning go on; the incidents of all others end."""
-    core.now = max(now, core.now)
-    out = core.emission(core.now)
+    out = core.move_to(now)
     windows = _windows_by_need(core)
     meanings = {checked.spec.id: checked.fingerprint for checked in compiled.rules}
     for incident in list(core.live.values()):

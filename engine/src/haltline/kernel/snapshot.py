@@ -48,6 +48,7 @@ class SavedIncident(msgspec.Struct, kw_only=True):
     threshold: float | None
     judged_rung: int
     reason: str
+    cleared: bool = False
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -120,6 +121,7 @@ def restore(kernel: Core, encoded: bytes) -> list[str]:
     kernel.arbiter.flights = {flight.action.id: flight for flight in saved.flights}
     _restore_windows(kernel, saved)
     notices = _restore_incidents(kernel, saved)
+    kernel.governor.release_orphans()
     kernel.governor.refresh()
     kernel.forget_changes()
     return notices
@@ -167,6 +169,7 @@ def _save_incident(incident: Incident) -> SavedIncident:
         rung=incident.rung,
         worst=incident.worst,
         acknowledged=incident.acknowledged,
+        cleared=incident.cleared,
         blocks=incident.blocks,
         warned=incident.warned,
         followed=incident.followed,
@@ -188,6 +191,7 @@ def _load_incident(saved: SavedIncident, rule: Rule, entity: Any) -> Incident:
     incident.rung = saved.rung
     incident.worst = saved.worst
     incident.acknowledged = saved.acknowledged
+    incident.cleared = saved.cleared
     incident.blocks = saved.blocks
     incident.warned = saved.warned
     incident.followed = saved.followed

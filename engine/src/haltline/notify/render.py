@@ -32,7 +32,8 @@ def notice_message(
     extra = planned.params.get("text")
     if isinstance(extra, str) and extra:
         sentences.append(_sentence(extra))
-    sentences += _deeds([other for other in siblings if other.account in (planned.account, None)])
+    deeds = [other for other in siblings if planned.account is None or other.account in (planned.account, None)]
+    sentences += _deeds([other for other in deeds if other.shadow == planned.shadow])
     if planned.shadow:
         sentences.append("This account or rule is in shadow: nothing was done; live, all this would have happened.")
     return Message(

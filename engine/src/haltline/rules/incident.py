@@ -43,6 +43,7 @@ class Incident:
         "begun_in",
         "blocks",
         "clear_at",
+        "cleared",
         "entity",
         "fire_at",
         "fired_at",
@@ -70,6 +71,7 @@ class Incident:
         self.rung = -1
         self.worst: float | None = None
         self.acknowledged = False
+        self.cleared = False
         self.blocks = False
         self.warned = False
         self.judgement = Judgement(Verdict.OK)
@@ -90,8 +92,8 @@ class Outbox(Protocol):
     def tell(self, incident: Incident, transition: Transition) -> None:
         """Record a change."""
 
-    def ask(self, incident: Incident, action: LinkedAction, *, cause: str) -> None:
-        """Ask for an action; `cause` makes its id unique within the incident."""
+    def ask(self, incident: Incident, action: LinkedAction, *, cause: str, only: str | None = None) -> None:
+        """Ask for an action (for one account `only`); `cause` makes its id unique within the incident."""
 
     def freed(self, incident: Incident) -> None:
         """An incident ended: what it held (blocks, locks released by clearing) is let go."""
@@ -139,6 +141,22 @@ class Lifecycle:
         if incident.phase is Phase.BREACHED and incident.rule.latch is Latch.SESSION:
             self.resolve(incident, now, out, "a new session began")
 
+    def fire_live(self, incident: Incident, now: int, out: Outbox) -> None:
+        """Fire again what fired in shadow, because its account was armed; holds, cooldown and count were rehearsals."""
+        memory = self.memories[(incident.rule.id, incident.entity.key)]
+        memory.fires, memory.fired_at = 0, None
+        self.resolve(incident, now, out, "the account was armed")
+        judgement = incident.rule.judge(incident.entity, now)
+        if judgement.verdict in (Verdict.BREACH, Verdict.UNKNOWN):
+            again = self._open(incident.rule, incident.entity, now)
+            again.phase, again.fire_at, again.judgement = Phase.PENDING, now, incident.judgement
+        self.update(incident.rule, incident.entity, judgement, now, out)
+
+    def ask_again(self, incident: Incident, account: str, now: int, out: Outbox) -> None:
+        """Ask for what a rule above accounts did in shadow for this one, because it was armed."""
+        for action in incident.rule.actions_of(range(incident.rung + 1)):
+            out.ask(incident, action, cause=f"armed{now}", only=account)
+
     def resolve(self, incident: Incident, now: int, out: Outbox, reason: str) -> None:
         """End an incident: tell, run `on_clear`, let go of what it held."""
         fired = incident.phase is Phase.BREACHED
@@ -167,6 +185,7 @@ class Lifecycle:
         """
         if incident is not None:
             incident.clear_at = None
+            incident.cleared = False
             if incident.phase in (Phase.BREACHED, Phase.UNKNOWN):
                 return
             if incident.phase is Phase.PENDING and not _due(incident.fire_at, now):
@@ -246,10 +265,12 @@ class Lifecycle:
             self._act(incident, rungs, out)
         if not self._is_clear(incident, judgement):
             incident.clear_at = None
+            incident.cleared = False
             self._follow(incident, out)
             return
-        if self._must_hold(incident, now, out):
+        if not incident.cleared and self._must_hold(incident, now, out):
             return
+        incident.cleared = True
         if rule.latch is Latch.CLEAR or (rule.latch is Latch.ACK and incident.acknowledged):
             self.resolve(incident, now, out, "the condition is clear")
             if judgement.verdict is Verdict.WARNING:
@@ -351,9 +372,12 @@ def _following(incident: Incident) -> list[LinkedAction]:
 
 
 def is_shadow(rule: Rule, entity: Any) -> bool:
-    """Whether actions are only recorded: the rule is in shadow, or the account is not armed."""
+    """Whether actions are only recorded: the rule is in shadow, or its account (above accounts: every one) is."""
     account = account_of(entity)
-    return rule.shadow or (account is not None and not account.live)
+    if account is not None:
+        return rule.shadow or not account.live
+    portfolio = getattr(entity, "portfolio", entity)
+    return rule.shadow or not any(each.live for each in portfolio.accounts)
 
 
 def _due(instant: int | None, now: int) -> bool:
