@@ -94,10 +94,14 @@ class BrokerSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerKind:
-    """A registered kind of broker. `schema` is the closed JSON Schema of its `config`."""
+    """A registered kind of broker. `schema` is the closed JSON Schema of its `config`.
+
+    `in_process` is True where the venue lives inside our process, so that no other one can reach it.
+    """
 
     name: str
     make: Callable[[BrokerSetup], Broker]
     meaning: str
     capabilities: frozenset[Capability]
     schema: Mapping[str, object]
+    in_process: bool = False

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("Rules", "Say why a rule fires or not, or what a code or name means.", "explain"),
     "fields": Entry("Rules", "List what rules can read, call and do.", "fields"),
     "run": Entry("Guard", "Guard the accounts of a set-up until stopped.", "run"),
+    "guardian": Entry("Guard", "Hold a hard floor when the engine is silent: a second process.", "guardian"),
     "journal": Entry("Guard", "Read, export and verify the record of every decision.", "journal"),
     "plugins": Entry("Guard", "List plugins: what they bring, what failed, what is not enabled.", "plugins"),
     "schema": Entry("Guard", "Print the JSON Schema of set-up and rule files for editors.", "schema"),

@@ -9,4 +9,5 @@ from haltline.clock.duration import to_datetime as to_datetime
 from haltline.clock.duration import to_iso as to_iso
 from haltline.clock.source import Clock as Clock
 from haltline.clock.source import ManualClock as ManualClock
+from haltline.clock.source import SteadyClock as SteadyClock
 from haltline.clock.source import SystemClock as SystemClock

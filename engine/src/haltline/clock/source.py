@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import sys
 import time
 from typing import Protocol
 
@@ -27,6 +28,25 @@ class SystemClock:
         """The host's clock, held at its highest value so far."""
         self._latest = max(self._latest, time.time_ns())
         return self._latest
+
+    async def sleep_until(self, instant_ns: int) -> None:
+        """Sleep on the event loop, again after each early wake-up."""
+        while (remaining_ns := instant_ns - self.now()) > 0:  # noqa: ASYNC110 - no event tells that time passed
+            await asyncio.sleep(remaining_ns / 1e9)
+
+
+class SteadyClock:
+    """UTC when it was made, and from then on the time that really passed: setting the host's clock does not move it.
+
+    For measuring silence and delay. It counts the time the host was suspended, where the system can tell.
+    """
+
+    def __init__(self) -> None:
+        self._offset = time.time_ns() - _elapsed_ns()
+
+    def now(self) -> int:
+        """The instant of making plus what has passed since."""
+        return self._offset + _elapsed_ns()
 
     async def sleep_until(self, instant_ns: int) -> None:
         """Sleep on the event loop, again after each early wake-up."""
@@ -68,3 +88,10 @@ class ManualClock:
             future = heapq.heappop(self._sleepers)[2]
             if not future.done():
                 future.set_result(None)
+
+
+def _elapsed_ns() -> int:
+    """Nanoseconds since some fixed moment, the same for every process of this host since it started."""
+    if sys.platform == "linux":
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()

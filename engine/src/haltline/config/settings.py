@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from haltline.errors import Place
 from haltline.model.account import AccountSpec
+from haltline.model.id import AccountId
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.rule import Definition, RuleSpec, Severity
 
@@ -62,6 +64,21 @@ class StoreEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardianEntry:
+    """What `haltline guardian` does: the equity (in the account's currency) at which it flattens, by account.
+
+    It acts once the engine was silent longer than `silence_ns`, and looks every `interval_ns`. `on_unknown` says what
+    happens where an equity cannot be learnt then: ``alarm``, or ``block`` (also cancel orders that could open).
+    """
+
+    floors: Mapping[AccountId, Decimal] = field(default_factory=dict)
+    silence_ns: int = 15_000_000_000
+    interval_ns: int = 1_000_000_000
+    on_unknown: str = "alarm"
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """A whole ``haltline.yaml``, valid. `directory` is the folder it stands in: relative paths start there.
 
@@ -80,6 +97,7 @@ class Setup:
     brokers: tuple[BrokerEntry, ...] = ()
     feeds: tuple[FeedEntry, ...] = ()
     channels: tuple[ChannelEntry, ...] = ()
+    guardian: GuardianEntry | None = None
     instruments: tuple[InstrumentSpec, ...] = ()
     rules: tuple[str, ...] = ()
     rule_files: tuple[Path, ...] = ()

@@ -9,6 +9,7 @@ from typing import cast
 from haltline.api.registry import Registry, Shelf
 from haltline.clock import parse_duration
 from haltline.config.finding import Findings, did_you_mean
+from haltline.config.guardian import bind_guardian
 from haltline.config.instrument import bind_instruments
 from haltline.config.rule import labels_of, texts_of
 from haltline.config.scalar import decimal_of
@@ -71,6 +72,7 @@ class SetupBinder:
             brokers=tuple(brokers.values()),
             feeds=self._feeds(root),
             channels=self._channels(root),
+            guardian=bind_guardian(_mapping(root, "guardian"), [account.id for account in accounts], self._findings),
             instruments=instruments,
             rules=texts_of(root.get("rules")),
             rule_files=self._rule_files(root.get("rules"), directory),

@@ -183,6 +183,16 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "A call needs a running engine.",
         "Use it inside `async with Haltline.open(...)`.",
     ),
+    "E820": CodeEntry(
+        "Guardian cannot reach the account",
+        "The broker lives inside the engine's process, so another process cannot ask it or close anything there.",
+        "Put the account on a broker that two processes can reach, or take its floor away.",
+    ),
+    "E821": CodeEntry(
+        "Guardian may only exit",
+        "The guardian's connection can read, cancel and close; it refused something else, or the engine is alive.",
+        "Nothing to do if the engine is back; otherwise report it.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` would overwrite a file of yours.",
@@ -207,6 +217,11 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "Position not understood",
         "`--position` is written SYMBOL:+QUANTITY or SYMBOL:-QUANTITY, with @PRICE behind it if you like.",
         "Write it like `LAYERUSDT:+1000@3.10`; without a price it is opened at the first one of the recording.",
+    ),
+    "E906": CodeEntry(
+        "Floor not understood",
+        "`--floor` is written ACCOUNT=EQUITY, with an equity above 0 in the account's currency.",
+        "Write it like `--floor eval=45000`, once per account.",
     ),
     "E907": CodeEntry(
         "No journal yet",

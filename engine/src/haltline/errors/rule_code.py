@@ -225,7 +225,7 @@ RULE_CODES: dict[str, CodeEntry] = {
     ),
     "E425": CodeEntry(
         "Unknown account or symbol",
-        "An override names an account or a symbol that the set-up does not know.",
+        "An override, or a floor of the guardian, names an account or a symbol that the set-up does not know.",
         "Correct the name, or add it to the set-up.",
     ),
     "E426": CodeEntry(
@@ -247,6 +247,11 @@ RULE_CODES: dict[str, CodeEntry] = {
         "Template contradicts itself",
         "The template uses an input that it does not declare, or compares what cannot be compared.",
         "Correct the template, or tell the authors of the pack.",
+    ),
+    "E431": CodeEntry(
+        "Guardian too hasty",
+        "It would take the engine for dead after one missed look, or would look without a pause.",
+        "Allow a `silence` of at least three times `interval`.",
     ),
     "E451": CodeEntry(
         "Suppressed rule not known",

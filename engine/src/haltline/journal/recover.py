@@ -17,6 +17,10 @@ class Store(Protocol):
     def last_seq(self) -> int:
         """The sequence number of the last record, 0 for none."""
 
+    @property
+    def head(self) -> str:
+        """The digest of the last record, in hexadecimal."""
+
     def transaction(self, *, durable: bool = False) -> AbstractContextManager[None]:
         """Everything inside is written or nothing."""
 

@@ -211,4 +211,5 @@ PAPER = BrokerKind(
         }
     ),
     schema=SCHEMA,
+    in_process=True,
 )

@@ -1,0 +1,54 @@
+"""The section `guardian:` of a set-up."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from haltline.clock import parse_duration
+from haltline.config.finding import Findings, did_you_mean
+from haltline.config.scalar import decimal_of
+from haltline.config.settings import GuardianEntry
+from haltline.config.source import MappingNode, ScalarNode
+from haltline.model.id import AccountId
+
+LOOKS = 3
+
+
+def bind_guardian(node: MappingNode | None, accounts: Sequence[str], findings: Findings) -> GuardianEntry | None:
+    """The section, or None where there is none; E425 for an account not in the set-up, E431 for a hasty silence."""
+    if node is None:
+        return None
+    default = GuardianEntry()
+    silence_ns = _duration(node, "silence", default.silence_ns)
+    interval_ns = _duration(node, "interval", default.interval_ns)
+    if not 0 < interval_ns * LOOKS <= silence_ns:
+        findings.add(
+            "E431", node.place_of("silence"), "the silence allowed is shorter than three looks",
+            f"'silence' must be at least {LOOKS} times 'interval', and 'interval' more than 0", where="guardian",
+        )  # fmt: skip
+    floors: dict[AccountId, Decimal] = {}
+    given = node.get("floor")
+    for name, value in given.entries.items() if isinstance(given, MappingNode) else ():
+        floor = decimal_of(value.text) if isinstance(value, ScalarNode) else None
+        if name not in accounts:
+            findings.add(
+                "E425", given.place_of(name) if isinstance(given, MappingNode) else node.place,
+                f"unknown account {name!r}", did_you_mean(name, accounts, sort="accounts"), where="guardian: floor",
+            )  # fmt: skip
+        elif floor is not None:
+            floors[AccountId(name)] = floor
+    on_unknown = node.get("on_unknown")
+    return GuardianEntry(
+        floors=floors, silence_ns=silence_ns, interval_ns=interval_ns, place=node.place,
+        on_unknown=on_unknown.text if isinstance(on_unknown, ScalarNode) else default.on_unknown,
+    )  # fmt: skip
+
+
+def _duration(node: MappingNode, key: str, default_ns: int) -> int:
+    """A duration; the default where it is left out, or wrong (which is reported elsewhere)."""
+    value = node.get(key)
+    if not isinstance(value, ScalarNode):
+        return default_ns
+    try:
+        return parse_duration(value.text)
+    except ValueError:
+        return default_ns

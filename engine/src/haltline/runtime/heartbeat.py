@@ -1,0 +1,144 @@
+"""The sign of life that engine and guardian leave for each other: one small file each, replaced every second."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from haltline.errors import EngineError
+
+FORMAT = 1
+GUARDING = "guarding"
+
+
+class AccountBeat(msgspec.Struct, frozen=True, kw_only=True):
+    """One account as its writer sees it. `confirmed`: its broker has answered; `equity` None: not known."""
+
+    mode: str
+    live: bool
+    confirmed: bool
+    equity: float | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """One beat. `run` and `number` never repeat; `wall` is UTC, `steady` the host's own count, both in nanoseconds.
+
+    `state` is ``starting``, ``guarding``, ``stuck`` (alive, and nothing is evaluated), ``stopped`` (in good order) or
+    ``failed``. `journal` is the name of the journal's file, `seq` and `head` its last record and that record's digest.
+    """
+
+    haltline: int = FORMAT
+    role: str
+    run: str
+    number: int
+    pid: int
+    wall: int
+    steady: int
+    state: str
+    journal: str
+    seq: int = 0
+    head: str = ""
+    accounts: dict[str, AccountBeat] = {}
+
+
+class NoHeartbeat(EngineError):
+    """There is no heartbeat to be read: the file is missing, torn, or somebody else's."""
+
+
+_DECODER = msgspec.json.Decoder(Heartbeat)
+
+
+def heartbeat_path(journal: Path, role: str) -> Path:
+    """Where ``engine`` or ``guardian`` leaves its heartbeat: beside the journal."""
+    return journal.with_name(f"{journal.name}.{role}")
+
+
+def write_heartbeat(path: Path, beat: Heartbeat) -> None:
+    """Replace the file in one step, so that nobody reads half a beat; raises OSError. Not fsynced: the next follows."""
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_bytes(msgspec.json.encode(beat) + b"\n")
+    os.replace(draft, path)
+
+
+def read_heartbeat(path: Path, *, role: str, journal: str) -> Heartbeat:
+    """The newest beat; raises NoHeartbeat with the reason where it is not one of `role` on `journal`."""
+    try:
+        beat = _DECODER.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise NoHeartbeat(f"there is no file {path.name}") from None
+    except OSError as error:
+        raise NoHeartbeat(f"{path.name} cannot be read ({error.strerror})") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NoHeartbeat(f"{path.name} is torn or not a heartbeat") from error
+    if beat.haltline != FORMAT:
+        raise NoHeartbeat(f"{path.name} is of format {beat.haltline}, which another version wrote")
+    if (beat.role, beat.journal) != (role, journal):
+        raise NoHeartbeat(f"{path.name} is that of the {beat.role} of {beat.journal}")
+    return beat
+
+
+class Vigil:
+    """How long the other side has been silent, counted in time that was really watched.
+
+    A beat counts as a sign of life if it is new and says ``guarding``. Between two looks at most `longest_gap_ns` are
+    added, so that neither a clock that is set nor a watcher that stood still takes the other for dead. `silent_ns`
+    begins at 0: whoever has just begun to watch knows nothing yet.
+    """
+
+    def __init__(self, *, silence_ns: int, longest_gap_ns: int) -> None:
+        self.silent_ns = 0
+        self.last: Heartbeat | None = None
+        self.was_heard = False
+        self._silence_ns = silence_ns
+        self._longest_gap_ns = longest_gap_ns
+        self._looked_at: int | None = None
+        self._seen: tuple[str, int] | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there was no sign of life for longer than allowed."""
+        return self.silent_ns > self._silence_ns
+
+    def look(self, beat: Heartbeat | None, now: int) -> None:
+        """Note the newest beat (None: there is none to be read)."""
+        elapsed = now - self._looked_at if self._looked_at is not None else 0
+        self._looked_at = now
+        self.silent_ns += max(0, min(elapsed, self._longest_gap_ns))
+        if beat is None:
+            return
+        mark = (beat.run, beat.number)
+        if mark == self._seen:
+            return
+        is_first = self._seen is None
+        self._seen, self.last = mark, beat
+        if beat.state == GUARDING and not is_first:
+            self.silent_ns, self.was_heard = 0, True
+
+
+class FileWork:
+    """File work in a thread, one piece at a time, given up on after `call_s`: a disk that hangs must not hang us."""
+
+    def __init__(self, call_s: float = 5.0) -> None:
+        self._call_s = call_s
+        self._is_busy = False
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """Do it; raises what it raises, and OSError where the disk does not answer."""
+        if self._is_busy:
+            raise OSError(errno.ETIMEDOUT, "the disk has not answered the last request yet")
+        self._is_busy = True
+
+        def done() -> T:
+            try:
+                return work()
+            finally:
+                self._is_busy = False
+
+        try:
+            async with asyncio.timeout(self._call_s):
+                return await asyncio.to_thread(done)
+        except TimeoutError as error:
+            raise OSError(errno.ETIMEDOUT, "the disk does not answer") from error
