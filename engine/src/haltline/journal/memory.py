@@ -14,6 +14,12 @@ class MemoryJournal:
         self.records: list[Record] = []
         self.last_seq = 0
         self._snapshot: tuple[int, bytes] | None = None
+        self._snapshot_at = 0
+
+    @property
+    def head(self) -> str:
+        """The digest of the last record, in hexadecimal."""
+        return (self.records[-1].digest if self.records else ORIGIN).hex()
 
     def close(self) -> None:
         """Nothing to close."""
@@ -58,9 +64,13 @@ class MemoryJournal:
 
     def write_snapshot(self, seq: int, at: int, state: bytes) -> None:
         """Keep the state as it is after record `seq`."""
-        self._snapshot = (seq, state)
+        self._snapshot, self._snapshot_at = (seq, state), at
         self.append([entry_of(RecordKind.SNAPSHOT, at, {"seq": seq, "bytes": len(state)})])
 
     def last_snapshot(self) -> tuple[int, bytes] | None:
         """The last one written, or None."""
         return self._snapshot
+
+    def snapshot_before(self, at: int) -> tuple[int, bytes] | None:
+        """The last one written if it was at or before an instant, or None."""
+        return self._snapshot if self._snapshot_at <= at else None

@@ -127,6 +127,8 @@ class Journal:
         """Records in order, from a sequence number on, optionally only of some kinds."""
         chosen = ", ".join(f"'{RecordKind(kind)}'" for kind in kinds)
         where = f" AND kind IN ({chosen})" if kinds else ""
+        if kinds and RecordKind.EVENT not in kinds:
+            where += " AND kind != 'event'"  # then SQLite can use the index that leaves events out
         try:
             for row in self.connection.execute(f"{_SELECT} WHERE seq >= ?{where} ORDER BY seq", (from_seq,)):
                 yield _record(row)
@@ -156,6 +158,10 @@ class Journal:
     def last_snapshot(self) -> tuple[int, bytes] | None:
         """The newest snapshot that is what was written, or None."""
         return self.snapshots.last()
+
+    def snapshot_before(self, at: int) -> tuple[int, bytes] | None:
+        """The newest good snapshot taken at or before an instant, or None."""
+        return self.snapshots.before(at)
 
     def _insert(self, entries: Sequence[Entry]) -> None:
         records = link(entries, after=self.last_seq, digest=self._digest)

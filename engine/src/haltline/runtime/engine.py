@@ -13,6 +13,7 @@ from typing import cast
 from haltline.api import Broker, Feed, QuoteTaker
 from haltline.clock import NS_PER_S, Clock
 from haltline.compose.kernel import build_kernel
+from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
 from haltline.errors import EngineError, InvariantBroken
@@ -138,9 +139,11 @@ class Engine:
     async def _begin(self, resumed: Resumed) -> None:
         """What the last run left unsaid goes on record now; then the state is saved, so that nothing is said twice."""
         now = self.clock.now()
-        digest = {"rules": self.parts.book.digest, "files": list(self.parts.book.files)}
+        basis = basis_of(self.parts.setup, self.parts.book)
+        start = Beginning.FRESH if resumed.is_fresh else Beginning.RESUME
+        in_force = config_entry(now, basis, start, built=self.kernel.now)
         remarks = [notice_entry(now, "recovery", text) for text in resumed.remarks]
-        await self._writer.record([entry_of(RecordKind.CONFIG, now, digest), *remarks], durable=True)
+        await self._writer.record([in_force, *remarks], durable=True)
         finished = [key for key in resumed.unfinished.planned if key in resumed.unfinished.receipts]
         self._executor.mark_finished([*finished, *(action.id for action in resumed.unfinished.actions)])
         await self.publisher.publish([*resumed.late, self.kernel.evaluate_all(now)], now)

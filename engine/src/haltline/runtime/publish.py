@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 
-from haltline.api import HandledBy, Message
+from haltline.api import Message
 from haltline.api.action import Action
 from haltline.api.registry import Shelf
 from haltline.enforce.executor import Executor
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry, RecordKind, entry_of, notice_entry
 from haltline.journal.recover import Store
-from haltline.model.plan import PlannedAction, Result
+from haltline.model.plan import Result
+from haltline.notify.notice import messages_of
 from haltline.notify.outbox import Outbox, Pending
-from haltline.notify.render import notice_message, receipt_message
+from haltline.notify.render import receipt_message
 from haltline.runtime.writer import Writer
 
 type Subscriber = Callable[[Result], None]
@@ -33,21 +34,32 @@ class Publisher:
         self._actions = actions
         self.subscribers: list[Subscriber] = []
 
-    async def publish(self, results: Sequence[Result], now: int) -> None:
-        """Record, enforce and tell what these results say; returns once they are on record."""
-        entries = [entry for result in results for entry in entries_of(result, now)]
+    async def publish(
+        self, results: Sequence[Result], now: int, *, first: Sequence[Entry] = (), state: bytes | None = None
+    ) -> None:
+        """Record, enforce and tell what these results say; returns once they are on record.
+
+        `first` goes on record before them, and `state`, the kernel as it is after them, in the same transaction.
+        """
+        entries = [*first, *(entry for result in results for entry in entries_of(result, now))]
         if not entries:
             return
-        messages = [message for result in results for message in self._messages(result)]
+        messages = [message for result in results for message in messages_of(result, self._actions)]
         pending = self._outbox.prepare(messages)
-        durable = any(result.plan for result in results)
-        await self._writer.run(lambda: self._write(entries, pending, durable=durable))
+        durable = state is not None or any(result.plan for result in results)
+        await self._writer.run(lambda: self._write(entries, pending, durable=durable, state=state, now=now))
         for result in results:
             self._executor.accept(result.plan)
         self._outbox.release(pending)
-        for subscriber in tuple(self.subscribers):
-            for result in results:
-                subscriber(result)
+        self._show(results)
+
+    async def announce(self, now: int, topic: str, text: str, message: Message, *, everywhere: bool = False) -> None:
+        """Note something that follows from no rule, and tell people: all channels, or those that hear its severity."""
+        named = ",".join(self._outbox.channels) if everywhere else ""
+        pending = self._outbox.prepare([(message, named)])
+        await self._writer.run(lambda: self._write([notice_entry(now, topic, text)], pending, durable=True))
+        self._outbox.release(pending)
+        self._show([Result(notices=(text,))])
 
     async def tell(self, messages: Sequence[Message]) -> None:
         """Send messages that follow from no rule."""
@@ -59,23 +71,20 @@ class Publisher:
         """Tell how an action ended."""
         await self.tell([receipt_message(receipt)])
 
-    def _write(self, entries: Sequence[Entry], pending: Sequence[Pending], *, durable: bool) -> None:
+    def _show(self, results: Sequence[Result]) -> None:
+        for subscriber in tuple(self.subscribers):
+            for result in results:
+                subscriber(result)
+
+    def _write(
+        self, entries: Sequence[Entry], pending: Sequence[Pending], *, durable: bool,
+        state: bytes | None = None, now: int = 0,
+    ) -> None:  # fmt: skip
         with self._store.transaction(durable=durable):
             self._store.append(entries)
             self._outbox.store(pending)
-
-    def _messages(self, result: Result) -> list[tuple[Message, str]]:
-        found = []
-        for planned in result.plan:
-            action = self._actions.get(planned.name)
-            if action is None or action.handled_by is not HandledBy.NOTIFY:
-                continue
-            named = planned.params.get("channels")
-            transitions = (item for item in result.transitions if item.incident in planned.incidents)
-            siblings = [other for other in result.plan if _together(planned, other)]
-            message = notice_message(planned, next(transitions, None), siblings)
-            found.append((message, named if isinstance(named, str) else ""))
-        return found
+            if state is not None:
+                self._store.write_snapshot(self._store.last_seq, now, state)
 
 
 def entries_of(result: Result, now: int) -> list[Entry]:
@@ -84,7 +93,3 @@ def entries_of(result: Result, now: int) -> list[Entry]:
     entries += [entry_of(RecordKind.PLAN, item.at, item) for item in result.plan]
     entries += [notice_entry(now, "kernel", text) for text in result.notices]
     return entries
-
-
-def _together(one: PlannedAction, other: PlannedAction) -> bool:
-    return other is not one and bool(set(one.incidents) & set(other.incidents))

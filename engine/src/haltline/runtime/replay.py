@@ -13,6 +13,7 @@ from functools import partial
 from haltline.api import Broker, Message, Notifier, QuoteTaker, Recording
 from haltline.clock import ManualClock
 from haltline.compose.kernel import build_kernel
+from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
 from haltline.errors import InvariantBroken
@@ -72,6 +73,7 @@ class Replay:
         self._on_event = on_event
         self._on_receipt = on_receipt
         self._keep_events = keep_events
+        self._basis = basis_of(parts.setup, parts.book) if keep_events else None
         first = next(iter(recording.events()), None)
         self._first_ns = start_ns if start_ns is not None else (first.received_at if first else 0)
         self.clock = ManualClock(self._first_ns)
@@ -114,6 +116,9 @@ class Replay:
             for name, broker in self.brokers.items():
                 supervisor.guard(f"broker {name}", partial(broker.run, self._inbox.append, _nothing))
             await self._let_run()
+            if self._basis is not None:
+                entry = config_entry(self.clock.now(), self._basis, Beginning.FRESH, built=self._first_ns)
+                self.journal.append([entry])
             await self._publisher.publish([self.kernel.evaluate_all(self.clock.now())], self.clock.now())
             await self._drain()
             await self._play()
