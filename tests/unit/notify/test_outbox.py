@@ -94,6 +94,19 @@ async def test_a_channel_that_stays_down_hands_on_after_its_attempts() -> None:
     assert mail.heard == ["m"]
 
 
+async def test_the_last_channel_is_tried_until_it_is_up_again() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel(*[Transient("down")] * 30)
+    await deliver(outbox(table, clock, phone=phone), clock, (message(), ""))
+    assert (phone.heard, table.rows()) == (["m"], [])
+
+
+async def test_a_restart_tries_at_once_whatever_the_pause_was() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(1), Channel()
+    table.put(Pending(key="m>phone", channel="phone", message=message(), due=10**15, attempts=7))
+    await deliver(outbox(table, clock, phone=phone), clock)
+    assert (phone.heard, clock.now()) == (["m"], 1)
+
+
 async def test_where_no_channel_is_left_the_loss_is_counted_and_told() -> None:
     lost: list[str] = []
     table, clock = MemoryOutboxTable(), ManualClock()

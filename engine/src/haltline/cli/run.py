@@ -84,9 +84,8 @@ async def _guard(parts: Parts, path: Path, output: Output, *, moving: bool) -> i
         with suppress(NotImplementedError):  # Windows has no handlers on the loop: Ctrl-C ends the process there
             loop.add_signal_handler(number, stopped.put_nowait, number)
     output.say(f"starting {path}", style="dim")
-    async with Haltline.from_parts(parts, in_memory=False) as engine:
-        log = _Log(output, moving=moving)
-        engine.engine.publisher.subscribers.append(log.see)
+    log = _Log(output, moving=moving)
+    async with Haltline.from_parts(parts, in_memory=False, subscribers=[log.see]) as engine:
         accounts = ", ".join(account.id for account in parts.setup.accounts) or "no account"
         log.started(engine, f"guarding {accounts} with {len(parts.book.rules)} rules")
         received = await (_picture(engine, log, path, output, stopped) if moving else stopped.get())
@@ -120,10 +119,14 @@ class _Log:
         self.lines: deque[Text] = deque(maxlen=_KEPT)
         self._output = output
         self._moving = moving
+        self._early: list[Result] | None = []
 
     def started(self, engine: Haltline, text: str) -> None:
         """The engine is ready."""
         self._write("started", engine.status().now, text, accounts=list(engine.status().accounts))
+        early, self._early = self._early or [], None
+        for result in early:
+            self.see(result)
 
     def stopped(self, engine: Haltline) -> None:
         """The engine is about to end."""
@@ -131,7 +134,10 @@ class _Log:
         self._write("stopped", engine.status().now, "stopped in good order; everything is saved")
 
     def see(self, result: Result) -> None:
-        """Write down everything a result says."""
+        """Write down everything a result says; what recovery decides comes after the line that says we guard."""
+        if self._early is not None:
+            self._early.append(result)
+            return
         at = 0
         for moved in result.transitions:
             at = moved.at

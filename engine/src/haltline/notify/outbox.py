@@ -112,7 +112,7 @@ class Outbox:
         self._wake = {name: asyncio.Event() for name in channels}
         self._busy: set[str] = set()
         for pending in table.rows():
-            self._enqueue(pending)
+            self._enqueue(msgspec.structs.replace(pending, due=min(pending.due, clock.now())))
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -191,10 +191,12 @@ class Outbox:
             await self._write(lambda: self._table.remove(pending.key))
 
     async def _repeat(self, pending: Pending, reason: str) -> None:
-        if pending.attempts + 1 >= _ATTEMPTS:
+        """Once more after a growing pause; after enough attempts the next channel gets it, if one is left."""
+        tried = (*pending.tried, pending.channel)
+        if pending.attempts + 1 >= _ATTEMPTS and self._routes.fallback(pending.channel, tried) is not None:
             await self._hand_on(pending, reason)
             return
-        wait_ns = min(_LONGEST_WAIT_NS, _FIRST_WAIT_NS << pending.attempts)
+        wait_ns = min(_LONGEST_WAIT_NS, _FIRST_WAIT_NS << min(pending.attempts, _ATTEMPTS))
         later = msgspec.structs.replace(pending, attempts=pending.attempts + 1, due=self._clock.now() + wait_ns)
         self._lanes[pending.channel][pending.key] = later
         await self._write(lambda: self._table.put(later))

@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +30,7 @@ from haltline.plugins.load import PluginRequest, load_plugins
 from haltline.runtime.compose import Parts
 from haltline.runtime.engine import Engine
 from haltline.runtime.health import EngineStatus
+from haltline.runtime.publish import Subscriber
 from haltline.runtime.supervise import Supervisor
 from haltline.runtime.writer import InlineWriter, ThreadWriter
 
@@ -52,8 +53,10 @@ class Haltline:
     def __init__(
         self, parts: Parts, *, clock: Clock | None = None, in_memory: bool = False,
         feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
+        subscribers: Sequence[Subscriber] = (),
     ) -> None:  # fmt: skip
         self._parts = parts
+        self._subscribers = tuple(subscribers)
         self._clock = clock or SystemClock()
         self._in_memory = in_memory
         self._feeds = feeds
@@ -71,14 +74,21 @@ class Haltline:
     def from_parts(
         cls, parts: Parts, *, clock: Clock | None = None, in_memory: bool = True,
         feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
+        subscribers: Sequence[Subscriber] = (),
     ) -> Self:  # fmt: skip
-        """An engine from parts already loaded; with `in_memory` nothing is written to disk."""
-        return cls(parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget)
+        """An engine from parts already loaded; with `in_memory` nothing is written to disk.
+
+        `subscribers` are told of every result from the first one on, those of recovery included.
+        """
+        return cls(
+            parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget, subscribers=subscribers
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         """Recover, connect, reconcile; returns once every broker's accounts are confirmed."""
         ready = asyncio.Event()
         self._engine = engine = self._make()
+        engine.publisher.subscribers.extend(self._subscribers)
         self._supervisor = supervisor = Supervisor(self._clock)
         await supervisor.__aenter__()
         supervisor.once("engine", lambda: engine.run(ready.set))
