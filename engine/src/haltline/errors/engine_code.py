@@ -193,6 +193,16 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "The guardian's connection can read, cancel and close; it refused something else, or the engine is alive.",
         "Nothing to do if the engine is back; otherwise report it.",
     ),
+    "E830": CodeEntry(
+        "Rules cannot be used",
+        "Reading, compiling or trying the rules failed in a way that nobody foresaw; the earlier rules stay in force.",
+        "Undo the last edit; the text names what failed. Report it with the files.",
+    ),
+    "E831": CodeEntry(
+        "Plugins need a restart",
+        "The list of plugins was edited under a running engine, and plugins are loaded at a start only.",
+        "Restart the engine, or undo the edit of `plugins`.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` would overwrite a file of yours.",

@@ -1,7 +1,7 @@
 """Brokers, feeds and channels of a set-up, made from what plugins registered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from haltline.api import Broker, BrokerSetup, Feed, FeedSetup, Notifier, NotifierSetup, Recording
@@ -15,11 +15,17 @@ from haltline.notify.route import Routes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What an engine is made from."""
+    """What an engine is made from.
+
+    `origin` is the set-up as its file has it, where `setup` was changed for one run; `environ` is what references in
+    the files read (None: the process's environment).
+    """
 
     setup: Setup
     book: RuleBook
     registry: Registry
+    origin: Setup | None = None
+    environ: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 def make_brokers(parts: Parts, clock: Clock, directory: Path | None) -> dict[str, Broker]:

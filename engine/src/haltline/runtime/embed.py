@@ -12,8 +12,7 @@ from typing import Self
 import yaml
 
 from haltline.api import Feed
-from haltline.clock import Clock, SystemClock
-from haltline.compose.kernel import compile_book
+from haltline.clock import Clock, SteadyClock, SystemClock
 from haltline.config.load import load_book, load_setup, named_plugins
 from haltline.config.settings import RuleBook
 from haltline.enforce.budget import Budget
@@ -31,6 +30,7 @@ from haltline.runtime.compose import Parts
 from haltline.runtime.engine import Engine
 from haltline.runtime.health import EngineStatus
 from haltline.runtime.publish import Subscriber
+from haltline.runtime.reload import ReloadReport
 from haltline.runtime.supervise import Supervisor
 from haltline.runtime.writer import InlineWriter, ThreadWriter
 
@@ -44,7 +44,8 @@ def load_parts(path: Path, *, environ: Mapping[str, str] | None = None) -> Parts
     wanted = [PluginRequest(name=entry.name, required=entry.required) for entry in named_plugins(path)]
     registry = load_plugins(wanted).registry
     setup = load_setup(path, registry, environ=environ)
-    return Parts(setup=setup, book=load_book(setup.rule_files, registry, environ=environ), registry=registry)
+    book = load_book(setup.rule_files, registry, environ=environ)
+    return Parts(setup=setup, book=book, registry=registry, origin=setup, environ=environ)
 
 
 class Haltline:
@@ -53,10 +54,11 @@ class Haltline:
     def __init__(
         self, parts: Parts, *, clock: Clock | None = None, in_memory: bool = False,
         feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
-        subscribers: Sequence[Subscriber] = (),
+        subscribers: Sequence[Subscriber] = (), watch: bool = False,
     ) -> None:  # fmt: skip
         self._parts = parts
         self._subscribers = tuple(subscribers)
+        self._watch = watch
         self._clock = clock or SystemClock()
         self._in_memory = in_memory
         self._feeds = feeds
@@ -66,22 +68,28 @@ class Haltline:
         self._supervisor: Supervisor | None = None
 
     @classmethod
-    def open(cls, path: str | Path, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None) -> Self:
-        """An engine for a set-up file, with its journal on disk; raises ConfigError with every problem."""
-        return cls(load_parts(Path(path), environ=environ), clock=clock)
+    def open(
+        cls, path: str | Path, *, clock: Clock | None = None, environ: Mapping[str, str] | None = None,
+        watch: bool = False,
+    ) -> Self:  # fmt: skip
+        """An engine for a set-up file, with its journal on disk; raises ConfigError with every problem.
+
+        With `watch` it reads its rule files again whenever they change, as `haltline run` does.
+        """
+        return cls(load_parts(Path(path), environ=environ), clock=clock, watch=watch)
 
     @classmethod
     def from_parts(
         cls, parts: Parts, *, clock: Clock | None = None, in_memory: bool = True,
         feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
-        subscribers: Sequence[Subscriber] = (),
+        subscribers: Sequence[Subscriber] = (), watch: bool = False,
     ) -> Self:  # fmt: skip
         """An engine from parts already loaded; with `in_memory` nothing is written to disk.
 
         `subscribers` are told of every result from the first one on, those of recovery included.
         """
         return cls(
-            parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget, subscribers=subscribers
+            parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget, subscribers=subscribers, watch=watch
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -122,20 +130,15 @@ class Haltline:
 
         A mapping is one rule as in a rule file; a text is YAML: one rule, or a whole file with ``rules:``.
         """
-        engine = self.engine
-        added = self._read(rule)
-        ids = {spec.id for spec in added.rules}
-        names = {definition.name for definition in added.definitions}
-        book = self._parts.book
-        merged = RuleBook(
-            rules=(*(spec for spec in book.rules if spec.id not in ids), *added.rules),
-            definitions=(*(item for item in book.definitions if item.name not in names), *added.definitions),
-            files=book.files, sources={**book.sources, **added.sources}, mentions=book.mentions,
-            digest=f"{book.digest}+{added.digest}",
-        )  # fmt: skip
-        compiled = compile_book(merged, self._parts.registry)
-        self._parts = Parts(setup=self._parts.setup, book=merged, registry=self._parts.registry)
-        engine.pump.want_rules(compiled, merged.digest)
+        self.engine.reloader.add(self._read(rule))
+
+    async def reload(self, *, by: str = "program", why: str = "") -> ReloadReport:
+        """Read the set-up's rule files again; returns once what they say is in force and on record.
+
+        Rules added with `add_rule` stay. Raises ConfigError with every problem: then nothing has changed, and the
+        failure shows in `status().rules` and on every channel until a reload succeeds. `by` and `why` go on record.
+        """
+        return await self.engine.reloader.reload(by=by, why=why)
 
     def check(
         self, *, account: str, symbol: str, side: str, quantity: float, price: float | None = None,
@@ -192,11 +195,13 @@ class Haltline:
         return self.engine.status()
 
     def _make(self) -> Engine:
+        steady = SteadyClock() if isinstance(self._clock, SystemClock) else None  # a clock moved by hand is never late
         if self._in_memory:
             store = self._store = MemoryJournal()
             return Engine(
                 self._parts, clock=self._clock, store=store, table=MemoryOutboxTable(), writer=InlineWriter(store),
-                directory=None, feeds=self._feeds, budget=self._budget,
+                directory=None, feeds=self._feeds, budget=self._budget, steady=steady,
+                watch=self._watch,
             )  # fmt: skip
         path = self._parts.setup.store.path
         journal = self._store = Journal.open(path)
@@ -204,6 +209,7 @@ class Haltline:
             return Engine(
                 self._parts, clock=self._clock, store=journal, table=SqliteOutboxTable(journal.connection),
                 writer=ThreadWriter(journal), directory=path.parent, feeds=self._feeds, budget=self._budget,
+                steady=steady, watch=self._watch,
             )  # fmt: skip
         except BaseException:
             journal.close()

@@ -5,6 +5,7 @@ start-up is recovery. Brokers, feeds and channels are guarded and start again.
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
 from haltline.errors import EngineError, InvariantBroken
 from haltline.journal.receipt import Receipt
-from haltline.journal.record import RecordKind, entry_of, notice_entry
+from haltline.journal.record import notice_entry
 from haltline.journal.recover import Store
 from haltline.model.event import ActionOutcome, ConnectionStatus, ConnectionUpdate, Event
 from haltline.model.id import AccountId, Symbol
@@ -33,7 +34,9 @@ from haltline.runtime.publish import Publisher
 from haltline.runtime.pump import Pump
 from haltline.runtime.reconcile import corrections
 from haltline.runtime.recovery import Resumed, resume_kernel
+from haltline.runtime.reload import Reloader
 from haltline.runtime.supervise import Supervisor
+from haltline.runtime.watchdog import Watchdog, Watched
 from haltline.runtime.writer import Writer
 
 SAVE_EVERY_NS = 10 * NS_PER_S
@@ -48,6 +51,7 @@ class Engine:
     def __init__(
         self, parts: Parts, *, clock: Clock, store: Store, table: OutboxTable, writer: Writer,
         directory: Path | None, feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
+        steady: Clock | None = None, watch: bool = False,
     ) -> None:  # fmt: skip
         self.parts = parts
         self.clock = clock
@@ -82,6 +86,11 @@ class Engine:
             kernel=self.kernel, inbox=self.inbox, clock=clock, store=store, writer=writer, publisher=self.publisher,
             takers=takers,
         )  # fmt: skip
+        self.watchdog = self._make_watchdog(steady, directory) if steady is not None else None
+        self.reloader = Reloader(
+            parts, kernel=self.kernel, pump=self.pump, clock=clock, health=self.health, publisher=self.publisher
+        )  # fmt: skip
+        self._watches = watch
         self._connected: asyncio.Queue[str] = asyncio.Queue()
         self._receipts: asyncio.Queue[Receipt] = asyncio.Queue()
         self._stop = asyncio.Event()
@@ -127,7 +136,7 @@ class Engine:
             now=self.clock.now(), events=self.pump.events, waiting=len(self.inbox), conflated=self.inbox.conflated,
             enforcing=not self._executor.is_idle, undelivered=not self._outbox.is_idle, accounts=tuple(accounts),
             reconciled=tuple(sorted(self.reconciled)), services=self.health.services(),
-            modes={name: account.mode for name, account in accounts.items()},
+            modes={name: account.mode for name, account in accounts.items()}, rules=self.reloader.status,
         )  # fmt: skip
 
     @property
@@ -157,7 +166,12 @@ class Engine:
         supervisor.vital("pump", self.pump.run)
         supervisor.vital("saver", self._save_often)
         supervisor.vital("receipts", self._tell_receipts)
-        supervisor.vital("reconciler", partial(self._reconcile_all, started))
+        supervisor.vital("reconciler", partial(self._reconcile_all, partial(self._start, started)))
+        if self.watchdog is not None:
+            supervisor.guard("watchdog", self.watchdog.run)
+            supervisor.guard("heartbeat", self.watchdog.beat)
+        if self._watches:
+            supervisor.guard("rules", self.reloader.watch)
         for account in self._executor.accounts:
             supervisor.vital(f"enforce {account}", partial(self._executor.run_lane, account))
         for channel in self._outbox.channels:
@@ -169,6 +183,22 @@ class Engine:
             self.health.set(f"feed {name}", "starting", at=self.clock.now())
             up = partial(self.health.set, f"feed {name}", "up")
             supervisor.guard(f"feed {name}", partial(feed.run, self.inbox.put, up))
+
+    def _start(self, started: Callable[[], None]) -> None:
+        if self.watchdog is not None:
+            self.watchdog.is_started = True
+        started()
+
+    def _make_watchdog(self, steady: Clock, directory: Path | None) -> Watchdog:
+        guardian = self.parts.setup.guardian
+        watched = Watched(
+            kernel=self.kernel, pump=self.pump, inbox=self.inbox, store=self.store, clock=self.clock,
+            health=self.health, reconciled=self.reconciled, tell=self.alarm, shout=self._shout,
+        )  # fmt: skip
+        return Watchdog(
+            watched, steady=steady, journal=self.parts.setup.store.path if directory is not None else None,
+            pid=os.getpid(), guardian_silence_ns=guardian.silence_ns if guardian is not None else None,
+        )  # fmt: skip
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
         await broker.run(self.inbox.put, partial(self._connected.put_nowait, name))
@@ -251,10 +281,13 @@ class Engine:
                 self.inbox.put(down)
 
     async def _raise_alarm(self, failure: BaseExceptionGroup[BaseException]) -> None:
-        """Last words on every channel, past the outbox, because the journal may be what failed."""
-        now = self.clock.now()
         text = f"The engine stopped: {_cause(failure)}. Accounts are NOT guarded until it runs again; check them now."
-        message = alarm_message(now, "Haltline stopped", text)
+        await self._shout("Haltline stopped", text)
+
+    async def _shout(self, title: str, text: str) -> None:
+        """Tell every channel, past the outbox, because the journal may be what failed."""
+        now = self.clock.now()
+        message = alarm_message(now, title, text)
         for name, channel in self._channels.items():
             try:
                 async with asyncio.timeout(_LAST_WORDS_S):
@@ -270,6 +303,8 @@ class Engine:
                     await self.pump.save()
             except (EngineError, TimeoutError):
                 self.health.set("journal", "degraded", "the last state could not be saved")
+        if self.watchdog is not None:
+            self.watchdog.last_beat("stopped" if self._stop.is_set() else "failed")
         self._writer.close()
 
     async def alarm(self, title: str, text: str) -> None:

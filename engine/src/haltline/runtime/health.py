@@ -12,6 +12,21 @@ class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
     since: int = 0
 
 
+class RulesStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules in force: their digest, how many, since when (UTC nanoseconds).
+
+    `problems` is what the last look at the files found, empty while they are good: until then nothing of them is in
+    force. `waiting` lists changes of the set-up that need a restart.
+    """
+
+    digest: str = ""
+    rules: int = 0
+    since: int = 0
+    problems: tuple[str, ...] = ()
+    failed_at: int | None = None
+    waiting: tuple[str, ...] = ()
+
+
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The engine in one record. `reconciled` lists the accounts whose broker has confirmed their state."""
 
@@ -25,6 +40,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     reconciled: tuple[str, ...]
     services: tuple[ServiceHealth, ...]
     modes: dict[str, str]
+    rules: RulesStatus = RulesStatus()
 
 
 class HealthBook:

@@ -1,7 +1,8 @@
 """The single writer of state: events go on record, then to the kernel one by one; what follows is published."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from haltline.api import QuoteTaker
 from haltline.clock import Clock
@@ -20,6 +21,19 @@ from haltline.runtime.writer import Writer
 _BATCH = 512
 
 
+@dataclass(slots=True, kw_only=True)
+class Swap:
+    """Rules waiting to be used; `config` is what the journal says about them.
+
+    Once `done`, `result` is what followed; None if the pump ended before.
+    """
+
+    compiled: CompiledRules
+    config: Mapping[str, object]
+    result: Result | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Pump:
     """Runs turns: one transaction for all events of a turn, then a kernel step each."""
 
@@ -34,17 +48,22 @@ class Pump:
         self._writer = writer
         self._publisher = publisher
         self._takers = tuple(takers)
-        self._rules: list[tuple[CompiledRules, str]] = []
+        self._rules: list[Swap] = []
         self._snapshot_wanted = False
         self.events = 0
+        self.turns = 0
         self.is_busy = False
         self.idle = asyncio.Event()
 
     async def run(self) -> None:
         """Run turns until cancelled."""
-        while True:
-            await wait_for_either(self._inbox.wake, self._clock, self._kernel.deadline)
-            await self.turn()
+        try:
+            while True:
+                await wait_for_either(self._inbox.wake, self._clock, self._kernel.deadline)
+                await self.turn()
+        finally:
+            for swap in self._rules:
+                swap.done.set()
 
     async def turn(self) -> None:
         """One turn: whatever waits, or the deadline that is due."""
@@ -60,6 +79,7 @@ class Pump:
             await self._swap_rules()
         if self._snapshot_wanted:
             await self.save()
+        self.turns += 1
         self.is_busy = False
         self.idle.set()
 
@@ -68,10 +88,12 @@ class Pump:
         """Whether a turn is under way, or other rules wait for the next one."""
         return self.is_busy or bool(self._rules)
 
-    def want_rules(self, compiled: CompiledRules, digest: str) -> None:
-        """Use other rules from the next turn on."""
-        self._rules.append((compiled, digest))
+    def want_rules(self, compiled: CompiledRules, config: Mapping[str, object]) -> Swap:
+        """Use other rules from the next turn on; `config` is what the journal says about them."""
+        swap = Swap(compiled=compiled, config=config)
+        self._rules.append(swap)
         self._inbox.wake.set()
+        return swap
 
     def want_snapshot(self) -> None:
         """Save the state after the next turn."""
@@ -108,10 +130,15 @@ class Pump:
         await self._publisher.publish(waiting, now)
 
     async def _swap_rules(self) -> None:
-        for compiled, digest in self._rules:
+        """Between two turns. The state is saved before, so that no restart judges by the new rules what the old ones
+        have judged; then rules, what follows from them and the new state go on record together or not at all."""
+        while self._rules:
+            swap = self._rules[0]
+            await self.save()
             now = self._clock.now()
-            result = self._kernel.replace_rules(compiled, now)
-            await self._writer.record([entry_of(RecordKind.CONFIG, now, {"rules": digest})], durable=True)
-            await self._publisher.publish([result], now)
-        self._rules.clear()
-        await self.save()
+            result = self._kernel.replace_rules(swap.compiled, now)
+            entry = entry_of(RecordKind.CONFIG, now, swap.config)
+            await self._publisher.publish([result], now, first=[entry], state=self._kernel.snapshot())
+            swap.result = result
+            self._rules.pop(0)
+            swap.done.set()

@@ -1,0 +1,271 @@
+"""Other rules for a running engine, all or nothing: load, check, rehearse on a copy of the state, then exchange.
+
+Everything that can fail happens before any live part is touched. What fails changes nothing, is told on every channel,
+and stays visible until the files are good again.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from haltline.api import Message
+from haltline.clock import NS_PER_S, Clock, to_iso
+from haltline.compose.kernel import compile_book, meaning_problems
+from haltline.compose.rehearsal import rehearse
+from haltline.config.book import digest_of
+from haltline.config.diagnose import explained
+from haltline.config.load import load_book, load_setup, named_plugins
+from haltline.config.settings import RuleBook, Setup
+from haltline.config.waiting import changes_that_wait
+from haltline.control.basis import Beginning, basis_of, in_force
+from haltline.errors import ConfigError, EngineError, Problem
+from haltline.kernel.kernel import Kernel
+from haltline.model.plan import Result
+from haltline.model.rule import Severity
+from haltline.model.verdict import Phase
+from haltline.rules.compile import CompiledRules
+from haltline.rules.difference import RuleDifference, compare_rules
+from haltline.runtime.compose import Parts
+from haltline.runtime.health import HealthBook, RulesStatus
+from haltline.runtime.publish import Publisher
+from haltline.runtime.pump import Pump, Swap
+from haltline.runtime.rulefile import Look, changed_files, look
+
+POLL_NS = NS_PER_S
+_SERVICE = "rules"
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reload did. `result` is what followed at once, empty where the rules say what they said before;
+    `waiting` lists changes of the set-up that need a restart."""
+
+    digest: str
+    difference: RuleDifference
+    result: Result
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    setup: Setup
+    book: RuleBook
+
+
+class Reloader:
+    """The rules of one engine: what the files say, what was added by hand, and whether the last look at them failed."""
+
+    def __init__(
+        self, parts: Parts, *, kernel: Kernel, pump: Pump, clock: Clock, health: HealthBook, publisher: Publisher
+    ) -> None:
+        self._parts = parts
+        self._origin = parts.origin or parts.setup
+        self._kernel = kernel
+        self._pump = pump
+        self._clock = clock
+        self._health = health
+        self._publisher = publisher
+        self._files = parts.book
+        self._added: tuple[RuleBook, ...] = ()
+        self._read = self._origin
+        self._turn = asyncio.Lock()
+        self.book = parts.book
+        self.status = RulesStatus(digest=parts.book.digest, rules=len(parts.book.rules), since=clock.now())
+
+    def add(self, added: RuleBook) -> None:
+        """Add rules, or replace those of the same ids, from the next turn on; raises ConfigError with all problems."""
+        merged = merged_books(self._files, (*self._added, added))
+        compiled = compile_book(merged, self._parts.registry)
+        self._added = (*self._added, added)
+        self._want(merged, compiled, by="program", why="rules were added")
+
+    async def reload(self, *, by: str, why: str = "") -> ReloadReport:
+        """Read the files again and use what they say, from the next turn on; returns once it is in force and on record.
+
+        Raises ConfigError with every problem: then nothing has changed. Raises EngineError if the engine ends before.
+        """
+        async with self._turn:
+            try:
+                loaded = await asyncio.to_thread(self._load)
+                return await self._exchange(loaded, by=by, why=why)
+            except ConfigError as refusal:
+                await self._refuse(refusal.problems)
+                raise
+
+    async def watch(self) -> None:
+        """Look at the files every second, and reload them once they look the same twice, until cancelled."""
+        earlier: Look = {}
+        settled: Look | None = None
+        while True:
+            await self._clock.sleep_until(self._clock.now() + POLL_NS)
+            seen = await self._look()
+            if seen != settled and seen == earlier and await self._try(seen, settled):
+                settled = seen
+            earlier = seen
+
+    async def _try(self, seen: Look, settled: Look | None) -> bool:
+        """One reload by the watch; False where somebody wrote while the files were read."""
+        async with self._turn:
+            try:
+                loaded = await asyncio.to_thread(self._load)
+            except ConfigError as refusal:
+                if await self._look() != seen:
+                    return False
+                await self._refuse(refusal.problems)
+                return True
+            if await self._look() != seen:
+                return False
+            names = ", ".join(changed_files(settled, seen)) if settled is not None else ""
+            try:
+                await self._exchange(loaded, by="file watch", why=f"changed: {names}" if names else "")
+            except ConfigError as refusal:
+                await self._refuse(refusal.problems)
+            return True
+
+    async def _look(self) -> Look:
+        return await asyncio.to_thread(look, self._read, self._files.files)
+
+    def _load(self) -> _Loaded:
+        """The files as they are; raises ConfigError with all problems, whatever is wrong with them."""
+        path, registry = self._origin.path, self._parts.registry
+        environ = os.environ if self._parts.environ is None else self._parts.environ
+        try:
+            setup = load_setup(path, registry, environ=environ)
+            book = load_book(setup.rule_files, registry, environ=environ)
+            problems = [each for each in meaning_problems(setup, book, registry) if each.severity == "error"]
+            if problems:
+                raise explained(ConfigError(problems), {**setup.sources, **book.sources})
+        except ConfigError as refusal:
+            raise ConfigError([*refusal.problems, *self._plugin_problems()]) from refusal
+        except Exception as error:
+            raise ConfigError([_unforeseen(error)]) from error
+        return _Loaded(setup, book)
+
+    def _plugin_problems(self) -> list[Problem]:
+        try:
+            named = {entry.name for entry in named_plugins(self._origin.path)}
+        except ConfigError:
+            return []
+        if named == {entry.name for entry in self._origin.plugins}:
+            return []
+        what = "the list of plugins was edited, and plugins are loaded at a start only"
+        return [Problem(code="E831", where="plugins", what=what, cure="restart the engine to apply it")]
+
+    async def _exchange(self, loaded: _Loaded, *, by: str, why: str) -> ReloadReport:
+        compiled, merged = await self._rehearsed(loaded.book)
+        self._files, self._read = loaded.book, loaded.setup
+        waiting = changes_that_wait(self._origin, loaded.setup)
+        difference = _difference(self.book, merged)
+        result = Result()
+        if merged.digest != self.book.digest:
+            swap = self._want(merged, compiled, by=by, why=why)
+            await swap.done.wait()
+            if swap.result is None:
+                raise EngineError("the engine ended before the rules were exchanged [E810]")
+            result = swap.result
+        await self._accepted(difference, result, waiting, by=by, why=why)
+        return ReloadReport(digest=merged.digest, difference=difference, result=result, waiting=waiting)
+
+    async def _rehearsed(self, files: RuleBook) -> tuple[CompiledRules, RuleBook]:
+        """The whole set, compiled and tried on a copy of the present state; anew if rules were added meanwhile."""
+        registry = self._parts.registry
+        while True:
+            added = self._added
+            merged = merged_books(files, added)
+            compiled = await asyncio.to_thread(compile_book, merged, registry)
+            state, current, now = self._kernel.snapshot(), self._kernel.compiled, self._clock.now()
+            try:
+                await asyncio.to_thread(
+                    rehearse, self._parts.setup, registry, state=state, current=current, other=compiled, now=now
+                )
+            except Exception as error:
+                raise ConfigError([_unforeseen(error)]) from error
+            if added is self._added:
+                return compiled, merged
+
+    def _want(self, book: RuleBook, compiled: CompiledRules, *, by: str, why: str) -> Swap:
+        difference = _difference(self.book, book)
+        who = f"{by} ({why})" if why else by
+        said = {"by": by, "why": why, "was": self.book.digest, "summary": f"rules exchanged by {who}: {difference}"}
+        config = said | {"change": difference} | in_force(basis_of(self._parts.setup, book), Beginning.RELOAD)
+        swap = self._pump.want_rules(compiled, config)
+        self.book = book
+        self.status = msgspec.structs.replace(
+            self.status, digest=book.digest, rules=len(book.rules), since=self._clock.now()
+        )
+        return swap
+
+    async def _accepted(
+        self, difference: RuleDifference, result: Result, waiting: tuple[str, ...], *, by: str, why: str
+    ) -> None:
+        """The files are good: say what changed, what followed, and what waits for a restart."""
+        now, before = self._clock.now(), self.status
+        self.status = msgspec.structs.replace(before, problems=(), failed_at=None, waiting=waiting)
+        sentences = []
+        if before.problems:
+            self._health.set(_SERVICE, "up", at=now)
+            sentences.append("the files are good again")
+        if not difference.is_empty:
+            sentences.append(f"rules reloaded by {by}{f' ({why})' if why else ''}: {difference}; {_outcome(result)}")
+        if waiting and waiting != before.waiting:
+            sentences.append(f"restart to apply: {', '.join(waiting)}")
+        if not sentences:
+            return
+        text = ". ".join(sentence[0].upper() + sentence[1:] for sentence in sentences) + "."
+        severity = Severity.WARNING if waiting and waiting != before.waiting else Severity.INFO
+        title = "Rules reloaded" if not difference.is_empty else "Set-up read again"
+        message = Message(id=f"reload:{now}", at=now, severity=severity, title=title, text=text)
+        await self._publisher.announce(now, "reload", text, message, everywhere=bool(before.problems))
+
+    async def _refuse(self, problems: Sequence[Problem]) -> None:
+        """Keep the rules, and say so where everybody looks; the same problems are told once."""
+        now, before = self._clock.now(), self.status
+        told = tuple(map(str, problems))
+        count = f"{len(told)} problem{'' if len(told) == 1 else 's'}"
+        reason = f"not reloaded, {count}; the rules of {to_iso(before.since)} stay in force"
+        self.status = msgspec.structs.replace(before, problems=told, failed_at=before.failed_at or now)
+        self._health.set(_SERVICE, "degraded", reason, at=self.status.failed_at or now)
+        if told == before.problems:
+            return
+        text = (
+            f"The rules were NOT reloaded: {count}. The {before.rules} rules of {to_iso(before.since)} stay in force. "
+            f"Correct the files before the engine is restarted: it would refuse to start. {' '.join(told[:3])}"
+        )
+        message = Message(id=f"reload:{now}", at=now, severity=Severity.CRITICAL, title="Rules NOT reloaded", text=text)
+        await self._publisher.announce(now, "reload", text, message, everywhere=True)
+
+
+def merged_books(files: RuleBook, added: Sequence[RuleBook]) -> RuleBook:
+    """The rules of files, with rules added by hand put in the place of those of the same ids."""
+    book = files
+    for each in added:
+        ids, names = {spec.id for spec in each.rules}, {item.name for item in each.definitions}
+        rules = (*(spec for spec in book.rules if spec.id not in ids), *each.rules)
+        definitions = (*(item for item in book.definitions if item.name not in names), *each.definitions)
+        book = RuleBook(
+            rules=rules, definitions=definitions, files=book.files, sources={**book.sources, **each.sources},
+            mentions=book.mentions, digest=digest_of(rules, definitions),
+        )  # fmt: skip
+    return book
+
+
+def _difference(old: RuleBook, new: RuleBook) -> RuleDifference:
+    return compare_rules(
+        old.rules, new.rules, old_definitions=old.definitions, new_definitions=new.definitions
+    )  # fmt: skip
+
+
+def _outcome(result: Result) -> str:
+    """What an exchange set off, in words."""
+    moved = {(each.rule, each.entity): each.phase for each in result.transitions}
+    fires = [f"{rule} on {entity}" for (rule, entity), phase in moved.items() if phase is Phase.BREACHED]
+    ends = [f"{rule} on {entity}" for (rule, entity), phase in moved.items() if phase is Phase.RESOLVED]
+    said = [f"{verb}: {', '.join(names)}" for verb, names in (("fires now", fires), ("ends", ends)) if names]
+    return "; ".join(said) or "nothing fires by it"
+
+
+def _unforeseen(error: Exception) -> Problem:
+    what = f"the rules cannot be used: {type(error).__name__}: {error}".splitlines()[0]
+    return Problem(code="E830", what=what, cure="undo the last edit, and report this with the files")
