@@ -17,6 +17,7 @@ from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
 from haltline.cli.workspace import find_setup, plugins_of
 from haltline.clock import SteadyClock, SystemClock, format_duration, parse_duration, to_iso
+from haltline.config.guardian import BEAT_NS, LOOKS, is_hasty
 from haltline.config.load import load_setup
 from haltline.config.settings import GuardianEntry, RuleBook, Setup
 from haltline.errors import ConfigError, Problem
@@ -87,11 +88,10 @@ def _entry(setup: Setup, floors: Sequence[str], silence: str | None) -> Guardian
     try:
         silence_ns = parse_duration(silence)
     except ValueError as error:
-        raise ConfigError([Problem(code="E208", where="--silence", what=str(error))]) from error
-    if silence_ns < 3 * entry.interval_ns:
-        cure = f"it looks every {format_duration(entry.interval_ns)}"
-        what = f"{silence} is shorter than three looks"
-        raise ConfigError([Problem(code="E431", where="--silence", what=what, cure=cure)])
+        raise ConfigError([Problem(code="E208", where="--silence", what=str(error), cure="write 15s")]) from error
+    if is_hasty(silence_ns, entry.interval_ns):
+        cure = f"allow at least {format_duration(max(BEAT_NS, entry.interval_ns) * LOOKS)}"
+        raise ConfigError([Problem(code="E431", where="--silence", what=f"{silence} is too short", cure=cure)])
     return replace(entry, silence_ns=silence_ns)
 
 

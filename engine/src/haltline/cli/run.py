@@ -1,6 +1,7 @@
 """`haltline run`: guards the accounts of a set-up until it is stopped."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections import deque
@@ -27,6 +28,7 @@ from haltline.model.plan import Result
 from haltline.model.verdict import Transition
 from haltline.runtime.compose import Parts
 from haltline.runtime.embed import Haltline, load_parts
+from haltline.runtime.service_manager import ServiceManager
 
 app = command_app()
 FRAME_S = 0.25
@@ -85,12 +87,22 @@ async def _guard(parts: Parts, path: Path, output: Output, *, moving: bool) -> i
             loop.add_signal_handler(number, stopped.put_nowait, number)
     output.say(f"starting {path}", style="dim")
     log = _Log(output, moving=moving)
-    async with Haltline.from_parts(parts, in_memory=False, subscribers=[log.see]) as engine:
+    async with Haltline.from_parts(parts, in_memory=False, subscribers=[log.see], watch=True) as engine:
         accounts = ", ".join(account.id for account in parts.setup.accounts) or "no account"
+        _tell_service_manager(engine)
         log.started(engine, f"guarding {accounts} with {len(parts.book.rules)} rules")
         received = await (_picture(engine, log, path, output, stopped) if moving else stopped.get())
+        ServiceManager.from_environ(os.environ).stopping()
         log.stopped(engine)
     return received
+
+
+def _tell_service_manager(engine: Haltline) -> None:
+    """Ready now, and well as long as rules are evaluated: one that is stuck is started again by the service manager."""
+    manager, watchdog = ServiceManager.from_environ(os.environ), engine.engine.watchdog
+    manager.ready("guarding")
+    if watchdog is not None:
+        watchdog.subscribers.append(lambda pulse: (manager.alive if pulse.is_well else manager.status)(pulse.status))
 
 
 async def _picture(engine: Haltline, log: "_Log", path: Path, output: Output, stopped: asyncio.Queue[int]) -> int:

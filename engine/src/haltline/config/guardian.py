@@ -11,6 +11,13 @@ from haltline.config.source import MappingNode, ScalarNode
 from haltline.model.id import AccountId
 
 LOOKS = 3
+BEAT_NS = 1_000_000_000
+"""The engine leaves a heartbeat this often."""
+
+
+def is_hasty(silence_ns: int, interval_ns: int) -> bool:
+    """Whether one look or one beat that comes late would already count as silence."""
+    return interval_ns <= 0 or silence_ns < LOOKS * max(interval_ns, BEAT_NS)
 
 
 def bind_guardian(node: MappingNode | None, accounts: Sequence[str], findings: Findings) -> GuardianEntry | None:
@@ -20,10 +27,10 @@ def bind_guardian(node: MappingNode | None, accounts: Sequence[str], findings: F
     default = GuardianEntry()
     silence_ns = _duration(node, "silence", default.silence_ns)
     interval_ns = _duration(node, "interval", default.interval_ns)
-    if not 0 < interval_ns * LOOKS <= silence_ns:
+    if is_hasty(silence_ns, interval_ns):
         findings.add(
-            "E431", node.place_of("silence"), "the silence allowed is shorter than three looks",
-            f"'silence' must be at least {LOOKS} times 'interval', and 'interval' more than 0", where="guardian",
+            "E431", node.place_of("silence"), "the silence allowed is too short",
+            f"it must be at least {LOOKS}s, and {LOOKS} times 'interval', which must be more than 0", where="guardian",
         )  # fmt: skip
     floors: dict[AccountId, Decimal] = {}
     given = node.get("floor")

@@ -47,7 +47,8 @@ class ExitOnlyBroker:
         if request.type is not OrderType.MARKET or not request.reduce_only or not request.client_id:
             raise Refused(f"the guardian sends nothing but reduce-only market orders, not {_named(request)} [E821]")
         held = quantity_of(await self._broker.snapshot(request.account), request.symbol)
-        if held * request.side.sign >= 0 or not 0 < request.quantity <= abs(held):
+        closes = held * request.side.sign < 0 and request.quantity.is_finite() and 0 < request.quantity <= abs(held)
+        if not closes:
             raise Refused(f"{_named(request)} would not close a position of {held:+f} [E821]")
         await self._require_consent(request.account)
         return await self._broker.submit(request)

@@ -250,8 +250,8 @@ RULE_CODES: dict[str, CodeEntry] = {
     ),
     "E431": CodeEntry(
         "Guardian too hasty",
-        "It would take the engine for dead after one missed look, or would look without a pause.",
-        "Allow a `silence` of at least three times `interval`.",
+        "One late look or heartbeat would already count as silence: the engine leaves a heartbeat every second.",
+        "Allow a `silence` of at least 3s and of three times `interval`.",
     ),
     "E451": CodeEntry(
         "Suppressed rule not known",

@@ -72,6 +72,11 @@ class Journal:
             undo.pop_all()
         return journal
 
+    @property
+    def head(self) -> str:
+        """The digest of the last record, in hexadecimal."""
+        return self._digest.hex()
+
     def close(self) -> None:
         """Close the file and let the next writer in."""
         self.connection.close()

@@ -104,6 +104,7 @@ class Vigil:
 
     def look(self, beat: Heartbeat | None, now: int) -> None:
         """Note the newest beat (None: there is none to be read)."""
+        is_first = self._looked_at is None  # what lay there before we came may be from long ago
         elapsed = now - self._looked_at if self._looked_at is not None else 0
         self._looked_at = now
         self.silent_ns += max(0, min(elapsed, self._longest_gap_ns))
@@ -112,7 +113,6 @@ class Vigil:
         mark = (beat.run, beat.number)
         if mark == self._seen:
             return
-        is_first = self._seen is None
         self._seen, self.last = mark, beat
         if beat.state == GUARDING and not is_first:
             self.silent_ns, self.was_heard = 0, True
