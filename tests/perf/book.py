@@ -109,7 +109,7 @@ def build_book(positions: int, specs: list[RuleSpec]) -> Book:
 
 def replay_of(positions: int, specs: list[RuleSpec], quotes: int) -> Replay:
     """The same book and rules as a recording for the product's own replay, paper broker and enforcement included."""
-    accounts, instruments, symbols = _members(positions)
+    accounts, instruments, symbols = members(positions)
     setup = Setup(
         path=Path("haltline.yaml"),
         directory=Path(),
@@ -128,7 +128,7 @@ def replay_of(positions: int, specs: list[RuleSpec], quotes: int) -> Replay:
     return Replay(parts, EventList(events))
 
 
-def _members(positions: int) -> tuple[tuple[AccountSpec, ...], tuple[InstrumentSpec, ...], list[str]]:
+def members(positions: int) -> tuple[tuple[AccountSpec, ...], tuple[InstrumentSpec, ...], list[str]]:
     symbols = [f"S{i:05d}" for i in range(positions)]
     accounts = (AccountSpec(id=AccountId(f"a{i}"), balance=Decimal(1_000_000), live=True) for i in range(ACCOUNTS))
     instruments = (InstrumentSpec(symbol=Symbol(symbol), calendar="24/7") for symbol in symbols)

@@ -28,6 +28,7 @@ from haltline.model.plan import Result
 from haltline.model.verdict import Transition
 from haltline.runtime.compose import Parts
 from haltline.runtime.embed import Haltline, load_parts
+from haltline.runtime.pace import calm, settle
 from haltline.runtime.service_manager import ServiceManager
 
 app = command_app()
@@ -86,10 +87,12 @@ async def _guard(parts: Parts, path: Path, output: Output, *, moving: bool) -> i
         with suppress(NotImplementedError):  # Windows has no handlers on the loop: Ctrl-C ends the process there
             loop.add_signal_handler(number, stopped.put_nowait, number)
     output.say(f"starting {path}", style="dim")
+    calm()
     log = _Log(output, moving=moving)
     async with Haltline.from_parts(parts, in_memory=False, subscribers=[log.see], watch=True) as engine:
         accounts = ", ".join(account.id for account in parts.setup.accounts) or "no account"
         _tell_service_manager(engine)
+        settle()
         log.started(engine, f"guarding {accounts} with {len(parts.book.rules)} rules")
         received = await (_picture(engine, log, path, output, stopped) if moving else stopped.get())
         ServiceManager.from_environ(os.environ).stopping()

@@ -19,6 +19,8 @@ from haltline.runtime.supervise import wait_for_either
 from haltline.runtime.writer import Writer
 
 _BATCH = 512
+_STRIDE = 16
+"""Events between two turns of everybody else: a plan's requests do not wait for the quotes behind it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,13 +122,15 @@ class Pump:
         await self._writer.record([event_entry(event, now) for event in good] + bad, durable=False)
         self.events += len(good)
         waiting: list[Result] = []
-        for event in good:
+        for number, event in enumerate(good, 1):
             result = self._kernel.step(event, now)
             if result.transitions or result.plan or result.notices:
                 waiting.append(result)
             if result.plan:
                 await self._publisher.publish(waiting, now)
                 waiting = []
+            if result.plan or not number % _STRIDE:
+                await asyncio.sleep(0)
         await self._publisher.publish(waiting, now)
 
     async def _swap_rules(self) -> None:
