@@ -364,3 +364,50 @@ def test_client_ids_depend_on_action_and_leg_alone(leg: str) -> None:
     assert client_id(ActionId("a"), leg) == client_id(ActionId("a"), leg)
     assert client_id(ActionId("a"), leg) != client_id(ActionId("b"), leg)
     assert len(client_id(ActionId("a"), leg)) <= 32
+
+
+async def test_after_a_restart_the_receipt_names_the_close_that_was_cut_off() -> None:
+    receipt = await resumed_after_a_cut("close_position", ("submit", "after"))
+    assert [(leg.leg, leg.status, leg.filled) for leg in receipt.legs] == [("reduce MNQ 0", "accepted", Decimal(3))]
+
+
+async def test_after_a_restart_the_receipt_names_the_cancel_that_was_cut_off() -> None:
+    receipt = await resumed_after_a_cut("cancel_orders", ("cancel", "after"))
+    assert [(leg.leg, leg.status) for leg in receipt.legs] == [("cancel eval-2", "cancelled")]
+
+
+@pytest.mark.parametrize("name", ["close_position", "cancel_orders"])
+async def test_after_a_restart_a_request_that_never_arrived_is_sent_and_named_once(name: str) -> None:
+    verb = "submit" if name == "close_position" else "cancel"
+    receipt = await resumed_after_a_cut(name, (verb, "before"))
+    assert len(receipt.legs) == 1
+    assert receipt.status is OutcomeStatus.DONE
+
+
+async def resumed_after_a_cut(name: str, at: tuple[str, str]) -> Receipt:
+    """Hold 3 and have an entry order; the process ends at that call; the receipt of the one that goes on."""
+    world = World()
+    await world.trade(3)
+    await world.trade(1, type=OrderType.LIMIT, limit_price=Decimal(20_000))
+    planned = world.plan(name)
+    world.journal.append([entry_of(RecordKind.PLAN, 1, planned)])
+    world.faults = {at: [OutcomeUnknown("killed")]}
+    for verb in ("find_order", "snapshot"):
+        world.faults[verb, "before"] = [None, *[Transient("x")] * 99] if verb == "snapshot" else [Transient("x")] * 99
+    if name == "close_position" and at[1] == "before":
+        world.faults.pop(("find_order", "before"))
+        world.faults["submit", "before"] = [OutcomeUnknown("killed")] * 99
+    async with world.lane():
+        world.executor.accept([planned])
+        for _ in range(20):
+            await asyncio.sleep(0)
+    world.faults = {}
+    left = unfinished(world.journal.iterate(kinds=KINDS))
+    again = World()
+    again.broker, again.journal = world.broker, world.journal
+    again.executor._brokers = {EVAL: world.broker}
+    again.executor._ledger = InlineWriter(world.journal)
+    async with again.lane():
+        again.executor.resume(left.actions, left.histories)
+        await again.settle()
+    return again.receipts[0]

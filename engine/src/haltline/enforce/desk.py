@@ -19,7 +19,7 @@ from haltline.journal.receipt import LegIntent, LegOutcome
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import OrderReport, OrderRequest
+from haltline.model.order import OrderReport, OrderRequest, OrderStatus
 
 type MarkOf = Callable[[Symbol], float | None]
 """The mark in force for a symbol, or None."""
@@ -29,7 +29,7 @@ type MarkOf = Callable[[Symbol], float | None]
 class History:
     """What is on record of an action from before a restart: legs that were begun, and how those that ended did."""
 
-    begun: set[str] = field(default_factory=set)
+    begun: dict[str, LegIntent] = field(default_factory=dict)
     ended: dict[str, LegOutcome] = field(default_factory=dict)
 
 
@@ -60,6 +60,35 @@ class ActionDesk:
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, pulled now; repeated while the broker cannot be reached."""
         return await self._ask(lambda: self._broker.snapshot(account))
+
+    async def recall(self) -> None:
+        """Ask the broker what became of the requests that a crash cut off, and put it on record."""
+        for leg, intent in tuple(self._history.begun.items()):
+            if leg in self._history.ended:
+                continue
+            outcome = await (self._recall_order(intent) if intent.order else self._recall_cancel(intent))
+            if outcome is not None:
+                await self._end(outcome)
+
+    async def _recall_order(self, intent: LegIntent) -> LegOutcome | None:
+        """How the order of a cut-off request ended; None where it never arrived."""
+        request = intent.order
+        assert request is not None
+        report = await self._ask(lambda: self._broker.find_order(intent.account, request.client_id))
+        if report is None:
+            return None
+        status = "refused" if report.status is OrderStatus.REJECTED and not report.filled else "accepted"
+        return LegOutcome(
+            action=self._action, leg=intent.leg, status=status, detail=report.reason, order_id=report.order_id,
+            filled=report.filled,
+        )  # fmt: skip
+
+    async def _recall_cancel(self, intent: LegIntent) -> LegOutcome | None:
+        """Whether a cut-off cancel took effect; None where the order still works."""
+        present = await self.snapshot(intent.account)
+        if any(order.order_id == intent.cancels and order.status.is_working for order in present.orders):
+            return None
+        return LegOutcome(action=self._action, leg=intent.leg, status="cancelled", order_id=intent.cancels)
 
     async def cancel(self, account: AccountId, order: OrderReport) -> None:
         """Cancel one working order and confirm that it no longer works."""
@@ -224,7 +253,7 @@ class ActionDesk:
         return number
 
     async def _begin(self, intent: LegIntent) -> None:
-        self._history.begun.add(intent.leg)
+        self._history.begun[intent.leg] = intent
         entry = entry_of(RecordKind.INTENT, self._clock.now(), intent)
         await self._ledger.record([entry], durable=True)
 

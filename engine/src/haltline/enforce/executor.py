@@ -187,6 +187,7 @@ async def _run(action: Action, planned: PlannedAction, desk: ActionDesk) -> None
     """The action, once more where a flatten or close left something (a fill in between, say)."""
     if action.run is None:
         raise Refused(f"action {action.name!r} brings nothing to run")
+    await desk.recall()
     await action.run(planned, desk)
     if planned.account is None or planned.name not in ("flatten", "close_position"):
         return

@@ -44,7 +44,7 @@ def unfinished(records: Iterable[Record]) -> Unfinished:
             planned[action.id] = action
         elif record.kind is RecordKind.INTENT:
             intent = _INTENTS.decode(record.body)
-            histories.setdefault(intent.action, History()).begun.add(intent.leg)
+            histories.setdefault(intent.action, History()).begun[intent.leg] = intent
         elif record.kind is RecordKind.OUTCOME:
             outcome = _OUTCOMES.decode(record.body)
             if isinstance(outcome, Receipt):
