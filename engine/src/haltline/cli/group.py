@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("Rules", "Find everything that is wrong in set-ups, rules and tests.", "check"),
     "test": Entry("Rules", "Run *.test.yaml files on the real engine.", "test"),
     "replay": Entry("Rules", "Run recorded prices and fills through the rules.", "replay"),
+    "diff": Entry("Rules", "Show what changes in behaviour between two rule sets.", "diff"),
     "explain": Entry("Rules", "Say why a rule fires or not, or what a code or name means.", "explain"),
     "fields": Entry("Rules", "List what rules can read, call and do.", "fields"),
     "run": Entry("Guard", "Guard the accounts of a set-up until stopped.", "run"),

@@ -12,7 +12,7 @@ from haltline.clock import to_iso
 from haltline.control.status import AccountStatus, Status
 from haltline.kernel.view import IncidentView
 from haltline.model.verdict import Phase
-from haltline.runtime.health import EngineStatus, ServiceHealth
+from haltline.runtime.health import EngineStatus, RulesStatus, ServiceHealth
 
 PHASE_STYLES = {
     Phase.PENDING: "yellow",
@@ -35,6 +35,7 @@ def draw_status(
     root = Layout()
     root.split_column(
         Layout(_head(status, engine, where), size=2),
+        Layout(_refused(engine.rules), size=2, visible=bool(engine.rules.problems)),
         Layout(framed(_accounts(status.accounts), "accounts"), size=accounts),
         Layout(framed(_limits(status, width, limits - 2), "limits, fullest first"), size=limits),
         Layout(framed(_incidents(status.incidents), "incidents", _incident_colour(status.incidents)), size=incidents),
@@ -54,7 +55,16 @@ def _head(status: Status, engine: EngineStatus, where: str) -> RenderableType:
     )
     watching = "ready" if len(engine.reconciled) == len(engine.accounts) else "waiting for brokers"
     line = f"{engine.events:,} events, {watching}; Ctrl-C stops"
+    if engine.rules.waiting:
+        line += f"; restart to apply: {', '.join(engine.rules.waiting)}"
     return Group(grid, Text(line, style="dim italic"))
+
+
+def _refused(rules: RulesStatus) -> RenderableType:
+    """What nobody may overlook: the files are broken, and the rules that guard are not the ones in them."""
+    head = f" RULES NOT RELOADED since {to_iso(rules.failed_at or 0)[11:19]}: the earlier {rules.rules} stay in force "
+    first = Text(rules.problems[0] if rules.problems else "", style="red", no_wrap=True, overflow="ellipsis")
+    return Group(Text(head, style="bold white on red", no_wrap=True, overflow="ellipsis"), first)
 
 
 def _accounts(accounts: Sequence[AccountStatus]) -> Table:

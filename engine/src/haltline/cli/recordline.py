@@ -41,6 +41,8 @@ def summary(record: Record) -> str:
         return _transition(body)
     if record.kind is RecordKind.NOTICE and "text" in body:
         return f"{body.get('topic', '')}: {body['text']}"
+    if record.kind is RecordKind.CONFIG:
+        return _config(body)
     head = str(body.get("type") or body.get("name") or "")
     return " ".join([head, *_pairs(body)]).strip()
 
@@ -53,6 +55,12 @@ def _transition(body: Mapping[str, object]) -> str:
     if body.get("reason"):
         text += f" ({body['reason']})"
     return text + (" [shadow]" if body.get("shadow") else "")
+
+
+def _config(body: Mapping[str, object]) -> str:
+    """Which rules are in force; their texts are in the export."""
+    said = str(body.get("summary") or f"rules in force ({body.get('start') or 'start'})")
+    return f"{said}; digest {str(body.get('rules', ''))[:12]}"
 
 
 def _pairs(body: Mapping[str, object]) -> list[str]:

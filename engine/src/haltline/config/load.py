@@ -51,6 +51,11 @@ def load_book(paths: Sequence[Path], registry: Registry, *, environ: Mapping[str
     return book
 
 
+def is_setup(path: Path) -> bool:
+    """Whether a file is a set-up, told by its content; raises ConfigError where it cannot be read."""
+    return _is_setup(read_source(path))
+
+
 def check_files(
     paths: Sequence[Path], registry: Registry, *, environ: Mapping[str, str], meaning: Meaning | None = None
 ) -> list[Problem]:
@@ -97,7 +102,7 @@ class _Check:
         keys = set(source.root.entries) if isinstance(source.root, MappingNode) else set()
         if "template" in keys:
             self._templates.append(path)
-        elif keys & _SETUP_KEYS or _names_files(source):
+        elif _is_setup(source):
             self._setups.append(path)
         elif keys & {"rules", "define"}:
             self._rules.append(path)
@@ -167,6 +172,11 @@ def _expanded(paths: Sequence[Path]) -> list[Path]:
             if not (path.is_dir() and is_rule_test(file)):
                 found.setdefault(file.resolve(), file)
     return list(found.values())
+
+
+def _is_setup(source: Source) -> bool:
+    keys = set(source.root.entries) if isinstance(source.root, MappingNode) else set()
+    return "template" not in keys and bool(keys & _SETUP_KEYS or _names_files(source))
 
 
 def _names_files(source: Source) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from haltline.config.settings import BrokerEntry, ChannelEntry, FeedEntry, PluginEntry, Setup
+from haltline.config.settings import BrokerEntry, ChannelEntry, FeedEntry, GuardianEntry, PluginEntry, Setup
 
 
 def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
@@ -24,8 +24,13 @@ def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
         "mode": (running.live, edited.live),
         "stale_after": (running.stale_after_ns, edited.stale_after_ns),
         "store": (running.store, edited.store),
+        "guardian": (_unplaced(running.guardian), _unplaced(edited.guardian)),
     }
     return (*found, *(f"{name} was changed" for name, (old, new) in plain.items() if old != new))
+
+
+def _unplaced(entry: GuardianEntry | None) -> GuardianEntry | None:
+    return None if entry is None else replace(entry, place=None)
 
 
 def _named(

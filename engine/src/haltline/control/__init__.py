@@ -2,6 +2,7 @@
 
 status      what every account holds, how full its limits are, what is wrong: one frozen record
 reference   every field, function and action that rules can name, with its meaning
+outlook     what other rules would do now, on the state that a journal ends with
 
 In: a kernel between two steps, or a registry. Out: frozen records without formatting.
 Never: words for one surface only, or changes to the kernel except through its events.

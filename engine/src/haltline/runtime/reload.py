@@ -224,13 +224,13 @@ class Reloader:
         now, before = self._clock.now(), self.status
         told = tuple(map(str, problems))
         count = f"{len(told)} problem{'' if len(told) == 1 else 's'}"
-        reason = f"not reloaded, {count}; the rules of {to_iso(before.since)} stay in force"
+        reason = f"not reloaded, {count}; the rules loaded at {to_iso(before.since)} stay in force"
         self.status = msgspec.structs.replace(before, problems=told, failed_at=before.failed_at or now)
         self._health.set(_SERVICE, "degraded", reason, at=self.status.failed_at or now)
         if told == before.problems:
             return
         text = (
-            f"The rules were NOT reloaded: {count}. The {before.rules} rules of {to_iso(before.since)} stay in force. "
+            f"The rules were NOT reloaded: {count}. The {before.rules} rules loaded at {to_iso(before.since)} stay in force. "
             f"Correct the files before the engine is restarted: it would refuse to start. {' '.join(told[:3])}"
         )
         message = Message(id=f"reload:{now}", at=now, severity=Severity.CRITICAL, title="Rules NOT reloaded", text=text)

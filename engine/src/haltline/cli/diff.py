@@ -1,0 +1,159 @@
+"""`haltline diff`: what changes in behaviour between two rule sets, and what would fire now."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from haltline.api.registry import Registry
+from haltline.cli.group import HelpfulCommand
+from haltline.cli.option import Config, Json, Plain, command_app
+from haltline.cli.output import Output
+from haltline.cli.workspace import FILE_NAME, find_setup, plugins_of, present_setup, require_paths
+from haltline.clock import to_iso
+from haltline.compose.kernel import meaning_problems
+from haltline.config.diagnose import explained
+from haltline.config.load import is_setup, load_book, load_setup
+from haltline.config.settings import RuleBook, Setup
+from haltline.config.waiting import changes_that_wait
+from haltline.control.outlook import outlook
+from haltline.errors import ConfigError, Problem
+from haltline.model.plan import Result
+from haltline.model.verdict import Phase, Transition
+from haltline.rules.difference import KeyChange, RuleDifference, compare_rules
+
+app = command_app()
+_VERBS = {Phase.BREACHED: ("fires", "bold red"), Phase.RESOLVED: ("ends", "green")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of the comparison; `setup` where it is a whole set-up."""
+
+    setup: Setup | None
+    book: RuleBook
+
+
+@app.command(cls=HelpfulCommand)
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A rule file, a folder, or a set-up.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The same after the edit.")],
+    at: Annotated[
+        Path | None, typer.Option("--at", metavar="JOURNAL", help="Try both on the state that a journal ends with.")
+    ] = None,
+    config: Config = None,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Show what changes in behaviour between two rule sets.
+
+    \b
+    Examples:
+      haltline diff rules.yaml edited.yaml          rules and keys that differ
+      haltline diff old/ new/                       two folders
+      haltline diff rules.yaml edited.yaml --at var/haltline.db
+                                                    and what would fire now
+
+    \b
+    JSON: {"ok": true, "same_behaviour": false, "added": [...], "removed": [...], "changed": [{"rule",
+          "only_words", "keys": [{"key", "old", "new"}]}], "unchanged": [...], "definitions": [...],
+          "setup": [...], "at": "..." | null, "transitions": [...], "plan": [...]}
+
+    Exit code 0: the same behaviour. 1: it differs, or a file has problems.
+    """
+    output = Output(json=json, plain=plain)
+    require_paths([old, new])
+    registry = plugins_of([old, new, *present_setup(config)]).registry
+    before, after = _read(old, new, registry)
+    difference = compare_rules(
+        before.book.rules, after.book.rules,
+        old_definitions=before.book.definitions, new_definitions=after.book.definitions,
+    )  # fmt: skip
+    others = changes_that_wait(before.setup, after.setup) if before.setup and after.setup else ()
+    when, result = None, Result()
+    if at is not None:
+        setup = after.setup or before.setup or load_setup(find_setup(config), registry, environ=os.environ)
+        instant, result = outlook(setup, registry, old=before.book, new=after.book, journal=at)
+        when = to_iso(instant)
+    same = difference.same_behaviour and not others
+    if output.json:
+        record = {"ok": True, **msgspec.structs.asdict(difference), "same_behaviour": same, "setup": others, "at": when}
+        output.emit(record | {"transitions": result.transitions, "plan": result.plan})
+    else:
+        _say_difference(output, difference)
+        for sentence in others:
+            output.say(f"~ {sentence} (a running engine applies it at a restart)", style="yellow")
+        if when is not None:
+            _say_outlook(output, when, result)
+        output.say("same behaviour" if same else "behaviour differs", style="bold green" if same else "bold yellow")
+    raise typer.Exit(0 if same else 1)
+
+
+def _read(old: Path, new: Path, registry: Registry) -> tuple[_Side, _Side]:
+    """Both sides; raises ConfigError with every problem of both."""
+    problems: list[Problem] = []
+    sides: list[_Side] = []
+    for path in (old, new):
+        try:
+            sides.append(_side(path, registry))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return sides[0], sides[1]
+
+
+def _side(path: Path, registry: Registry) -> _Side:
+    inside = path / FILE_NAME
+    file = inside if path.is_dir() and inside.is_file() else path
+    setup = load_setup(file, registry, environ=os.environ) if file.is_file() and is_setup(file) else None
+    book = load_book(setup.rule_files if setup else [path], registry, environ=os.environ)
+    problems = [each for each in meaning_problems(setup, book, registry) if each.severity == "error"]
+    if problems:
+        raise explained(ConfigError(problems), {**(setup.sources if setup else {}), **book.sources})
+    return _Side(setup, book)
+
+
+def _say_difference(output: Output, difference: RuleDifference) -> None:
+    for name in difference.added:
+        output.say(f"+ {name}: added", style="green")
+    for name in difference.removed:
+        output.say(f"- {name}: removed", style="red")
+    for change in difference.changed:
+        words = " (only words; decides as before)" if change.only_words else ""
+        output.say(f"~ {change.rule}: changed{words}", style="yellow")
+        _say_keys(output, change.keys)
+    if difference.definitions:
+        output.say("~ define", style="yellow")
+        _say_keys(output, difference.definitions)
+    if difference.unchanged:
+        output.say(f"= unchanged: {', '.join(difference.unchanged)}", style="dim")
+
+
+def _say_keys(output: Output, keys: tuple[KeyChange, ...]) -> None:
+    for key in keys:
+        output.say(f"    {key}")
+
+
+def _say_outlook(output: Output, when: str, result: Result) -> None:
+    output.say(f"on the state of {when}:", style="bold")
+    last = {(moved.rule, moved.entity): moved for moved in result.transitions}
+    for moved in last.values():
+        verb, style = _VERBS.get(moved.phase, (f"becomes {moved.phase}:", "yellow"))
+        output.say(f"    {verb} {_moved(moved)}", style=style)
+    for action in result.plan:
+        target = "/".join(str(part) for part in (action.account, action.symbol) if part)
+        shadow = " (shadow: not carried out)" if action.shadow else ""
+        output.say(f"    would do {action.name} {target}{shadow}", style="cyan")
+    if not result.transitions and not result.plan:
+        output.say("    nothing fires and nothing ends", style="dim")
+
+
+def _moved(moved: Transition) -> str:
+    text = f"{moved.rule} on {moved.entity}"
+    if moved.measured is not None and moved.threshold is not None:
+        text += f": {moved.measured:,.10g} of {moved.threshold:,.10g}"
+    return text
