@@ -411,3 +411,68 @@ async def resumed_after_a_cut(name: str, at: tuple[str, str]) -> Receipt:
         again.executor.resume(left.actions, left.histories)
         await again.settle()
     return again.receipts[0]
+
+
+async def test_a_close_refused_because_somebody_turned_the_position_closes_what_is_there_now() -> None:
+    world = World()
+    await world.trade(3)
+    human_before_the_first_order(world, -5)
+    await world.carry_out(world.plan("close_position"))
+    assert await world.position() == 0
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+async def test_a_stop_refused_because_somebody_turned_the_position_protects_what_is_there_now() -> None:
+    world = World()
+    await world.trade(3)
+    human_before_the_first_order(world, -5)
+    await world.carry_out(world.plan("place_stop", distance=50.0))
+    (stop,) = (await world.broker.snapshot(EVAL)).orders
+    assert (stop.side, stop.quantity, stop.stop_price) == (Side.BUY, Decimal(2), Decimal(21_050))
+
+
+async def test_a_stop_for_a_position_that_grows_meanwhile_is_replaced_by_one_for_all_of_it() -> None:
+    world = World()
+    await world.trade(3)
+    human_before_the_first_order(world, 2)
+    await world.carry_out(world.plan("place_stop", distance=50.0))
+    (stop,) = (await world.broker.snapshot(EVAL)).orders
+    assert (stop.side, stop.quantity) == (Side.SELL, Decimal(5))
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+async def test_of_a_position_that_is_no_whole_number_of_lots_the_whole_ones_are_closed_and_the_rest_is_told() -> None:
+    world = World()
+    by_hand(world, "3.4")
+    await world.carry_out(world.plan("close_position"))
+    assert await world.position() == Decimal("0.4")
+    assert world.outcomes[0].status is OutcomeStatus.FAILED
+    assert "the broker shows +0.4 MNQ" in world.outcomes[0].detail
+
+
+async def test_a_stop_covers_the_whole_lots_of_a_position() -> None:
+    world = World()
+    by_hand(world, "3.4")
+    await world.carry_out(world.plan("place_stop", distance=50.0))
+    (stop,) = (await world.broker.snapshot(EVAL)).orders
+    assert stop.quantity == 3
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+def by_hand(world: World, quantity: str) -> None:
+    size = Decimal(quantity)
+    side = Side.BUY if size > 0 else Side.SELL
+    world.broker.venue.execute(
+        EVAL, MNQ, side, quantity=abs(size), price=Decimal(21_000), now=world.clock.now()
+    )  # fmt: skip
+
+
+def human_before_the_first_order(world: World, quantity: int) -> None:
+    submit, waiting = world.broker.submit, [quantity]
+
+    async def interrupted(request: OrderRequest) -> object:
+        if waiting:
+            by_hand(world, str(waiting.pop()))
+        return await submit(request)
+
+    world.broker.submit = interrupted  # type: ignore[method-assign, assignment]  # somebody trades in between

@@ -13,7 +13,15 @@ from haltline.api import AccountSnapshot, Broker
 from haltline.clock import Clock, format_duration
 from haltline.enforce.budget import Budget
 from haltline.enforce.ledger import Ledger, client_id
-from haltline.enforce.order import ZERO, is_as_tight, protecting_stop, protects, quantity_of, reducing_order
+from haltline.enforce.order import (
+    ZERO,
+    is_as_tight,
+    protecting_stop,
+    protects,
+    quantity_of,
+    reducing_order,
+    whole_lots,
+)
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.journal.receipt import LegIntent, LegOutcome
 from haltline.journal.record import RecordKind, entry_of
@@ -127,29 +135,47 @@ class ActionDesk:
             request = reducing_order(
                 account, symbol, held=held, to=to, spec=self.instrument(symbol), client=client_id(self._action, leg)
             )
-            if await self._submit(leg, request) is None:
+            try:
+                report = await self._submit(leg, request)
+            except Refused:
+                if not await self._has_changed(account, symbol, held):
+                    raise
+                pending, number, attempt = None, number + 1, 0
+                continue
+            if report is None:
                 attempt = await self._pause(attempt)
                 continue
             pending, number, attempt = _Sent(request.client_id, abs(held), self._clock.now()), number + 1, 0
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Protect the whole position, `distance` from the mark (from its average price where there is no mark)."""
-        attempt = 0
-        leg = f"stop {symbol}"
+        attempt, number, spec = 0, 0, self.instrument(symbol)
         while True:
             present = await self.snapshot(account)
-            held = quantity_of(present, symbol)
+            held = whole_lots(quantity_of(present, symbol), spec)
             if not held or any(protects(order, symbol, held) for order in present.orders):
-                self._doubt = ""
-                return
+                break
             stop = self._reference(present, symbol) - distance * (1 if held > 0 else -1)
             if stop <= ZERO:
                 raise Refused(f"a stop {distance} away from the price of {symbol} would be at {stop}")
-            request = protecting_stop(
-                account, symbol, held=held, stop=stop, spec=self.instrument(symbol), client=client_id(self._action, leg)
-            )
-            await self._submit(leg, request)
+            leg = _stop_leg(symbol, number)
+            client = client_id(self._action, leg)
+            if any(order.client_id == client for order in present.orders):
+                number += 1  # it works and covers too little: the position has grown
+                continue
+            request = protecting_stop(account, symbol, held=held, stop=stop, spec=spec, client=client)
+            try:
+                await self._submit(leg, request)
+            except Refused:
+                if not await self._has_changed(account, symbol, quantity_of(present, symbol)):
+                    raise
+                number += 1
             attempt = await self._pause(attempt) if attempt or self._last_failure else 1
+        self._doubt = ""
+        outgrown = {client_id(self._action, _stop_leg(symbol, each)) for each in range(number)}
+        for order in present.orders:
+            if order.client_id in outgrown and order.status.is_working and not protects(order, symbol, held):
+                await self.cancel(account, order)
 
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
         """Have a stop for the whole position at `price` or closer to the market, then cancel those that are looser."""
@@ -157,7 +183,7 @@ class ActionDesk:
         leg = f"stop {symbol} at {price}"
         while True:
             present = await self.snapshot(account)
-            held = quantity_of(present, symbol)
+            held = whole_lots(quantity_of(present, symbol), self.instrument(symbol))
             stops = [order for order in present.orders if protects(order, symbol, held)]
             if not held or any(is_as_tight(order, price, held) for order in stops):
                 break
@@ -169,6 +195,10 @@ class ActionDesk:
         for order in stops:
             if order.stop_price is not None and not is_as_tight(order, price, held):
                 await self.cancel(account, order)
+
+    async def _has_changed(self, account: AccountId, symbol: Symbol, held: Decimal) -> bool:
+        """Whether the position is no longer the one that a refused order was made for: somebody else traded."""
+        return quantity_of(await self.snapshot(account), symbol) != held
 
     def _reference(self, present: AccountSnapshot, symbol: Symbol) -> Decimal:
         mark = self._mark_of(symbol)
@@ -274,3 +304,7 @@ class _Sent:
 
 def _reduce_leg(symbol: Symbol, number: int) -> str:
     return f"reduce {symbol} {number}"
+
+
+def _stop_leg(symbol: Symbol, number: int) -> str:
+    return f"stop {symbol} {number}" if number else f"stop {symbol}"

@@ -1,6 +1,6 @@
 """The requests that reduce and protect a position, rounded to what the venue trades."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 from haltline.api import AccountSnapshot
 from haltline.model.id import AccountId, Symbol
@@ -15,15 +15,27 @@ def quantity_of(snapshot: AccountSnapshot, symbol: Symbol) -> Decimal:
     return sum((position.quantity for position in snapshot.positions if position.symbol == symbol), ZERO)
 
 
+def whole_lots(held: Decimal, spec: InstrumentSpec | None) -> Decimal:
+    """The part of a position (signed) that is whole lots; all of it where it is smaller than one."""
+    lot = spec.lot_size if spec is not None else None
+    if not lot or abs(held) < lot:
+        return held
+    return (held / lot).to_integral_value(ROUND_DOWN) * lot
+
+
 def reducing_order(
     account: AccountId, symbol: Symbol, *, held: Decimal, to: Decimal, spec: InstrumentSpec | None, client: str
 ) -> OrderRequest:
-    """A reduce-only market order that brings `held` (signed) down to size `to` or the next whole lot below it."""
+    """A reduce-only market order that brings `held` (signed) down to size `to` or the next whole lot below it.
+
+    A position that is no whole number of lots is closed by the whole ones first; what is left is tried as it is.
+    """
     size = abs(held)
     lot = spec.lot_size if spec is not None else None
     cut = size - to
     if lot:
-        cut = min(size, (cut / lot).to_integral_value(ROUND_CEILING) * lot)
+        cut = (cut / lot).to_integral_value(ROUND_CEILING) * lot
+        cut = cut if cut <= size else abs(whole_lots(size, spec))
     side = Side.SELL if held > 0 else Side.BUY
     return OrderRequest(
         account=account,

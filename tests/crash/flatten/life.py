@@ -1,0 +1,76 @@
+"""One life of a real engine on the remote paper venue: from its start until the account is flat and locked."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from haltline_sim_paper.control import Control
+from point import Points
+
+from haltline.clock import NS_PER_S, SystemClock
+from haltline.runtime.embed import Haltline, load_parts
+
+LONGEST_S = 30.0
+SETUP = """version: 1
+mode: live
+plugins: [{{name: sim_paper, required: true}}]
+store: {{path: data/journal.db}}
+accounts: {{eval: {{broker: venue, balance: 50000}}}}
+brokers: {{venue: {{kind: paper_remote, config: {{port: {port}}}}}}}
+channels: {{file: {{kind: jsonl, config: {{path: data/messages.jsonl}}}}}}
+instruments:
+  MNQ: {{tick_size: 0.25, tick_value: 0.50, asset_class: future, stale_after: 1h}}
+  MES: {{tick_size: 0.25, tick_value: 1.25, asset_class: future, stale_after: 1h}}
+rules: [rules.yaml]
+"""
+RULES = """version: 1
+rules:
+  - id: daily-loss
+    each: account
+    limit: {value: account.day.loss, at: 500}
+    then: [block_entries, flatten, {lock: {until: reset}}, notify]
+    severity: critical
+"""
+
+
+def live(folder: Path, port: int, target: tuple[str, int] | None, *, is_first: bool) -> None:
+    """Live until the end or until killed; what was seen goes to `points.txt`, how it ended to `end.json`."""
+    asyncio.run(_live(folder, port, target, is_first=is_first))
+
+
+async def _live(folder: Path, port: int, target: tuple[str, int] | None, *, is_first: bool) -> None:
+    points = Points(target, folder / "points.txt")
+    points.watch_tasks(asyncio.get_running_loop())
+    points.watch_writes()
+    points.counting = not is_first
+    clock = SystemClock()
+    parts = load_parts(folder / "haltline.yaml", environ={})
+    async with Haltline(parts, clock=clock) as engine:
+        begun = clock.now()
+        if is_first:
+            points.counting = True
+            with Control(port) as market:
+                market.price("MNQ", 20_890, 20_890.25)
+        calm = 0
+        while calm < 3 and clock.now() < begun + LONGEST_S * NS_PER_S:
+            calm = calm + 1 if _is_over(engine) else 0
+            await clock.sleep_until(clock.now() + 4_000_000)
+        points.counting = False
+        account = engine.engine.kernel.state.accounts["eval"]
+        end = {
+            "over": calm == 3,
+            "mode": account.mode,
+            "locks": len(engine.engine.kernel.governor.locks.of_account("eval")),
+            "held": {name: position.quantity for name, position in account.book.items() if position.quantity},
+            "took_s": round((clock.now() - begun) / NS_PER_S, 3),
+        }
+    (folder / "end.json").write_bytes(msgspec.json.encode(end))
+
+
+def _is_over(engine: Haltline) -> bool:
+    kernel = engine.engine.kernel
+    return (
+        kernel.state.accounts["eval"].mode == "HALTED"
+        and all(flight.retry_at is not None for flight in kernel.arbiter.flights.values())
+        and engine.engine.is_idle
+    )
