@@ -180,7 +180,7 @@ def test_reported_figures_win_over_computed_ones(world):
 
 @pytest.mark.parametrize(("status", "connected"), [(s, s is ConnectionStatus.CONNECTED) for s in ConnectionStatus])
 def test_connections(world, status, connected):
-    assert world.connection(status) == ["account eval"]
+    assert world.connection(status) == ["account eval", "portfolio portfolio"]
     assert world.account.connected is connected
 
 

@@ -215,4 +215,6 @@ def test_a_fill_entity_tells_what_it_did(world):
 def test_every_fill_touches_the_account_the_position_and_the_portfolio(world):
     world.quote(last=21000.0)
     touched = world.apply(world.make_fill(1, 21000))
-    assert set(touched) == {"fill eval/f1", "position eval/MNQ", "account eval", "portfolio portfolio"}
+    assert set(touched) == {
+        "fill eval/f1", "instrument MNQ", "position eval/MNQ", "account eval", "portfolio portfolio",
+    }  # fmt: skip

@@ -35,7 +35,7 @@ def test_an_early_close_is_seen_and_counted_down_to(open_world):
 
 def test_edges_are_deadlines_and_touch_the_accounts(open_world):
     assert open_world.state.deadline == from_iso("2025-11-26T23:00:00Z")
-    assert open_world.at("2025-11-26T23:00:00Z") == ["account eval", "account second"]
+    assert open_world.at("2025-11-26T23:00:00Z") == ["account eval", "portfolio portfolio", "account second"]
 
 
 def test_a_session_begins_at_the_opening_and_lasts_until_the_next(open_world):

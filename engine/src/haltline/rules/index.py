@@ -43,7 +43,7 @@ class RuleIndex:
     def __init__(self, rules: Sequence[Rule], needs: dict[Scope, tuple[WindowNeed, ...]], bindings: Bindings) -> None:
         self.rules = tuple(rules)
         self._bindings = bindings
-        self._masks = {rule.index: _key_of(rule.checked.screen, rule.each) for rule in rules}
+        self._masks = {rule.index: _mask_of(rule) for rule in rules}
         self._screens: dict[tuple[Scope, int], Screen | None] = {}
         self.series: dict[Scope, tuple[WindowFeed, ...]] = {}
         self.events: dict[Scope, tuple[WindowFeed, ...]] = {}
@@ -93,14 +93,34 @@ class RuleIndex:
         return tuple(rule for rule in self.rules if rule.each is scope)
 
 
+def _mask_of(rule: Rule) -> int:
+    """Everything that may move an incident of the rule: its condition, what clears it, its rungs, what it follows."""
+    checked = rule.checked
+    read = [checked.screen, *checked.conditions.rungs[1:]]
+    if checked.clear is not None:
+        read.append(checked.clear)
+    for action in rule.every_action():
+        if action.action.follows:
+            read.extend(action.read)
+    mask = 0
+    for each in read:
+        mask |= _key_of(each, rule.each)
+    return mask
+
+
 def _key_of(screen: Checked, scope: Scope) -> int:
-    """What a condition reads, packed: changes of its own root, its account, its instrument, the portfolio."""
+    """What a condition reads, packed: changes of its own root, its account, its instrument, the portfolio.
+
+    The passing of time is no change of any of them: whoever reads it is asked by the clock.
+    """
     key = BORN
     for root, changes in screen.changes.items():
         bits = int(changes)
+        key |= bits & _TIME
+        bits &= ~_TIME
         if root == "clock":
             key |= _TIME
-        elif root == str(scope):
+        elif root == str(scope) or (root == "session" and scope is Scope.INSTRUMENT):
             key |= bits
         elif root in ("account", "session"):
             key |= bits if scope is Scope.ACCOUNT else bits << ACCOUNT_SHIFT

@@ -33,11 +33,12 @@ _FINE = Judgement(Verdict.OK)
 class LinkedAction:
     """An action of a rule, ready to have its parameters read from an entity."""
 
-    __slots__ = ("_expressions", "action", "constants")
+    __slots__ = ("_expressions", "action", "constants", "read")
 
     def __init__(self, checked: CheckedAction, bindings: Bindings) -> None:
         self.action = checked.action
         self.constants = checked.constants
+        self.read = tuple(checked.expressions.values())
         self._expressions = [(name, compile_value(expr, bindings)) for name, expr in checked.expressions.items()]
 
     def is_known(self, params: Mapping[str, object]) -> bool:

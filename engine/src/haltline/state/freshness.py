@@ -68,6 +68,7 @@ def _turn_session(state: "State", view: SessionView, now: int) -> None:
     for account in state.accounts.values():
         if account.hours is view:
             state.touch(account, CALENDAR)
+            state.touch(state.portfolio, CALENDAR)
             if opened and account.session is not account.day:
                 _begin_session(account, view)
 

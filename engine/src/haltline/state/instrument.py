@@ -13,6 +13,7 @@ from haltline.state.entity import MONEY, NAN, Entity, ratio, seconds
 from haltline.state.hours import SessionView
 
 if TYPE_CHECKING:
+    from haltline.state.order import Order
     from haltline.state.portfolio import Portfolio
     from haltline.state.position import Position
 
@@ -38,7 +39,7 @@ class Instrument(Entity):
     """
 
     __slots__ = (
-        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "hours", "last", "last_until",
+        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "floating", "hours", "last", "last_until",
         "late_quotes",
         "mark_until",
         "mid", "multiplier", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark", "source_name",
@@ -60,6 +61,7 @@ class Instrument(Entity):
         self.portfolio = portfolio
         self.clock = clock
         self.positions: list[Position] = []
+        self.floating: list[Order] = []
         self.bid = self.ask = self.last = self.mid = self.quoted_mark = self.volume_24h = NAN
         self.prices = [NAN] * 5
         self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
@@ -82,6 +84,12 @@ class Instrument(Entity):
         self.tick_size = float(spec.tick_size)
         self.tick_value = float(spec.tick_value)
         self.weight = spec.weight
+
+    def set_floating(self, order: "Order") -> None:
+        """Note whether a quote changes what an order is worth."""
+        self.floating = [other for other in self.floating if other is not order]
+        if order.floats:
+            self.floating.append(order)
 
     def forget_prices(self) -> None:
         """Make every price UNKNOWN: the newest quote is too old."""

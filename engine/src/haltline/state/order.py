@@ -28,6 +28,11 @@ class Order(Entity):
         self.opened_ns = report.placed_at or at
         self.adopt(report, at)
 
+    @property
+    def floats(self) -> bool:
+        """Whether what it is worth follows the market: it works, and names no price of its own."""
+        return self.working and self.limit_price != self.limit_price and self.stop_price != self.stop_price
+
     def adopt(self, report: OrderReport, at: int) -> None:
         """Take over the broker's newest word."""
         self.report = report

@@ -6,7 +6,7 @@ from haltline.errors import DataRefused
 from haltline.model import event as happened
 from haltline.model.instrument import AssetClass
 from haltline.state.account import Account
-from haltline.state.entity import ACCOUNT, FILL, MONEY, ORDER, QUOTE
+from haltline.state.entity import ACCOUNT, CALENDAR, FILL, MONEY, ORDER, QUOTE
 from haltline.state.fill import FillEntity
 from haltline.state.instrument import Instrument
 from haltline.state.ledger import Execution, Ledger, Lot, Shift
@@ -152,6 +152,7 @@ def _hold(state: "State", account: Account, instrument: Instrument, lot: Lot, op
         position.find_stops()
     elif position is not None and position.lot != lot:
         position.resize(lot)
+    state.touch(instrument, FILL)
     if position is not None:
         state.touch(position, FILL)
     for order in account.order_book.values():
@@ -176,6 +177,7 @@ def order(state: "State", event: happened.OrderUpdate, now: int) -> None:
         state.created.append(known)
     else:
         known.adopt(report, at)
+    instrument.set_floating(known)
     if not known.working:
         del account.order_book[report.order_id]
         _remember(account.seen_orders, report.order_id, None)
@@ -266,7 +268,9 @@ def instrument(state: "State", event: happened.InstrumentUpdate, now: int) -> No
     found = state.add_instrument(event.spec)
     if not known:
         state.created.append(found)
-    state.touch(found, QUOTE | ACCOUNT)
+    state.touch(found, QUOTE | ACCOUNT | CALENDAR)
+    state.watch(found)
+    _touch_orders(state, found)
     for found_account in state.accounts.values():
         ledger = found_account.ledgers.get(found.symbol)
         if ledger is not None:
@@ -280,6 +284,14 @@ def instrument(state: "State", event: happened.InstrumentUpdate, now: int) -> No
         state.touch(state.portfolio, FILL | QUOTE)
 
 
+def _touch_orders(state: "State", instrument: Instrument) -> None:
+    for account in state.accounts.values():
+        for order in account.order_book.values():
+            if order.instrument is instrument:
+                for entity in (order, account, state.portfolio):
+                    state.touch(entity, ORDER)
+
+
 def connection(state: "State", event: happened.ConnectionUpdate, now: int) -> None:
     """Note whether the broker can be reached; degraded counts as not connected."""
     found = state.account(event.account)
@@ -287,6 +299,7 @@ def connection(state: "State", event: happened.ConnectionUpdate, now: int) -> No
     found.connected = event.status is happened.ConnectionStatus.CONNECTED
     found.connection_at = min(event.at, now)
     state.touch(found, ACCOUNT)
+    state.touch(state.portfolio, ACCOUNT)
 
 
 def _remember[T](seen: dict[str, T], key: str, value: T) -> None:

@@ -212,6 +212,7 @@ def put_back(state: "State", data: dict[str, object]) -> None:
     state.portfolio.reset()
     for item in state.instruments.values():
         item.positions.clear()
+        item.floating.clear()
     for key, account in state.accounts.items():
         account.reset()
         if key in image.accounts:
@@ -300,6 +301,7 @@ def _put_account(state: "State", item: Account, image: _AccountImage) -> None:
         made = Order(order.report, account=item, instrument=state.instruments[order.symbol], at=order.updated_at)
         made.opened_ns = order.opened_ns
         item.order_book[order.report.order_id] = made
+        made.instrument.set_floating(made)
     for held in image.positions:
         instrument = state.instruments[held.symbol]
         position = Position(held.lot, account=item, instrument=instrument, opened_ns=held.opened_ns)

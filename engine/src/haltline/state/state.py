@@ -235,6 +235,17 @@ class State:
         instrument.last_until = 0  # any quote replaces it, whatever prices that brings
         self.reprice(instrument)
 
+    def watch(self, instrument: Instrument) -> None:
+        """Apply a limit of age that is new to prices that are here already."""
+        if not instrument.quoted_at or instrument.stale:
+            return
+        instrument.stale_due = min(FAR, instrument.quoted_at + instrument.stale_after_ns)
+        if instrument.stale_after_ns < FAR and instrument.hours.open:
+            instrument.stale_due = max(instrument.stale_due, instrument.hours.opened_ns + instrument.stale_after_ns)
+            self._watch(instrument, self.clock.now_ns)
+            if instrument.stale:
+                self.reprice(instrument)
+
     def _watch(self, instrument: Instrument, now: int) -> None:
         if instrument.stale_due <= now:
             instrument.forget_prices()
@@ -248,6 +259,10 @@ class State:
         if not instrument.changed:
             touched.append(instrument)
         instrument.changed |= QUOTE
+        if instrument.floating:
+            for order in instrument.floating:
+                for entity in (order, order.account, self.portfolio):
+                    self.touch(entity, QUOTE)
         positions = instrument.positions
         if not positions:
             return
