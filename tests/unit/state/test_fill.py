@@ -141,6 +141,7 @@ def test_voiding_an_unknown_fill_is_refused(world):
         ({"price": "NaN"}, "E603"),
         ({"price": "Infinity"}, "E603"),
         ({"price": "1e18"}, "E603"),
+        ({"price": "1e1000000"}, "E603"),
         ({"price": "0"}, "E604"),
         ({"price": "-5"}, "E604"),
         ({"fee": Decimal("NaN")}, "E603"),

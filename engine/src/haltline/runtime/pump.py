@@ -12,7 +12,7 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event, Quote, Tick
 from haltline.model.plan import Result
 from haltline.rules.compile import CompiledRules
-from haltline.runtime.admit import flaw
+from haltline.runtime.admit import admit
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.publish import Publisher
 from haltline.runtime.supervise import wait_for_either
@@ -111,14 +111,14 @@ class Pump:
     async def _take(self, events: Sequence[Event], now: int) -> None:
         good, bad = [], []
         for event in events:
-            reason = flaw(event)
-            if reason:
-                bad.append(notice_entry(now, "edge", reason))
+            taken = admit(event)
+            if isinstance(taken, str):
+                bad.append(notice_entry(now, "edge", taken))
                 continue
-            good.append(event)
-            if type(event) is Quote:
+            good.append(taken)
+            if type(taken) is Quote:
                 for taker in self._takers:
-                    taker.on_quote(event)
+                    taker.on_quote(taken)
         await self._writer.record([event_entry(event, now) for event in good] + bad, durable=False)
         self.events += len(good)
         waiting: list[Result] = []

@@ -125,7 +125,9 @@ def check_intent(intent: Intent) -> None:
 
 
 def _finite(where: str, value: float | Decimal) -> None:
-    usable = value.is_finite() and abs(value) < _LARGEST if isinstance(value, Decimal) else -LARGEST < value < LARGEST
+    usable = (
+        value.is_finite() and value.copy_abs() < _LARGEST if isinstance(value, Decimal) else -LARGEST < value < LARGEST
+    )
     if not usable:
         raise DataRefused("E603", f"{where} was {value}; it must be a finite number below 1e18")
 
