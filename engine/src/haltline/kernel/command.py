@@ -7,7 +7,18 @@ import msgspec
 from haltline.api.field import Change
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
-from haltline.model.event import Acknowledge, ActionOutcome, ArmRequest, Event, LockRequest, OutcomeStatus, Release
+from haltline.kernel.override import take_grant, take_revocation
+from haltline.model.event import (
+    Acknowledge,
+    ActionOutcome,
+    ArmRequest,
+    Event,
+    LockRequest,
+    OutcomeStatus,
+    OverrideGrant,
+    OverrideRevoke,
+    Release,
+)
 from haltline.model.verdict import Phase
 from haltline.rules.rule import account_of
 
@@ -34,6 +45,10 @@ def take_command(core: "Core", event: Event, now: int, out: Emission) -> None:
         _take_lock(core, event, out)
     elif isinstance(event, ArmRequest):
         _take_arm(core, event, out)
+    elif isinstance(event, OverrideGrant):
+        take_grant(core, event, now, out)
+    elif isinstance(event, OverrideRevoke):
+        take_revocation(core, event, out)
 
 
 def _take_outcome(core: "Core", event: ActionOutcome, now: int, out: Emission) -> None:

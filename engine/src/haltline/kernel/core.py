@@ -6,7 +6,7 @@ everything that changed is screened, judged and moved; then requests become a pl
 what they changed is judged again (a bounded number of rounds).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from haltline.api.action import HandledBy
@@ -16,6 +16,8 @@ from haltline.expr.window import WindowNeed
 from haltline.kernel.command import take_command
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import Governor, describe
+from haltline.kernel.override import expire_grants
+from haltline.kernel.wiring import new_window, orders_of
 from haltline.model.event import Event, Quote
 from haltline.model.id import AccountId
 from haltline.model.plan import PlannedAction, Result
@@ -25,9 +27,9 @@ from haltline.rules.arbiter import Arbiter
 from haltline.rules.compile import CompiledRules
 from haltline.rules.incident import Incident, Lifecycle, Memory, MemoryKey
 from haltline.rules.index import ACCOUNT_SHIFT, BORN, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
-from haltline.rules.rule import Rule, account_of
+from haltline.rules.override import OverrideBook
+from haltline.rules.rule import Judgement, Rule, account_of
 from haltline.state.state import State
-from haltline.state.window import EventWindow, SeriesWindow
 
 QUIET = Result()
 TICK_NS = NS_PER_S
@@ -47,7 +49,8 @@ class Core:
         self.memories: dict[MemoryKey, Memory] = {}
         self.arbiter = Arbiter()
         self.governor = Governor(state, self.arbiter, self.live)
-        self.lifecycle = Lifecycle(self.memories, self._is_suppressed)
+        self.overrides = OverrideBook()
+        self.lifecycle = Lifecycle(self.memories, self._is_suppressed, self.judgement)
         self.deadline: int | None = None
         self.now = state.clock.now_ns
         self.next_tick: int | None = None
@@ -144,6 +147,7 @@ class Core:
         for lock in self.governor.expire(due):
             out.notices.append(f"lock on {lock.account} ended: {describe(lock)}")
             out.moved = True
+        expire_grants(self, due, out)
         for incident in [live for live in self.live.values() if live.timer is not None and live.timer <= due]:
             self.judge(incident.rule, incident.entity, out)
         if self.next_tick is not None and self.next_tick <= due:
@@ -167,13 +171,18 @@ class Core:
         for instant in (self.next_tick, self.next_schedule):
             if instant is not None and (earliest is None or instant < earliest):
                 earliest = instant
-        if self.live or self.arbiter.flights or self.governor.allowances:
+        if self.live or self.arbiter.flights or self.governor.allowances or self.overrides:
             earliest = self._earliest_hold(earliest)
         self.deadline = earliest
 
     def _earliest_hold(self, earliest: int | None) -> int | None:
         instants = [incident.timer for incident in self.live.values()]
-        instants += [self.governor.locks.next_expiry(), self.arbiter.next_retry(), earliest]
+        instants += [
+            self.governor.locks.next_expiry(),
+            self.arbiter.next_retry(),
+            self.overrides.next_expiry(),
+            earliest,
+        ]
         return min((instant for instant in instants if instant is not None), default=None)
 
     def _plan_schedules(self, now: int) -> None:
@@ -284,7 +293,7 @@ class Core:
             elif scope is Scope.INSTRUMENT:
                 key = entity.changed << INSTRUMENT_SHIFT | portfolio_bits
                 out = self._fan_to(Scope.POSITION, key, entity.positions, now, out)
-                out = self._fan_to(Scope.ORDER, key, _orders_of(self.state, entity), now, out)
+                out = self._fan_to(Scope.ORDER, key, orders_of(self.state, entity), now, out)
             elif scope is Scope.PORTFOLIO:
                 for wide in (Scope.ACCOUNT, Scope.INSTRUMENT, Scope.POSITION, Scope.ORDER):
                     out = self._fan_to(wide, portfolio_bits, self.state.entities(wide), now, out)
@@ -315,7 +324,12 @@ class Core:
 
     def judge(self, rule: Rule, entity: Any, out: Emission) -> None:
         """Judge one rule on one entity and move its incident."""
-        self.lifecycle.update(rule, entity, rule.judge(entity, out.now), out.now, out)
+        self.lifecycle.update(rule, entity, self.judgement(rule, entity, out.now), out.now, out)
+
+    def judgement(self, rule: Rule, entity: Any, now: int) -> Judgement:
+        """What a rule says of an entity, overrides included."""
+        override = self.overrides.of(rule, entity) if self.overrides else None
+        return rule.judge(entity, now, override)
 
     def _judge_timed(self, out: Emission) -> None:
         """Rules that can change by the passing of time alone, on every entity of their scope."""
@@ -443,7 +457,7 @@ class Core:
         needs = self.index.needs.get(entity.scope, ())
         found = [old.get((entity.key, need)) for need in needs]
         entity.windows = [
-            window if window is not None else _new_window(need) for window, need in zip(found, needs, strict=True)
+            window if window is not None else new_window(need) for window, need in zip(found, needs, strict=True)
         ]
         for feed in self.index.series.get(entity.scope, ()):
             if found[feed.index] is None:
@@ -474,20 +488,3 @@ class Core:
 
     def _is_quiet(self, incident: Incident) -> bool:
         return self._is_suppressed(incident.rule, incident.entity)
-
-
-def _new_window(need: WindowNeed) -> SeriesWindow | EventWindow:
-    if need.kind == "events":
-        return EventWindow(need.duration_ns)
-    assert need.duration_ns is not None
-    return SeriesWindow(need.duration_ns)
-
-
-def _orders_of(state: State, instrument: Any) -> Iterator[Any]:
-    """Working orders on one instrument, of all accounts."""
-    return (
-        order
-        for account in state.accounts.values()
-        for order in account.order_book.values()
-        if order.instrument is instrument
-    )

@@ -30,7 +30,7 @@ def check_intent(kernel: Core, intent: Intent) -> Permission:
     reasons = _mode_reasons(kernel, account, intent, mode)
     rules = []
     for rule in _asked(kernel, entity):
-        reason = _objection(rule, rule.judge(entity, kernel.now))
+        reason = _objection(rule, kernel.judgement(rule, entity, kernel.now))
         if reason and not (rule.shadow or not account.live):
             reasons.append(reason)
             rules.append(rule.id)

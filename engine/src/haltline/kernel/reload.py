@@ -6,6 +6,7 @@ from haltline.expr.window import WindowNeed
 from haltline.kernel.core import Core
 from haltline.model.plan import Result
 from haltline.rules.compile import CompiledRules
+from haltline.rules.override import describe_override
 
 
 def replace_rules(core: Core, compiled: CompiledRules, now: int) -> Result:
@@ -16,6 +17,9 @@ def replace_rules(core: Core, compiled: CompiledRules, now: int) -> Result:
     for incident in list(core.live.values()):
         if meanings.get(incident.rule.id) != incident.rule.fingerprint:
             core.lifecycle.resolve(incident, core.now, out, "the rule was changed or removed")
+    kept = [rule.id for rule in core.index.rules if meanings.get(rule.id) == rule.fingerprint]
+    for grant in core.overrides.keep_rules(kept):
+        out.notices.append(f"ended, because its rule was changed or removed: {describe_override(grant)}")
     core.compiled = compiled
     core.index = core.link(compiled)
     rules = {rule.id: rule for rule in core.index.rules}

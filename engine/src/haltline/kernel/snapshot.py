@@ -12,12 +12,13 @@ import msgspec
 from haltline.errors import EngineError
 from haltline.expr.window import WindowNeed
 from haltline.kernel.core import Core
-from haltline.model.id import IncidentId
-from haltline.model.plan import Lock
+from haltline.model.id import IncidentId, RuleId
+from haltline.model.plan import Lock, Override
 from haltline.model.rule import Scope
 from haltline.model.verdict import Phase, Verdict
 from haltline.rules.arbiter import Flight
 from haltline.rules.incident import Incident, Memory
+from haltline.rules.override import describe_override
 from haltline.rules.rule import Judgement, Rule
 
 VERSION = 1
@@ -68,6 +69,7 @@ class Saved(msgspec.Struct, kw_only=True):
     flights: list[Flight]
     days: dict[str, str]
     windows: list[tuple[str, str, Any]]
+    overrides: list[Override] = []
 
 
 def save(kernel: Core) -> bytes:
@@ -93,6 +95,7 @@ def save(kernel: Core) -> bytes:
             for entity in (kernel.state.entities(scope) if needs else ())
             for need, window in zip(needs, entity.windows, strict=True)
         ],
+        overrides=list(kernel.overrides),
     )
     return msgspec.msgpack.encode(saved)
 
@@ -121,10 +124,20 @@ def restore(kernel: Core, encoded: bytes) -> list[str]:
     kernel.arbiter.flights = {flight.action.id: flight for flight in saved.flights}
     _restore_windows(kernel, saved)
     notices = _restore_incidents(kernel, saved)
+    kernel.overrides.replace(saved.overrides)
+    notices += _ended_grants(
+        kernel, [rule.id for rule in kernel.index.rules if saved.rules.get(rule.id) == _meaning(rule)]
+    )
     kernel.governor.release_orphans()
     kernel.governor.refresh()
     kernel.forget_changes()
     return notices
+
+
+def _ended_grants(kernel: Core, unchanged: list[RuleId]) -> list[str]:
+    """Grants are for a rule as it was meant when they were given."""
+    ended = kernel.overrides.keep_rules(unchanged)
+    return [f"ended, because its rule was changed or removed: {describe_override(grant)}" for grant in ended]
 
 
 def _restore_windows(kernel: Core, saved: Saved) -> None:

@@ -8,10 +8,11 @@ from haltline.errors import ConfigError, EngineError, Place, Problem
 from haltline.expr.check import check
 from haltline.expr.explain import Explanation, explain
 from haltline.kernel.core import Core
-from haltline.model.rule import Scope, Severity
+from haltline.model.rule import Comparison, Scope, Severity
 from haltline.model.verdict import Phase, Verdict
-from haltline.rules.condition import headroom
+from haltline.rules.condition import headroom, utilization, widened
 from haltline.rules.incident import Incident, is_shadow
+from haltline.rules.override import describe_override
 from haltline.rules.rule import Rule
 
 
@@ -48,6 +49,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     utilization: float | None
     headroom: float | None
     kind: str = ""
+    override: str = ""
 
 
 class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,20 +107,24 @@ def gauges(kernel: Core) -> list[Gauge]:
 
 
 def _gauge(kernel: Core, rule: Rule, entity: Any) -> Gauge:
-    judgement = rule.judge(entity, kernel.now)
+    judgement = kernel.judgement(rule, entity, kernel.now)
     measured = rule.measured(entity)
     thresholds = rule.thresholds(entity)
     assert rule.comparison is not None and rule.checked.value is not None
-    room = headroom(rule.comparison, measured, thresholds if len(thresholds) == 2 else thresholds[-1:])
+    override = kernel.overrides.of(rule, entity)
+    if override is not None and override.extra is not None:
+        thresholds = widened(rule.comparison, thresholds, override.extra)
+    counted = thresholds if rule.comparison is Comparison.RANGE else thresholds[-1:]
     return Gauge(
         rule=rule.id,
         entity=entity.key,
         title=rule.spec.title or rule.id,
         verdict=judgement.verdict,
         measured=_known(measured),
-        threshold=_known(rule.threshold(entity, len(thresholds) - 1)),
-        utilization=rule.utilization(entity, measured),
-        headroom=room,
+        threshold=_known(min(counted, key=lambda threshold: abs(measured - threshold))),
+        utilization=utilization(rule.comparison, measured, counted),
+        headroom=headroom(rule.comparison, measured, counted),
+        override=describe_override(override) if override is not None else "",
         kind=rule.checked.value.kind.value,
     )
 
@@ -130,7 +136,7 @@ def reasoning(kernel: Core, rule_id: str, entity_key: str) -> Reasoning:
         known = ", ".join(rule.id for rule in kernel.index.rules) or "none"
         raise EngineError(f"there is no rule {rule_id!r}; the loaded rules are: {known} [E461]")
     entity = entity_of(kernel, rule.each, entity_key)
-    judgement = rule.judge(entity, kernel.now)
+    judgement = kernel.judgement(rule, entity, kernel.now)
     incident: Incident | None = entity.instances.get(rule.index)
     bindings = _bindings(kernel)
     checked = rule.checked

@@ -102,9 +102,15 @@ class Outbox(Protocol):
 class Lifecycle:
     """Moves incidents. `memories` is kept by the kernel and survives restarts."""
 
-    def __init__(self, memories: dict[MemoryKey, Memory], is_suppressed: Callable[[Rule, Any], bool]) -> None:
+    def __init__(
+        self,
+        memories: dict[MemoryKey, Memory],
+        is_suppressed: Callable[[Rule, Any], bool],
+        judge: Callable[[Rule, Any, int], Judgement],
+    ) -> None:
         self.memories = memories
         self._is_suppressed = is_suppressed
+        self._judge = judge
 
     def update(self, rule: Rule, entity: Any, judgement: Judgement, now: int, out: Outbox) -> None:
         """Take one judgement into account."""
@@ -134,7 +140,7 @@ class Lifecycle:
     def acknowledge(self, incident: Incident, now: int, out: Outbox) -> None:
         """An operator has seen it; an incident latched until then ends at once if its condition is clear."""
         incident.acknowledged = True
-        self.update(incident.rule, incident.entity, incident.rule.judge(incident.entity, now), now, out)
+        self.update(incident.rule, incident.entity, self._judge(incident.rule, incident.entity, now), now, out)
 
     def roll_session(self, incident: Incident, now: int, out: Outbox) -> None:
         """A new session ends incidents latched to the old one; they fire anew if the condition still holds."""
@@ -146,7 +152,7 @@ class Lifecycle:
         memory = self.memories[(incident.rule.id, incident.entity.key)]
         memory.fires, memory.fired_at = 0, None
         self.resolve(incident, now, out, "the account was armed")
-        judgement = incident.rule.judge(incident.entity, now)
+        judgement = self._judge(incident.rule, incident.entity, now)
         if judgement.verdict in (Verdict.BREACH, Verdict.UNKNOWN):
             again = self._open(incident.rule, incident.entity, now)
             again.phase, again.fire_at, again.judgement = Phase.PENDING, now, incident.judgement
