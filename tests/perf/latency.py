@@ -229,10 +229,10 @@ class Bench:
         async with asyncio.timeout(LONGEST_S):
             await breach.over.wait()
             await self._broker.call("price", AccountId(""), (symbol, CALM))
-            while instrument.mark < CALM:
+            while instrument.mark < CALM:  # noqa: ASYNC110 - a measurement from outside
                 await asyncio.sleep(0.005)
             await self._broker.call("open", AccountId(""), account)
-            while not self._is_whole(account):
+            while not self._is_whole(account):  # noqa: ASYNC110 - a measurement from outside
                 await asyncio.sleep(0.005)
 
     def _is_whole(self, account: str) -> bool:

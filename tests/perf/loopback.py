@@ -14,16 +14,14 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from haltline.api import (
-    AccountSnapshot, BrokerKind, BrokerSetup, Capability, EventSink, Started,
-)  # fmt: skip
+
+from haltline.api import AccountSnapshot, BrokerKind, BrokerSetup, Capability, EventSink, Started
 from haltline.builtins.paper.venue import PaperVenue
-from haltline.clock import Clock, SystemClock
+from haltline.clock import Clock
 from haltline.errors import OutcomeUnknown, Refused, Transient
-from haltline.model.event import ConnectionStatus, ConnectionUpdate, Event, OrderUpdate, Quote
+from haltline.model.event import ConnectionStatus, ConnectionUpdate, Event, Quote
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, Side
 
@@ -304,7 +302,6 @@ LOOPBACK = BrokerKind(
     ),
     schema={"type": "object"},
 )  # fmt: skip
-
 
 
 if __name__ == "__main__":

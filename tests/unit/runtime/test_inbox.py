@@ -21,12 +21,26 @@ def test_events_come_out_in_the_order_they_came_in() -> None:
     assert not inbox.wake.is_set()
 
 
-def test_when_behind_a_newer_quote_replaces_the_older_one_of_its_symbol() -> None:
+def test_when_behind_a_newer_quote_takes_the_place_of_the_one_of_its_symbol() -> None:
     inbox = Inbox(behind=1)
     for event in (quote("A", 1), quote("B", 2), quote("A", 3)):
         inbox.put(event)
-    assert [event.at for event in inbox.take(10)] == [2, 3]
+    assert len(inbox) == 2
+    assert [event.at for event in inbox.take(10)] == [3, 2]
     assert inbox.conflated == 1
+
+
+def test_a_symbol_does_not_wait_longer_for_being_quoted_more_often() -> None:
+    inbox = Inbox(behind=3)
+    for at in range(5):
+        inbox.put(quote(f"S{at}", at))
+    inbox.put(quote("BUSY", 5))
+    taken: list[Event] = []
+    for at in range(6, 16):
+        inbox.put(quote(f"S{at}", at))
+        inbox.put(quote("BUSY", at))
+        taken += inbox.take(1)
+    assert [event.symbol for event in taken if isinstance(event, Quote)].index(Symbol("BUSY")) == 5
 
 
 def test_a_quote_that_was_taken_is_not_replaced() -> None:

@@ -11,9 +11,10 @@ from haltline.model.id import Symbol
 class Inbox:
     """Events in order of arrival. `put` is the sink of every broker and feed: it never blocks and never raises.
 
-    Once more than `behind` events wait, a newer quote replaces the one of its symbol that still waits (counted in
-    `conflated`). Other events are never dropped: past `capacity`, `take` raises InvariantBroken, because state that
-    missed a fill must not decide; start-up then asks the brokers again.
+    Once more than `behind` events wait, a newer quote takes the place of the one of its symbol that still waits
+    (counted in `conflated`): it does not queue again, so that no symbol waits longer for being quoted more often. Other
+    events are never dropped: past `capacity`, `take` raises InvariantBroken, because state that missed a fill must not
+    decide; start-up then asks the brokers again.
     """
 
     def __init__(self, *, behind: int = 2_000, capacity: int = 200_000) -> None:
@@ -34,11 +35,10 @@ class Inbox:
         if type(event) is Quote:
             waiting = self._quotes.get(event.symbol)
             if waiting is not None and waiting[0] is not None and len(self._cells) > self._behind:
-                waiting[0] = None
+                waiting[0] = event
                 self.conflated += 1
+                return
             self._quotes[event.symbol] = cell
-        if len(self._cells) >= self._capacity:
-            self._squeeze()
         if len(self._cells) >= self._capacity:
             self._overflowed = True
         else:
@@ -54,13 +54,10 @@ class Inbox:
         while cells and len(taken) < limit:
             cell = cells.popleft()
             event = cell[0]
+            cell[0] = None
             if event is not None:
                 taken.append(event)
-                cell[0] = None
         if not cells:
             self.wake.clear()
             self._quotes.clear()
         return taken
-
-    def _squeeze(self) -> None:
-        self._cells = deque(cell for cell in self._cells if cell[0] is not None)
