@@ -9,14 +9,16 @@ import pytest
 from acme_haltline.derisk import derisk
 from acme_haltline.outbox import make_outbox
 from acme_haltline.rate import fx_rate
+from acme_haltline.tally import Tally
 
 from haltline.api import AccountSnapshot, Message, NotifierSetup
 from haltline.errors import Refused
 from haltline.model.event import AccountReport, PositionReport
-from haltline.model.id import AccountId, ActionId, OrderId, Symbol
+from haltline.model.id import AccountId, ActionId, IncidentId, OrderId, RuleId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
-from haltline.model.plan import PlannedAction
+from haltline.model.plan import PlannedAction, Result
 from haltline.model.rule import Severity
+from haltline.model.verdict import Phase, Transition
 
 EVAL, ES = AccountId("eval"), Symbol("ES")
 
@@ -84,3 +86,16 @@ def test_a_message_becomes_one_file(tmp_path: Path) -> None:
     channel = make_outbox(NotifierSetup(name="desk", config={"folder": str(tmp_path / "out")}))
     asyncio.run(channel.send(message))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["m_1.txt"]
+
+
+def test_the_tally_counts_breaches_and_nothing_else():
+    tally = Tally()
+    changes = [
+        Transition(
+            at=1, rule=RuleId("loss"), entity="eval", incident=IncidentId("i"), phase=phase, previous=Phase.OK,
+            severity=Severity.CRITICAL,
+        )
+        for phase in (Phase.BREACHED, Phase.RESOLVED, Phase.BREACHED)
+    ]  # fmt: skip
+    tally.take(Result(transitions=tuple(changes)))
+    assert tally.breaches == {"loss": 2}

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from haltline import Haltline
-from haltline.api import EventSink, Started
+from haltline.api import EventSink, Observer, Registry, Started
+from haltline.api.registry import Shelf
 from haltline.builtins.paper.broker import PaperBroker
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.errors import ConfigError, EngineError
@@ -21,6 +22,7 @@ from haltline.journal.store import Journal
 from haltline.model.event import Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderRequest, Side
+from haltline.model.plan import Result
 from haltline.model.verdict import Phase, Transition
 from haltline.runtime.embed import load_parts
 from haltline.runtime.replay import EventList, Replay
@@ -78,6 +80,32 @@ async def test_a_breach_flattens_locks_and_tells(folder: Path) -> None:
     assert not refused.allowed
     assert refused.reasons
     assert "rule daily-loss is broken" in (folder / "out.jsonl").read_text()
+
+
+async def test_a_subscriber_that_raises_is_removed_and_named_and_the_others_go_on(folder: Path) -> None:
+    seen: list[Transition] = []
+
+    def broken(transition: Transition) -> None:
+        raise RuntimeError(f"no room for {transition.rule}")
+
+    async with make(folder) as engine:
+        engine.subscribe(broken)
+        engine.subscribe(seen.append)
+        await lose(engine)
+        assert not engine.check(account="eval", symbol="MNQ", side="buy", quantity=1).allowed
+    assert [transition.phase for transition in seen] == [Phase.BREACHED]
+    assert "raised RuntimeError: no room for daily-loss" in (folder / "out.jsonl").read_text()
+
+
+async def test_observers_of_plugins_are_told_of_results(folder: Path) -> None:
+    parts = load_parts(folder / "haltline.yaml", environ={})
+    results: list[Result] = []
+    observers = Shelf[Observer]("observer", Registry())
+    observers.add("mine", Observer(name="mine", on_result=results.append))
+    parts.registry.observers = observers
+    async with Haltline.from_parts(parts, clock=ManualClock(START)) as engine:
+        await lose(engine)
+    assert any(action.name == "flatten" for result in results for action in result.plan)
 
 
 async def test_a_fine_account_may_trade(folder: Path) -> None:

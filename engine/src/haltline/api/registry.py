@@ -56,7 +56,9 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observer:
-    """Told of every result of a kernel step, after it is journalled; one that raises is removed and reported."""
+    """Told of every `model.plan.Result` that says something, after it is journalled; one that raises is removed and
+    reported. It runs on the event loop and must be quick.
+    """
 
     name: str
     on_result: Callable[..., None]

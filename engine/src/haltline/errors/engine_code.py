@@ -48,6 +48,11 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "An installed rule pack has no folder, no YAML file, or a name that is taken.",
         "Reinstall or remove the distribution that brings it.",
     ),
+    "E510": CodeEntry(
+        "Observer removed",
+        "Something that asked to be told of results raised an exception while it was told.",
+        "Correct the plugin or callback that the message names; the engine itself goes on without it.",
+    ),
     "E551": CodeEntry(
         "Recording cannot be read",
         "A file of a recording is missing, is not of the format its name says, or ends in the middle.",
@@ -163,6 +168,41 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "The saved state was written by another version of the engine.",
         "Start the version that wrote it, or move the journal away and start fresh.",
     ),
+    "E720": CodeEntry(
+        "Not a capsule",
+        "The file is something else than what `haltline capsule make` writes.",
+        "Name a file that ends in `.capsule`.",
+    ),
+    "E721": CodeEntry(
+        "Capsule damaged or changed",
+        "The file was cut off, damaged or changed after it was written: a digest or the hash chain does not fit.",
+        "Get the original file again; its name carries the digest of its content.",
+    ),
+    "E722": CodeEntry(
+        "Capsule of a later version",
+        "A newer haltline wrote this capsule in a format that this one does not know.",
+        "Update haltline.",
+    ),
+    "E723": CodeEntry(
+        "No such incident",
+        "The journal has no incident of that id, rule or entity.",
+        "Take one that the message names, or `--last` for the newest that fired.",
+    ),
+    "E724": CodeEntry(
+        "Incident cannot be traced",
+        "The records do not hold what deciding again needs: the rules in force, or events this version knows.",
+        "Use the version that wrote them; incidents after its next start can be traced.",
+    ),
+    "E725": CodeEntry(
+        "Capsule would hold a secret",
+        "A value that the set-up reads by reference stands where it cannot be hidden without changing a decision.",
+        "Take it out of labels, titles and rules, or keep the journal itself as evidence.",
+    ),
+    "E726": CodeEntry(
+        "Incident cannot be told as a test",
+        "A test written from the capsule does not come to the same verdict with the rules as they are.",
+        "See what the message says; the capsule itself still proves the decision: `haltline capsule replay`.",
+    ),
     "E801": CodeEntry(
         "Enforcement failed",
         "The broker refused, or could not be reached in time, so what a rule demands is not done.",
@@ -205,7 +245,7 @@ ENGINE_CODES: dict[str, CodeEntry] = {
     ),
     "E901": CodeEntry(
         "File already there",
-        "`haltline init` would overwrite a file of yours.",
+        "`haltline init` or `haltline capsule to-test` would overwrite a file of yours.",
         "Choose another folder, or say `--force`.",
     ),
     "E902": CodeEntry(

@@ -81,6 +81,7 @@ class Engine:
         self.publisher = Publisher(
             store=store, writer=writer, executor=self._executor, outbox=self._outbox, actions=parts.registry.actions
         )
+        self.publisher.subscribers.extend(observer.on_result for _, observer, _ in parts.registry.observers.items())
         takers = [broker for broker in self._brokers.values() if isinstance(broker, QuoteTaker)]
         self.pump = Pump(
             kernel=self.kernel, inbox=self.inbox, clock=clock, store=store, writer=writer, publisher=self.publisher,

@@ -12,7 +12,7 @@ from haltline.journal.recover import Store
 from haltline.model.plan import Result
 from haltline.notify.notice import messages_of
 from haltline.notify.outbox import Outbox, Pending
-from haltline.notify.render import receipt_message
+from haltline.notify.render import alarm_message, receipt_message
 from haltline.runtime.writer import Writer
 
 type Subscriber = Callable[[Result], None]
@@ -51,7 +51,7 @@ class Publisher:
         for result in results:
             self._executor.accept(result.plan)
         self._outbox.release(pending)
-        self._show(results)
+        await self._show(results, now)
 
     async def announce(self, now: int, topic: str, text: str, message: Message, *, everywhere: bool = False) -> None:
         """Note something that follows from no rule, and tell people: all channels, or those that hear its severity."""
@@ -59,7 +59,7 @@ class Publisher:
         pending = self._outbox.prepare([(message, named)])
         await self._writer.run(lambda: self._write([notice_entry(now, topic, text)], pending, durable=True))
         self._outbox.release(pending)
-        self._show([Result(notices=(text,))])
+        await self._show([Result(notices=(text,))], now)
 
     async def tell(self, messages: Sequence[Message]) -> None:
         """Send messages that follow from no rule."""
@@ -71,10 +71,17 @@ class Publisher:
         """Tell how an action ended."""
         await self.tell([receipt_message(receipt)])
 
-    def _show(self, results: Sequence[Result]) -> None:
+    async def _show(self, results: Sequence[Result], now: int) -> None:
+        """Tell whoever asked to be told. One that raises is told no more, and people hear of it; the others go on."""
         for subscriber in tuple(self.subscribers):
-            for result in results:
-                subscriber(result)
+            try:
+                for result in results:
+                    subscriber(result)
+            except Exception as error:  # noqa: BLE001 - the wall around observers: one may raise anything
+                self.subscribers.remove(subscriber)
+                name = getattr(subscriber, "__qualname__", type(subscriber).__name__)
+                text = f"observer {name} raised {type(error).__name__}: {error}; it is told no more [E510]"
+                await self.announce(now, "observer", text, alarm_message(now, "An observer was removed", text))
 
     def _write(
         self, entries: Sequence[Entry], pending: Sequence[Pending], *, durable: bool,

@@ -3,6 +3,7 @@
 from acme_haltline.derisk import DERISK
 from acme_haltline.outbox import OUTBOX
 from acme_haltline.rate import FX_RATE
+from acme_haltline.tally import OBSERVER
 from haltline.api import Registry, hookimpl
 
 
@@ -22,3 +23,9 @@ def haltline_register_notifiers(registry: Registry) -> None:
 def haltline_register_actions(registry: Registry) -> None:
     """Cancel entries and halve the position."""
     registry.add_action(DERISK)
+
+
+@hookimpl
+def haltline_register_observers(registry: Registry) -> None:
+    """A tally of breaches."""
+    registry.add_observer(OBSERVER)
