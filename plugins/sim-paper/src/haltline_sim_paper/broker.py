@@ -7,7 +7,7 @@ import msgspec
 
 from haltline.api import AccountSnapshot, BrokerKind, BrokerSetup, EventSink, Started
 from haltline.builtins.paper.broker import PAPER
-from haltline.clock import Clock
+from haltline.clock import NS_PER_S, Clock
 from haltline.errors import Refused, Transient
 from haltline.model.event import Event
 from haltline.model.id import AccountId, OrderId
@@ -44,7 +44,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     silence_s: float = 5.0
 
 
-GAP_S = 0.2
+GAP_NS = NS_PER_S // 5
 """How long a missing push may still come by itself."""
 
 
@@ -95,23 +95,31 @@ class RemotePaperBroker:
     async def _follow(
         self, stream: Link, pushes: asyncio.Queue[Push | None], sequence: Sequence, sink: EventSink
     ) -> None:
+        """Hand on pushes in order; one that is missing may still come by itself for a little, then it is asked for."""
+        gap_ends: int | None = None
         while True:
-            events = sequence.take(await self._next(stream, pushes, sequence))
-            for event in events:
+            now = self._clock.now()
+            if gap_ends is not None and now >= gap_ends:
+                found = await _ask_for_missed(stream, sequence)
+            else:
+                wait_s = (gap_ends - now) / NS_PER_S if gap_ends is not None else self._setting.silence_s
+                found = await self._next(pushes, wait_s, is_gap=gap_ends is not None)
+            for event in sequence.take(found):
                 sink(_received(event, self._clock))
+            if not sequence.has_gap:
+                gap_ends = None
+            elif gap_ends is None:
+                gap_ends = self._clock.now() + GAP_NS
 
-    async def _next(self, stream: Link, pushes: asyncio.Queue[Push | None], sequence: Sequence) -> list[Push]:
-        """The next push; while one is missing, wait a little, then ask for what is missing."""
+    async def _next(self, pushes: asyncio.Queue[Push | None], wait_s: float, *, is_gap: bool) -> list[Push]:
+        """The next push; nothing where the wait was for a missing one."""
         try:
-            async with asyncio.timeout(GAP_S if sequence.has_gap else self._setting.silence_s):
+            async with asyncio.timeout(wait_s):
                 push = await pushes.get()
         except TimeoutError as silence:
-            if not sequence.has_gap:
-                raise Transient(f"the venue was silent for {self._setting.silence_s:g} s") from silence
-            try:
-                return await stream.call(Missed(since=sequence.last), list[Push])
-            except Refused as refusal:
-                raise Transient(f"pushes were missed: {refusal}") from refusal
+            if is_gap:
+                return []
+            raise Transient(f"the venue was silent for {self._setting.silence_s:g} s") from silence
         if push is None:
             raise Transient("the venue closed the connection")
         return [push]
@@ -120,6 +128,13 @@ class RemotePaperBroker:
         address = (self._setting.host, self._setting.port)
         hand_on = pushes.put_nowait if pushes is not None else _ignore
         return Link(address, self._login, self._clock, timeout_s=self._setting.timeout_s, on_push=hand_on)
+
+
+async def _ask_for_missed(stream: Link, sequence: Sequence) -> list[Push]:
+    try:
+        return await stream.call(Missed(since=sequence.last), list[Push])
+    except Refused as refusal:
+        raise Transient(f"pushes were missed: {refusal}") from refusal
 
 
 def _ignore(push: Push | None) -> None:

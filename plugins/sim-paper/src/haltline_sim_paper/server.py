@@ -1,4 +1,4 @@
-"""Answers calls, pushes what happens, and breaks on request. A restart keeps the port, and of the rest only the book."""
+"""Answers calls, pushes what happens, breaks on request. A restart keeps the port, and of the rest only the book."""
 
 import asyncio
 import secrets
