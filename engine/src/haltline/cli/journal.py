@@ -52,7 +52,7 @@ def tail(
     JSON: one object a line: {"seq", "at", "kind", "body", "digest"}
     """
     output = Output(json=json, plain=plain)
-    with _open(file, config) as journal:
+    with open_journal(file, config) as journal:
         seen = _show(output, _last(journal, count, kind or []), 0)
         while follow:
             seen = _show(output, journal.iterate(max(seen, journal.last_seq) + 1, kinds=kind or []), seen)
@@ -81,7 +81,7 @@ def export(
           with -o: {"ok": true, "file": "...", "records": 12}
     """
     output = Output(json=json, plain=plain)
-    with _open(file, config) as journal:
+    with open_journal(file, config) as journal:
         lines = export_lines(journal.iterate(first, kinds=kind or []))
         if to is None:
             for line in lines:
@@ -111,7 +111,7 @@ def verify(file: File = None, config: Config = None, plain: Plain = False, json:
     Exit code 0: intact. 1: broken, and the first broken record is named.
     """
     output = Output(json=json, plain=plain)
-    with _open(file, config) as journal:
+    with open_journal(file, config) as journal:
         report = journal.verify()
     if json:
         output.emit(
@@ -128,7 +128,8 @@ def verify(file: File = None, config: Config = None, plain: Plain = False, json:
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _open(file: Path | None, config: Path | None) -> Journal:
+def open_journal(file: Path | None, config: Path | None) -> Journal:
+    """The journal of that name, or of the set-up, for reading; raises ConfigError where there is none."""
     path = file or journal_path(config)
     if not path.is_file():
         cure = "start 'haltline run' once, or name it with --file"

@@ -228,4 +228,9 @@ FILE_CODES: dict[str, CodeEntry] = {
         "An expectation, or `covers`, names a rule that none of the rule files of the test defines.",
         "Write the id of a rule; rules of a template carry the id given beside `use`.",
     ),
+    "E288": CodeEntry(
+        "Saved state not readable",
+        "The `state` of a test was cut off or changed after `haltline capsule to-test` wrote it.",
+        "Write the test again from its capsule.",
+    ),
 }

@@ -298,10 +298,14 @@ class Cover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One test: a start instant and steps. `covers` is what it declares to show beyond what is seen to happen."""
+    """One test: a start instant and steps. `covers` is what it declares to show beyond what is seen to happen.
+
+    `state` is a saved kernel to begin from, as `haltline capsule to-test` writes it; empty for none.
+    """
 
     name: str
     at: int
     steps: tuple[Step, ...]
     place: Place
     covers: tuple[Cover, ...] = ()
+    state: bytes = b""

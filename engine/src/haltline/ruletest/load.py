@@ -15,13 +15,14 @@ from haltline.config.setup import SetupBinder, rule_files
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode, Source, compose, read_source
 from haltline.errors import ConfigError, Place
 from haltline.kernel.kernel import Kernel
+from haltline.kernel.packed import unpack_state
 from haltline.rules.compile import CompiledRules
 from haltline.ruletest.case import Case, CaseKind, Cover
 from haltline.ruletest.reading import Reader
 from haltline.ruletest.step import read_step
 
 FILE_KEYS = ("version", "rules", "book", "define", "accounts", "instruments", "stale_after", "at", "tests", "note")
-CASE_KEYS = ("name", "at", "steps", "covers", "note")
+CASE_KEYS = ("name", "at", "state", "steps", "covers", "note")
 _SETUP_KEYS = ("accounts", "instruments", "stale_after")
 
 
@@ -188,7 +189,18 @@ class _Loader:
         if name is None or at is None:
             return None
         kept = tuple(step for step in steps if step is not None)
-        return Case(name=name, at=at, steps=kept, place=mapping.place, covers=tuple(self._covers(mapping)))
+        covers, state = tuple(self._covers(mapping)), self._state(mapping)
+        return Case(name=name, at=at, steps=kept, place=mapping.place, covers=covers, state=state)
+
+    def _state(self, mapping: MappingNode) -> bytes:
+        node = mapping.get("state")
+        text = self._reader.text(node, "state") if node is not None else None
+        try:
+            return unpack_state(text) if text else b""
+        except ValueError as error:
+            cure = "write the test again with 'haltline capsule to-test'"
+            self._findings.add("E288", mapping.place_of("state"), f"the saved state cannot be read: {error}", cure)
+            return b""
 
     def _covers(self, mapping: MappingNode) -> Iterator[Cover]:
         given = mapping.get("covers")

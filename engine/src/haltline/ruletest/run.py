@@ -82,7 +82,12 @@ def run_cases(suite: Suite, registry: Registry, pattern: str | None, tally: Tall
 
 def run_case(case: Case, suite: Suite, registry: Registry, tally: Tally | None = None) -> CaseReport:
     """Run one case; what it has shown is tallied if it passed."""
-    run = _Run(case, lambda: make_kernel(suite, registry, case.at))
+    try:
+        run = _Run(case, lambda: make_kernel(suite, registry, case.at))
+    except EngineError as error:  # what it begins from was saved by another version
+        mismatch = Mismatch(subject="state", expected="a state this version can begin from", actual=str(error))
+        failure = Failure(place=case.place, title="the test cannot begin", mismatches=(mismatch,))
+        return CaseReport(name=case.name, place=case.place, failures=(failure,))
     try:
         run.play()
     except EngineError as error:
@@ -102,7 +107,7 @@ class _Run:
         self.step = case.steps[0] if case.steps else Step(name="start", place=case.place)
         self._restarted = False
         self._serial = 0
-        self.world = World(make_kernel, case.at)
+        self.world = World(make_kernel, case.at, case.state)
 
     def play(self) -> None:
         """All steps; a failing one does not stop the test, so that every difference is seen at once."""

@@ -17,15 +17,18 @@ _NOT_ENFORCED = frozenset({"notify", "block_entries", "lock"})
 class World:
     """Feeds events in order of time; keeps what the kernel said since `begin_step`.
 
-    Nothing is enforced: positions and orders change by the steps of the test alone. An enforcement that is planned
-    (and not in shadow) is reported as done as soon as they agree with it, as an enforcer that looks would do.
+    It begins empty, or from a saved `state`. Nothing is enforced: positions and orders change by the steps of the test
+    alone. An enforcement that is planned (and not in shadow) is reported as done as soon as they agree with it, as an
+    enforcer that looks would do.
     """
 
-    def __init__(self, make_kernel: Callable[[], Kernel], start: int) -> None:
+    def __init__(self, make_kernel: Callable[[], Kernel], start: int, state: bytes = b"") -> None:
         self._make_kernel = make_kernel
         self._under_way: dict[ActionId, PlannedAction] = {}
         self.now = start
         self.kernel = make_kernel()
+        if state:
+            self.kernel.restore(state)
         self.transitions: list[Transition] = []
         self.plan: list[PlannedAction] = []
         self.notices: list[str] = []

@@ -1,6 +1,7 @@
 """`haltline demo`: the engine at work, in half a minute, without an account, a file or a network."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from haltline.cli.option import Json, Plain, command_app
 from haltline.cli.output import Output
 from haltline.cli.tree import reasoning_tree
 from haltline.clock import to_iso
+from haltline.errors import ConfigError, Problem
 
 app = command_app()
 STEP_S = 0.014
@@ -33,6 +35,9 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another day.")] = 7,
     speed: Annotated[float, typer.Option("--speed", min=0.1, max=100, help="2 is twice as fast.")] = 1.0,
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait at all.")] = False,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", metavar="FILE", help="Keep its journal in a new file.")
+    ] = None,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
@@ -48,17 +53,22 @@ def demo(
       haltline demo
       haltline demo --speed 3 --seed 11
       haltline demo --plain               as lines, for a log or a screen reader
+      haltline demo --journal demo.db     and look at its record with 'haltline journal tail --file demo.db'
 
     \b
     JSON: one object a line: {"at", "voice", "text", "mode", "equity", "positions"},
           and at the end {"ok": true, "prices", "why": {...}, "journal": {"records", "head", ...}}
     """
     output = Output(json=json, plain=plain)
+    if journal is not None and journal.exists():
+        raise ConfigError([Problem(code="E901", what=f"{str(journal)!r} already exists", cure="name another file")])
     pace = 0.0 if fast or json else 1.0 / speed
     stage = Stage(seed=seed)
     play = _play_live if not (output.plain or output.json) else _play_lines
     asyncio.run(play(stage, output, pace))
     assert stage.ending is not None
+    if journal is not None:
+        stage.keep_journal(journal)
     if json:
         output.emit(_ending_record(stage.ending, stage.market.label))
     else:

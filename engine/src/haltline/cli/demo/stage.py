@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import msgspec
 
@@ -23,8 +24,9 @@ from haltline.config.load import load_book, load_setup
 from haltline.control.status import Status, status_of
 from haltline.journal.chain import VerifyReport
 from haltline.journal.receipt import LegOutcome, Receipt
-from haltline.journal.record import RecordKind
+from haltline.journal.record import Entry, RecordKind
 from haltline.journal.recover import Store
+from haltline.journal.store import Journal
 from haltline.kernel.kernel import Kernel
 from haltline.kernel.view import Gauge, Reasoning
 from haltline.model.id import Symbol
@@ -105,6 +107,12 @@ class Stage:
                 status=status_of(self._kernel),
                 lines=list(self._teller.lines),
             )
+
+    def keep_journal(self, path: Path) -> None:
+        """Write the journal of the story to a new file; raises JournalError where that cannot be done."""
+        assert self._store is not None
+        with Journal.open(path) as journal:
+            journal.append([Entry(record.kind, record.at, record.body) for record in self._store.iterate()])
 
     async def _step(self, engine: Haltline, step: int) -> None:
         now = self.market.instant(step)
