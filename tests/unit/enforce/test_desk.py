@@ -476,3 +476,21 @@ def human_before_the_first_order(world: World, quantity: int) -> None:
         return await submit(request)
 
     world.broker.submit = interrupted  # type: ignore[method-assign, assignment]  # somebody trades in between
+
+
+async def test_a_broker_that_raises_anything_leaves_doubt_and_the_lane_alive() -> None:
+    world = World()
+    await world.trade(2)
+    world.faults[("snapshot", "before")] = [None, None, None, KeyError("a bug")] * 20
+    await world.carry_out(world.plan("flatten", "a1"), world.plan("close_position", "a2"))
+    assert len(world.receipts) == 2
+    assert all(receipt.status is not OutcomeStatus.DONE or receipt.remaining for receipt in world.receipts)
+
+
+async def test_an_outcome_is_as_of_the_instant_its_proof_was_asked_for() -> None:
+    world = World()
+    await world.trade(2)
+    await world.carry_out(world.plan("flatten"))
+    (receipt,), (outcome,) = world.receipts, world.outcomes
+    assert receipt.proven_at is not None
+    assert outcome.at == receipt.proven_at <= receipt.ended_at == outcome.received_at

@@ -159,3 +159,63 @@ def test_routes_choose_by_severity_unless_channels_are_named() -> None:
     assert routes.channels_for(message(severity=Severity.INFO)) == ("log",)
     assert routes.channels_for(message(severity=Severity.INFO), "phone, nobody") == ("phone",)
     assert routes.fallback("log", ["phone"]) is None
+
+
+class Slow(Channel):
+    """Takes one message for every turn of a gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Semaphore(0)
+
+    async def send(self, message: Message) -> None:
+        await self.gate.acquire()
+        self.heard.append(message.id)
+
+
+async def test_a_new_message_does_not_wait_for_the_repeat_of_an_old_one() -> None:
+    clock, channel = ManualClock(1), Channel(Transient("busy"))
+    box = outbox(MemoryOutboxTable(), clock, phone=channel)
+    box.release(box.prepare([(message("old", Severity.INFO), "")]))
+    async with asyncio.TaskGroup() as group:
+        lane = group.create_task(box.run_lane("phone"))
+        await settle()
+        box.release(box.prepare([(message("new"), "")]))
+        await settle()
+        assert channel.heard == ["new"]
+        clock.advance_to(2_000_000_000)
+        await settle()
+        assert channel.heard == ["new", "old"]
+        lane.cancel()
+
+
+async def test_a_critical_message_overtakes_what_waits_before_a_slow_channel() -> None:
+    clock, channel = ManualClock(1), Slow()
+    box = outbox(MemoryOutboxTable(), clock, phone=channel)
+    box.release(box.prepare([(message(f"m{n}", Severity.INFO), "") for n in range(3)]))
+    async with asyncio.TaskGroup() as group:
+        lane = group.create_task(box.run_lane("phone"))
+        await settle()
+        box.release(box.prepare([(message("alarm"), "")]))
+        for _ in range(4):
+            channel.gate.release()
+            await settle()
+        assert channel.heard == ["m0", "alarm", "m1", "m2"]
+        lane.cancel()
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_a_message_that_was_dropped_does_not_come_back_after_a_restart() -> None:
+    table, clock = MemoryOutboxTable(), ManualClock(1)
+    box = outbox(table, clock, capacity=1, phone=Channel())
+    for key in ("a", "b", "c"):
+        pending = box.prepare([(message(key, Severity.INFO), "")])
+        box.store(pending)
+        box.release(pending)
+    assert [row.message.id for row in table.rows()] == ["b", "c"]  # "b" goes with the next write
+    box.store([])
+    assert [row.message.id for row in table.rows()] == ["c"]

@@ -59,6 +59,7 @@ class ActionDesk:
         self._deadline = clock.now() + budget.action_ns
         self._doubt = ""
         self._last_failure = ""
+        self.proven_at: int | None = None
         self.legs: list[LegOutcome] = list(self._history.ended.values())
 
     def instrument(self, symbol: Symbol) -> InstrumentSpec | None:

@@ -13,7 +13,7 @@ from haltline.enforce.budget import Budget
 from haltline.enforce.desk import ActionDesk, History, MarkOf
 from haltline.enforce.ledger import Ledger
 from haltline.enforce.verify import remaining_of, shortfall
-from haltline.errors import EngineError, InvariantBroken, OutcomeUnknown, Refused, Transient
+from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
 from haltline.journal.error import JournalError
 from haltline.journal.receipt import Receipt, Remaining
 from haltline.journal.record import RecordKind, entry_of
@@ -135,7 +135,7 @@ class Executor:
         receipt = Receipt(
             action=planned.id, name=planned.name, account=account, symbol=planned.symbol, status=status,
             started_at=started, ended_at=self._clock.now(), legs=tuple(desk.legs), remaining=remaining, reason=reason,
-            rules=planned.rules,
+            rules=planned.rules, proven_at=desk.proven_at,
         )  # fmt: skip
         await self._ledger.record([entry_of(RecordKind.OUTCOME, receipt.ended_at, receipt)], durable=True)
         self._report(outcome_of(receipt), receipt)
@@ -154,11 +154,12 @@ class Executor:
             raise
         except Exception as error:  # noqa: BLE001 - the wall around plugin code: an action may raise anything
             status, reason = OutcomeStatus.FAILED, f"the action raised {type(error).__name__}: {error} [E801]"
+        desk.proven_at = self._clock.now()
         try:
             remaining = remaining_of(await desk.snapshot(account))
-        except EngineError as failure:
-            if isinstance(failure, (JournalError, InvariantBroken)):
-                raise
+        except (JournalError, InvariantBroken):
+            raise
+        except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
             return (OutcomeStatus.UNKNOWN if status is OutcomeStatus.DONE else status), reason or str(failure), None
         owed = shortfall(planned, remaining)
         if status is OutcomeStatus.DONE and owed:
@@ -198,8 +199,9 @@ async def _run(action: Action, planned: PlannedAction, desk: ActionDesk) -> None
 
 
 def outcome_of(receipt: Receipt) -> ActionOutcome:
-    """The event that tells the kernel of a receipt."""
+    """The event that tells the kernel of a receipt; it is as of the instant at which the proof was asked for."""
     return ActionOutcome(
-        at=receipt.ended_at, received_at=receipt.ended_at, action_id=receipt.action, account=receipt.account,
+        at=receipt.ended_at if receipt.proven_at is None else receipt.proven_at, received_at=receipt.ended_at,
+        action_id=receipt.action, account=receipt.account,
         status=receipt.status, detail=str(receipt), rule=receipt.rules[0] if receipt.rules else None,
     )  # fmt: skip

@@ -46,7 +46,8 @@ class Remaining(msgspec.Struct, frozen=True, kw_only=True):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     """The proof of one action: what was sent, how long it took, and what the broker showed afterwards.
 
-    `remaining` is pulled from the broker after the last request; None if it could not be.
+    `remaining` is pulled from the broker after the last request; None if it could not be. `proven_at` is the instant
+    at which it was asked for: what happened later is not part of the proof.
     """
 
     action: ActionId
@@ -60,6 +61,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     remaining: Remaining | None = None
     reason: str = ""
     rules: tuple[RuleId, ...] = ()
+    proven_at: int | None = None
 
     def __str__(self) -> str:
         took = format_duration(self.ended_at - self.started_at)

@@ -17,6 +17,7 @@ _SEND_S = 15.0
 _FIRST_WAIT_NS = NS_PER_S
 _LONGEST_WAIT_NS = 60 * NS_PER_S
 _ATTEMPTS = 8
+_LOUDEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
 class Pending(msgspec.Struct, kw_only=True):
@@ -89,7 +90,8 @@ type Write = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 class Outbox:
-    """One lane per channel, so that a slow channel delays no other. Enforcement never waits for any of this.
+    """One lane per channel, so that a slow channel delays no other; in a lane the loudest goes first, then the oldest.
+    Enforcement never waits for any of this.
 
     At most `capacity` messages wait per channel; then the oldest of severity info is dropped and counted. Messages of
     higher severity are never dropped while a channel is left to try.
@@ -111,6 +113,7 @@ class Outbox:
         self._lanes: dict[str, dict[str, Pending]] = {name: {} for name in channels}
         self._wake = {name: asyncio.Event() for name in channels}
         self._busy: set[str] = set()
+        self._forgotten: list[str] = []
         for pending in table.rows():
             self._enqueue(msgspec.structs.replace(pending, due=min(pending.due, clock.now())))
 
@@ -137,6 +140,9 @@ class Outbox:
         """Write them; called by the writer, inside the transaction of what they tell of."""
         for item in pending:
             self._table.put(item)
+        forgotten, self._forgotten = self._forgotten, []
+        for key in forgotten:
+            self._table.remove(key)
 
     def release(self, pending: Sequence[Pending]) -> None:
         """Send what is stored; never blocks."""
@@ -147,17 +153,29 @@ class Outbox:
         """Deliver to one channel until cancelled."""
         lane, wake = self._lanes[channel], self._wake[channel]
         while True:
+            now = self._clock.now()
+            due = [item for item in lane.values() if item.due <= now]
+            if not due:
+                wake.clear()
+                await self._wait(wake, min((item.due for item in lane.values()), default=None))
+                continue
+            self._busy.add(channel)
+            try:
+                await self._deliver(min(due, key=lambda item: (_LOUDEST_FIRST.index(item.message.severity), item.due)))
+            finally:
+                self._busy.discard(channel)
+
+    async def _wait(self, wake: asyncio.Event, due: int | None) -> None:
+        """Until something new waits or the first repeat is due: what is new never waits for the repeat of the old."""
+        if due is None:
             await wake.wait()
-            while lane:
-                pending = min(lane.values(), key=lambda item: item.due)
-                if pending.due > self._clock.now():
-                    await self._clock.sleep_until(pending.due)
-                self._busy.add(channel)
-                try:
-                    await self._deliver(pending)
-                finally:
-                    self._busy.discard(channel)
-            wake.clear()
+            return
+        waits = (asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep_until(due)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _enqueue(self, pending: Pending) -> None:
         lane = self._lanes.get(pending.channel)
@@ -173,6 +191,7 @@ class Outbox:
         key = next((key for key, item in lane.items() if item.message.severity is Severity.INFO), None)
         if key is not None:
             del lane[key]
+            self._forgotten.append(key)
             self.dropped += 1
 
     async def _deliver(self, pending: Pending) -> None:
