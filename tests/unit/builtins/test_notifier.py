@@ -52,6 +52,13 @@ async def test_a_file_gets_plain_lines() -> None:
     ]
 
 
+async def test_control_characters_of_others_are_not_obeyed() -> None:
+    stream = io.StringIO()
+    await ConsoleNotifier(stream).send(Message(id="m", at=1, severity=Severity.INFO, title="a\x1b[2Jb", text="c\x07"))
+    assert "\x1b" not in stream.getvalue()
+    assert "\x07" not in stream.getvalue()
+
+
 async def test_a_terminal_gets_colour_and_markup_in_the_text_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")

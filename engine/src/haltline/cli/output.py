@@ -8,6 +8,8 @@ from typing import TextIO
 import msgspec
 from rich.console import Console
 
+from haltline.errors.inert import inert
+
 
 def encode(record: object) -> str:
     """One line of JSON; unknown numbers are null, Decimals and paths are text."""
@@ -49,9 +51,9 @@ class Output:
         self.stream.flush()
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
-        """Write a line for people, never wrapped, its square brackets shown as they are."""
+        """Write a line for people, never wrapped; neither square brackets nor control characters in it do anything."""
         if not self.json:
-            self.console.print(text, style=style, markup=False, soft_wrap=True)
+            self.console.print(inert(text), style=style, markup=False, soft_wrap=True)
 
     def show(self, *renderables: object) -> None:
         """Write tables and panels."""

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from haltline.cli.output import Output
 from haltline.errors import Problem
+from haltline.errors.inert import inert
 
 
 def record(problem: Problem) -> dict[str, object]:
@@ -35,18 +36,18 @@ def styled(problem: Problem) -> Text:
     colour = "red" if problem.severity == "error" else "yellow"
     text = Text()
     if problem.place:
-        text.append(f"{problem.place}: ", style="bold")
+        text.append(inert(f"{problem.place}: "), style="bold")
     if problem.severity != "error":
         text.append(f"{problem.severity}: ", style=colour)
     if problem.where:
-        text.append(f"{problem.where}: ")
-    text.append(problem.what, style=colour)
+        text.append(inert(f"{problem.where}: "))
+    text.append(inert(problem.what), style=colour)
     if problem.cure:
-        text.append("; ").append(problem.cure, style="green")
+        text.append("; ").append(inert(problem.cure), style="green")
     text.append(f" [{problem.code}]", style="dim")
     for line in problem.excerpt.splitlines():
         is_caret = not line.strip(" ^")
-        text.append(f"\n    {line}", style=f"bold {colour}" if is_caret else "cyan")
+        text.append(inert(f"\n    {line}"), style=f"bold {colour}" if is_caret else "cyan")
     return text
 
 

@@ -23,6 +23,7 @@ from haltline.cli.output import Output
 from haltline.cli.workspace import find_setup, require_meaning
 from haltline.clock import to_iso
 from haltline.control.status import status_of
+from haltline.errors.inert import inert
 from haltline.model.account import AccountSpec
 from haltline.model.plan import Result
 from haltline.model.verdict import Transition
@@ -167,7 +168,7 @@ class _Log:
 
     def _write(self, kind: str, at: int, text: str, *, style: str = "", **more: object) -> None:
         stamp = to_iso(at) if at else ""
-        self.lines.append(Text.assemble((f"{stamp[11:19]:<9} ", "dim"), (text, style)))
+        self.lines.append(Text.assemble((f"{stamp[11:19]:<9} ", "dim"), (inert(text), style)))
         if self._output.json:
             self._output.emit({"kind": kind, "at": stamp or None, "text": text} | more)
         elif not self._moving:

@@ -16,6 +16,7 @@ from haltline.config.finding import Findings
 from haltline.config.scalar import ScalarValue, is_not_finite, resolve
 from haltline.config.syntax import explain
 from haltline.errors import ConfigError, Place, Problem
+from haltline.errors.inert import first_control
 
 MAX_BYTES = 1_048_576
 """A file a person wrote is a few kilobytes; a megabyte still checks within seconds, more is a wrong file."""
@@ -202,6 +203,7 @@ class _Composer:
     def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
         place = self._place(event)
         written = event.value
+        self._refuse_controls(written, place)
         quoted = bool(event.style) or event.tag in ("!", _STR)
         text = written
         if self._expand is not None and "${" in written:
@@ -248,7 +250,14 @@ class _Composer:
             self._refuse(
                 "E115", event, "a key must be a plain word", "write 'key: value'; quote values that hold {} or []"
             )
+        self._refuse_controls(event.value, self._place(event))
         return event.value, self._place(event)
+
+    def _refuse_controls(self, text: str, place: Place) -> None:
+        sign = first_control(text)
+        if sign:
+            what = f"found the control character 0x{ord(sign):02X}, written as an escape"
+            self.findings.add("E104", place, what, "take it out: a terminal would obey it")
 
     def _merge(self, node: Node, entries: dict[str, Node], keys: dict[str, Place]) -> None:
         for source in node.items if isinstance(node, ListNode) else (node,):

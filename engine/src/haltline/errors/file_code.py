@@ -20,8 +20,9 @@ FILE_CODES: dict[str, CodeEntry] = {
     ),
     "E104": CodeEntry(
         "Control character",
-        "The file holds a NUL byte or another control character: it is not a text file, or it was damaged.",
-        "Restore the file.",
+        "The file holds a NUL byte or another control character: it is not a text file, or it was damaged. Or a value "
+        "holds one, written as an escape: the terminal that shows it would obey it.",
+        "Restore the file, or take the character out.",
     ),
     "E105": CodeEntry(
         "Empty file",

@@ -52,7 +52,7 @@ def _flaw_of_quote(quote: Quote) -> str:
 def _as_recorded(event: Event) -> Event | str:
     """The event by way of its record, which has every field in its declared type."""
     try:
-        recorded = _EVENTS.decode(event_entry(event, 0).body)
+        recorded: Event = _EVENTS.decode(event_entry(event, 0).body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         return f"{type(event).__name__} was refused: {ascii(str(error))[1:-1]}"
     if not (_is_instant(recorded.at) and _is_instant(recorded.received_at)):

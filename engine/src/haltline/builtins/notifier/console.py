@@ -10,6 +10,7 @@ from rich.text import Text
 from haltline.api import Message, NotifierKind, NotifierSetup
 from haltline.clock import to_iso
 from haltline.errors import Transient
+from haltline.errors.inert import inert
 from haltline.model.rule import Severity
 
 _STYLE = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
@@ -54,7 +55,7 @@ def as_text(message: Message) -> str:
     head = f"{to_iso(message.at)} {message.severity.value.upper()} {message.title}"
     body = [message.text] if message.text and message.text != message.title else []
     facts = [f"{label}: {fact}" for label, fact in message.facts]
-    return "\n  ".join([head, *body, *([" · ".join(facts)] if facts else [])])
+    return inert("\n  ".join([head, *body, *([" · ".join(facts)] if facts else [])]))
 
 
 def as_rich(message: Message) -> Text:
