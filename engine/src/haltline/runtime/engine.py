@@ -229,8 +229,9 @@ class Engine:
                 break
             except InvariantBroken:
                 raise
-            except (EngineError, TimeoutError) as failure:
-                self.health.set(f"broker {account}", "starting", str(failure), at=self.clock.now())
+            except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
+                reason = str(failure) or type(failure).__name__
+                self.health.set(f"broker {account}", "starting", reason, at=self.clock.now())
                 await self.clock.sleep_until(self.clock.now() + _RETRY_NS)
         while len(self.inbox) or self.pump.is_busy:
             await self.pump.idle.wait()

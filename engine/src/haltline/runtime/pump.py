@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from haltline.api import QuoteTaker
 from haltline.clock import Clock
-from haltline.journal.record import RecordKind, entry_of, event_entry, notice_entry
+from haltline.journal.record import Entry, RecordKind, entry_of, event_entry, notice_entry
 from haltline.journal.recover import Store
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event, Quote, Tick
@@ -117,8 +117,7 @@ class Pump:
                 continue
             good.append(taken)
             if type(taken) is Quote:
-                for taker in self._takers:
-                    taker.on_quote(taken)
+                bad.extend(self._show(taken, now))
         await self._writer.record([event_entry(event, now) for event in good] + bad, durable=False)
         self.events += len(good)
         waiting: list[Result] = []
@@ -132,6 +131,16 @@ class Pump:
             if result.plan or not number % _STRIDE:
                 await asyncio.sleep(0)
         await self._publisher.publish(waiting, now)
+
+    def _show(self, quote: Quote, now: int) -> list[Entry]:
+        """A quote to the brokers that simulate; what one of them raises goes on record and stops nobody."""
+        faults = []
+        for taker in self._takers:
+            try:
+                taker.on_quote(quote)
+            except Exception as error:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
+                faults.append(notice_entry(now, "broker", f"on_quote raised {type(error).__name__}: {error}"))
+        return faults
 
     async def _swap_rules(self) -> None:
         """Between two turns. The state is saved before, so that no restart judges by the new rules what the old ones
