@@ -93,11 +93,14 @@ def rules(makers, one, other):
     )
 
 
-def play(made, story, *, restart_at=frozenset(), ticks=False):
-    """Run a story; returns all transitions, actions and notices, each in order."""
+def play(made, story, *, restart_at=frozenset(), reload_at=frozenset(), others=(), ticks=False):
+    """Run a story; returns all transitions, actions and notices, each in order. `others` are rule sets to reload."""
     for number, each in enumerate(story):
         if number in restart_at:
             made.restart()
+        if number in reload_at:
+            made.specs = others[number % len(others)]
+            made.note(made.kernel.replace_rules(made.compile(made.specs), made.now))
         until = made.seconds + each.pause_s
         if ticks and each.pause_s:
             made.at(made.seconds + each.pause_s / 3)
@@ -134,3 +137,33 @@ def test_being_woken_more_often_changes_no_decision(kernel_makers, story, one, o
     assert play(world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S), story, ticks=True) == play(
         world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S), story
     )
+
+
+@settings(deadline=None, max_examples=20)
+@given(story=happenings, points=st.sets(st.integers(0, 29), max_size=4), one=dials, other=dials)
+def test_reloading_the_same_rules_changes_no_decision(kernel_makers, story, points, one, other):
+    _, makers = kernel_makers
+    chosen = rules(makers, one, other)
+    reloaded, plain = begun(kernel_makers, chosen), begun(kernel_makers, chosen)
+    assert play(reloaded, story, reload_at=points, others=[chosen]) == play(plain, story)
+
+
+@settings(deadline=None, max_examples=20)
+@given(story=happenings, points=st.sets(st.integers(0, 29), max_size=4), one=dials, other=dials)
+def test_reloading_another_rule_changes_no_decision_of_the_rest(kernel_makers, story, points, one, other):
+    _, makers = kernel_makers
+    chosen = rules(makers, one, other)
+    spare = RuleSpec(id="spare", each=Scope.ACCOUNT, when='change(account.equity, "3m") > 1e12', for_ns=NS_PER_S)
+    reloaded, plain = begun(kernel_makers, chosen), begun(kernel_makers, chosen)
+    others = [(spare, *chosen), (*chosen, spare)]
+    moved = play(reloaded, story, reload_at=points, restart_at=points, others=others)
+    told = [[each for each in part if "spare" not in str(each)] for part in moved]
+    assert [sorted(map(str, part)) for part in told] == [sorted(map(str, part)) for part in play(plain, story)]
+
+
+def begun(kernel_makers, chosen):
+    """A world whose kernel has judged everything once, as the engine does at a start."""
+    world, _ = kernel_makers
+    made = world(*chosen, stale_after_s=20, start_s=BEFORE_MIDNIGHT_S)
+    made.note(made.kernel.evaluate_all(made.now))
+    return made
