@@ -117,7 +117,7 @@ class Server:
                 write_frame(writer, [self._quote(name) for name in names])
                 await writer.drain()
                 sent += len(names)
-            await asyncio.sleep(PACE_S)
+            await asyncio.sleep(PACE_S)  # sleeps: the pace of the market
 
     def _quote(self, symbol: str) -> Row:
         now = time.time_ns()

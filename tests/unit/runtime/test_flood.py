@@ -36,7 +36,7 @@ instruments:
   MNQ: {tick_size: 0.25, tick_value: 0.50, asset_class: future, stale_after: 1h}
 rules: [rules.yaml]
 """
-MOST_WAITING = 2_000 + len(OTHERS) + 1 + 700
+MOST_WAITING = 500 + len(OTHERS) + 1
 
 
 @pytest.fixture
@@ -86,11 +86,12 @@ async def test_an_account_is_flat_while_more_quotes_arrive_than_are_taken(folder
         await world.buy()
         world.flood(5_000)
         world.put(MNQ, 20_700)
-        while not world.is_flat:  # the inbox is never empty from here on
+        deepest = 0
+        while not world.is_flat:
             world.flood(600)
+            deepest = max(deepest, len(engine.engine.inbox))
             await asyncio.sleep(0)
-        assert len(engine.engine.inbox) > 0
-        assert len(engine.engine.inbox) <= MOST_WAITING
+        assert 500 < deepest <= MOST_WAITING
         assert engine.status().conflated > 0
         await engine.until_idle()
         assert engine.status().modes["eval"] == "HALTED"

@@ -17,7 +17,7 @@ class Inbox:
     decide; start-up then asks the brokers again.
     """
 
-    def __init__(self, *, behind: int = 2_000, capacity: int = 200_000) -> None:
+    def __init__(self, *, behind: int = 500, capacity: int = 200_000) -> None:
         self.conflated = 0
         self.wake = asyncio.Event()
         self._behind = behind
