@@ -71,7 +71,7 @@ class Engine:
         channels, routes = make_channels(parts)
         self._channels = channels
         self._outbox = Outbox(
-            channels=channels, routes=routes, table=table, write=writer.run, clock=clock, lost=self._lost
+            channels=channels, routes=routes, table=table, write=writer.run_in_transaction, clock=clock, lost=self._lost
         )
         self._executor = Executor(
             actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self._brokers), clock=clock,

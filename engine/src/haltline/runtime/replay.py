@@ -88,7 +88,7 @@ class Replay:
         channels: Mapping[str, Notifier] = {"replay": _Relay(on_message)} if on_message is not None else {}
         self._outbox = Outbox(
             channels=channels, routes=Routes(severities={name: tuple(Severity) for name in channels}),
-            table=MemoryOutboxTable(), write=writer.run, clock=self.clock,
+            table=MemoryOutboxTable(), write=writer.run_in_transaction, clock=self.clock,
         )  # fmt: skip
         self._executor = Executor(
             actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self.brokers), clock=self.clock,

@@ -15,6 +15,9 @@ class Writer(Protocol):
     async def run(self, work: Callable[[], None]) -> None:
         """Do one piece of writing; raises what it raises."""
 
+    async def run_in_transaction(self, work: Callable[[], None]) -> None:
+        """Do one piece of writing on the journal's connection, whole or not at all; raises JournalError."""
+
     async def record(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """Write entries."""
 
@@ -31,6 +34,10 @@ class InlineWriter:
     async def run(self, work: Callable[[], None]) -> None:
         """Do it now."""
         work()
+
+    async def run_in_transaction(self, work: Callable[[], None]) -> None:
+        """Do it now."""
+        _in_transaction(self._store, work)
 
     async def record(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """Write entries now."""
@@ -51,6 +58,10 @@ class ThreadWriter:
         """Do it in the thread. A caller that is cancelled leaves a write that was begun to finish."""
         await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
+    async def run_in_transaction(self, work: Callable[[], None]) -> None:
+        """Do it in the thread."""
+        await self.run(lambda: _in_transaction(self._store, work))
+
     async def record(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """Write entries in the thread."""
         append = self._store.append_durable if durable else self._store.append
@@ -59,3 +70,8 @@ class ThreadWriter:
     def close(self) -> None:
         """Wait for what was asked for."""
         self._pool.shutdown(wait=True)
+
+
+def _in_transaction(store: Store, work: Callable[[], None]) -> None:
+    with store.transaction():
+        work()
