@@ -153,7 +153,10 @@ def test_reloading_the_same_rules_changes_no_decision(kernel_makers, story, poin
 def test_reloading_another_rule_changes_no_decision_of_the_rest(kernel_makers, story, points, one, other):
     _, makers = kernel_makers
     chosen = rules(makers, one, other)
-    spare = RuleSpec(id="spare", each=Scope.ACCOUNT, when='change(account.equity, "3m") > 1e12', for_ns=NS_PER_S)
+    spare = RuleSpec(
+        id="spare", each=Scope.ACCOUNT, when='change(account.equity, "3m") > 1e12', for_ns=NS_PER_S,
+        on_unknown=OnUnknown.HOLD,  # where it is not known it must block nobody
+    )  # fmt: skip
     reloaded, plain = begun(kernel_makers, chosen), begun(kernel_makers, chosen)
     others = [(spare, *chosen), (*chosen, spare)]
     moved = play(reloaded, story, reload_at=points, restart_at=points, others=others)

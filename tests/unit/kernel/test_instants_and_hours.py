@@ -1,7 +1,15 @@
 """Fills are judged once, rules that follow market hours wake with them, and windows know the present from the start."""
 
+from decimal import Decimal
+
+from haltline.clock import NS_PER_S
+from haltline.kernel.kernel import Kernel
+from haltline.model.event import InstrumentUpdate
+from haltline.model.instrument import InstrumentSpec
 from haltline.model.rule import Comparison, LimitSpec, RuleSpec, Scope
 from haltline.rules.schedule import parse_schedule
+from haltline.state.hours import AlwaysOpen
+from haltline.state.state import State, StateSettings
 
 
 def loss_of_a_fill(rule, **more):
@@ -45,3 +53,64 @@ def test_what_a_late_quote_decides_is_stamped_with_the_quote_and_not_with_the_de
     made.seconds = 5.5  # the tick of a second is due before
     result = made.quote(20_900)
     assert [each.at for each in result.transitions] == [made.now]
+
+
+class Stuck:
+    """A calendar with a fault: its next close is always now. Open in every other minute."""
+
+    def is_open(self, instant_ns: int) -> bool:
+        return instant_ns // (60 * NS_PER_S) % 2 == 0
+
+    def next_open(self, instant_ns: int) -> int | None:
+        return None
+
+    def next_close(self, instant_ns: int) -> int | None:
+        return instant_ns
+
+    def is_early_close(self, instant_ns: int) -> bool:
+        return False
+
+
+def kernel_of(world, calendar: str, *rules):
+    made = world()
+    settings = StateSettings(
+        instruments=(
+            InstrumentSpec(symbol="MNQ", tick_size=Decimal("0.25"), tick_value=Decimal("0.5"), calendar=calendar),
+        ),
+        calendars=lambda name: Stuck() if name == "stuck" else AlwaysOpen(),
+        now=made.now,
+    )
+    made.kernel = Kernel(State(settings), made.compile(rules))
+    return made
+
+
+def test_a_rule_of_an_instrument_follows_the_instruments_own_market(world):
+    quoted = RuleSpec(id="r", each=Scope.INSTRUMENT, when="instrument.last > 0", excluding=("session",))
+    made = kernel_of(world, "24/7", quoted)
+    made.quote(21_000)
+    assert made.phases == []
+
+
+def test_a_rule_of_an_instrument_wakes_with_the_instruments_own_market(world):
+    quoted = RuleSpec(id="r", each=Scope.INSTRUMENT, when="instrument.last > 0", during=("session",))
+    made = kernel_of(world, "stuck", quoted)
+    made.at(60).quote(21_000)
+    assert made.phases == []
+    made.at(120)
+    assert made.phases == ["r breached"]
+
+
+def test_other_market_hours_of_an_instrument_are_followed_at_once(world):
+    quoted = RuleSpec(id="r", each=Scope.INSTRUMENT, when="instrument.last > 0", during=("session",))
+    made = kernel_of(world, "24/7", quoted)
+    made.quote(21_000)
+    spec = InstrumentSpec(symbol="MNQ", tick_size=Decimal("0.25"), tick_value=Decimal("0.5"), calendar="stuck")
+    made.send(InstrumentUpdate(at=made.now, received_at=made.now, spec=spec))
+    made.at(60)
+    assert made.phases == ["r breached", "r resolved"]
+
+
+def test_a_calendar_whose_edge_is_not_ahead_does_not_stop_the_clock(world):
+    made = kernel_of(world, "stuck")
+    made.at(600)
+    assert made.kernel.deadline > made.now

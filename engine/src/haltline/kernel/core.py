@@ -18,7 +18,7 @@ from haltline.kernel.emission import Emission
 from haltline.kernel.governor import Governor, describe
 from haltline.kernel.override import expire_grants
 from haltline.kernel.wiring import new_window, orders_of
-from haltline.model.event import Event, Quote
+from haltline.model.event import Event, InstrumentUpdate, Quote
 from haltline.model.id import AccountId
 from haltline.model.plan import PlannedAction, Result
 from haltline.model.rule import Scope
@@ -86,6 +86,8 @@ class Core:
         except DataRefused as refused:
             out = out or self.emission(now)
             out.notices.append(f"{type(event).__name__} was refused: {refused}")
+        if type(event) is InstrumentUpdate:
+            self.next_schedule = None  # market hours may be others now
         if type(event) is not Quote:
             out = out or self.emission(now)
             out.now = now
@@ -190,7 +192,7 @@ class Core:
         schedules = [rule.schedule for rule in self.index.scheduled if rule.schedule is not None]
         changes = [schedule.next_change(now, zone) for schedule in schedules for zone in zones]
         if any(schedule.follows_session for schedule in schedules):
-            changes += [account.hours.due for account in self.state.accounts.values()]
+            changes += [view.due for view in self.state.views.values()]
         self.next_schedule = min((change for change in changes if change is not None), default=None)
 
     def _roll_sessions(self, now: int, out: Emission) -> None:

@@ -100,12 +100,15 @@ class Rule:
         return self.then + rungs + self.warn_then + self.on_clear
 
     def applies(self, entity: Any, now: int) -> bool:
-        """Whether `now` is within the hours of the rule, in the zone and market hours of the entity's account."""
+        """Whether `now` is within the hours of the rule, in the zone and market hours of the entity's account.
+
+        An instrument has market hours of its own.
+        """
         if self.schedule is None:
             return True
         account = account_of(entity)
-        if account is None:
-            return self.schedule.applies(now, "UTC", None)
+        if account is None:  # an instrument has market hours of its own; the portfolio has none
+            return self.schedule.applies(now, "UTC", getattr(entity, "hours", None))
         return self.schedule.applies(now, account.roll.zone, account.hours)
 
     def concerns(self, entity: Any) -> bool:

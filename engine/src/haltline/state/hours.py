@@ -2,8 +2,11 @@
 
 from haltline.api.calendar import Calendar
 from haltline.api.field import Provenance
+from haltline.clock import NS_PER_S
 from haltline.state.clockview import ClockView
 from haltline.state.entity import NAN, seconds
+
+_ASK_AGAIN_NS = 60 * NS_PER_S
 
 
 class AlwaysOpen:
@@ -84,7 +87,8 @@ class SessionView:
         self.next_close_ns = self.source.next_close(now)
         self.early_close = self.source.is_early_close(now)
         edges = [edge for edge in (self.next_open_ns, self.next_close_ns) if edge is not None]
-        self.due = min(edges, default=None)
+        # A calendar that names an edge that is not ahead is asked again in a minute: it must not stop the clock.
+        self.due = min((edge if edge > now else now + _ASK_AGAIN_NS for edge in edges), default=None)
 
     def _latest_open(self, candidate: int | None, now: int) -> int:
         latest = now
