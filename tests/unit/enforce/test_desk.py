@@ -494,3 +494,22 @@ async def test_an_outcome_is_as_of_the_instant_its_proof_was_asked_for() -> None
     (receipt,), (outcome,) = world.receipts, world.outcomes
     assert receipt.proven_at is not None
     assert outcome.at == receipt.proven_at <= receipt.ended_at == outcome.received_at
+
+
+async def test_a_reduction_that_somebody_undoes_before_it_is_confirmed_is_made_once_more() -> None:
+    world = World()
+    await world.trade(3)
+    snapshots = world.broker.snapshot
+    asked = 0
+
+    async def interrupted(account: AccountId) -> object:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            by_hand(world, "2")
+        return await snapshots(account)
+
+    world.broker.snapshot = interrupted  # type: ignore[method-assign, assignment]  # somebody trades in between
+    await world.carry_out(world.plan("reduce_to", quantity=1))
+    assert await world.position() == 1
+    assert world.outcomes[0].status is OutcomeStatus.DONE

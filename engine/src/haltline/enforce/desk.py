@@ -60,7 +60,11 @@ class ActionDesk:
         self._doubt = ""
         self._last_failure = ""
         self.proven_at: int | None = None
-        self.legs: list[LegOutcome] = list(self._history.ended.values())
+
+    @property
+    def legs(self) -> tuple[LegOutcome, ...]:
+        """The newest word on every request, in the order in which they were first heard of."""
+        return tuple(self._history.ended.values())
 
     def instrument(self, symbol: Symbol) -> InstrumentSpec | None:
         """The economics of an instrument, or None."""
@@ -150,7 +154,7 @@ class ActionDesk:
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Protect the whole position, `distance` from the mark (from its average price where there is no mark)."""
-        attempt, number, spec = 0, 0, self.instrument(symbol)
+        attempt, number, spec = 0, self._next_stop(symbol), self.instrument(symbol)
         while True:
             present = await self.snapshot(account)
             held = whole_lots(quantity_of(present, symbol), spec)
@@ -283,6 +287,13 @@ class ActionDesk:
             number += 1
         return number
 
+    def _next_stop(self, symbol: Symbol) -> int:
+        """The first stop that was not refused: a venue may remember the client id of one that was."""
+        number = 0
+        while (ended := self._history.ended.get(_stop_leg(symbol, number))) is not None and ended.status == "refused":
+            number += 1
+        return number
+
     async def _begin(self, intent: LegIntent) -> None:
         self._history.begun[intent.leg] = intent
         entry = entry_of(RecordKind.INTENT, self._clock.now(), intent)
@@ -290,7 +301,6 @@ class ActionDesk:
 
     async def _end(self, outcome: LegOutcome) -> None:
         self._history.ended[outcome.leg] = outcome
-        self.legs.append(outcome)
         await self._ledger.record([entry_of(RecordKind.OUTCOME, self._clock.now(), outcome)], durable=False)
 
 

@@ -134,7 +134,7 @@ class Executor:
         status, reason, remaining = await self._attempt(account, planned, action, desk)
         receipt = Receipt(
             action=planned.id, name=planned.name, account=account, symbol=planned.symbol, status=status,
-            started_at=started, ended_at=self._clock.now(), legs=tuple(desk.legs), remaining=remaining, reason=reason,
+            started_at=started, ended_at=self._clock.now(), legs=desk.legs, remaining=remaining, reason=reason,
             rules=planned.rules, proven_at=desk.proven_at,
         )  # fmt: skip
         await self._ledger.record([entry_of(RecordKind.OUTCOME, receipt.ended_at, receipt)], durable=True)
@@ -185,12 +185,12 @@ class _Lane:
 
 
 async def _run(action: Action, planned: PlannedAction, desk: ActionDesk) -> None:
-    """The action, once more where a flatten or close left something (a fill in between, say)."""
+    """The action, once more where it left something after all (a fill in between, say)."""
     if action.run is None:
         raise Refused(f"action {action.name!r} brings nothing to run")
     await desk.recall()
     await action.run(planned, desk)
-    if planned.account is None or planned.name not in ("flatten", "close_position"):
+    if planned.account is None or planned.name not in ("flatten", "close_position", "reduce_to"):
         return
     for _ in range(3):
         if not shortfall(planned, remaining_of(await desk.snapshot(planned.account))):

@@ -1,5 +1,7 @@
 """Is it really so? What a pulled snapshot must show before an action counts as done."""
 
+from decimal import Decimal
+
 from haltline.api import AccountSnapshot
 from haltline.journal.receipt import Remaining
 from haltline.model.plan import PlannedAction
@@ -19,10 +21,18 @@ def is_flat(remaining: Remaining) -> bool:
 
 
 def shortfall(planned: PlannedAction, remaining: Remaining) -> str:
-    """What a flatten or close still owes, in words; empty if nothing. Other actions confirm each request themselves."""
+    """What a flatten, close or reduction still owes, in words; empty if nothing.
+
+    Other actions confirm each request themselves.
+    """
     if planned.name == "flatten" and not is_flat(remaining):
         return f"the account is not flat: {remaining}"
-    if planned.name == "close_position" and planned.symbol is not None:
-        held = remaining.positions.get(planned.symbol)
+    if planned.symbol is None:
+        return ""
+    held = remaining.positions.get(planned.symbol, Decimal(0))
+    if planned.name == "close_position":
         return f"the position is still {held:+f} {planned.symbol}" if held else ""
+    if planned.name == "reduce_to":
+        limit = Decimal(str(planned.params["quantity"]))
+        return f"the position is still {held:+f} {planned.symbol}, not {limit}" if abs(held) > limit else ""
     return ""
