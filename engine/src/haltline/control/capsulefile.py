@@ -101,8 +101,8 @@ class CapsuleWriter:
         with self.part(name) as write:
             write(content)
 
-    def finish(self, manifest: Manifest) -> Path:
-        """Add the manifest and give the file its name, which carries the digest of its content; returns its path."""
+    def finish(self, manifest: Manifest) -> tuple[Path, Manifest]:
+        """Add the manifest and give the file its name, which carries the digest of its content; returns both."""
         complete = msgspec.structs.replace(manifest, parts=self._parts)
         content = msgspec.json.format(msgspec.json.encode(complete), indent=1)
         self._refuse_secrets(MANIFEST, content)
@@ -113,7 +113,7 @@ class CapsuleWriter:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
         path = self._folder / f"{self._stem}-{digest}{SUFFIX}"
         self._draft.replace(path)
-        return path
+        return path, complete
 
     def _refuse_secrets(self, name: str, piece: bytes) -> None:
         if any(needle in piece for needle in self._needles):

@@ -93,7 +93,8 @@ def make_capsule(
     with CapsuleWriter(folder, stem, secrets=secrets) as writer:
         making = _Making(source, span, writer, registry_of, lead_ns, secrets)
         manifest, comparison = making.run(progress)
-        return Made(path=writer.finish(manifest), manifest=manifest, comparison=comparison)
+        path, complete = writer.finish(manifest)
+        return Made(path=path, manifest=complete, comparison=comparison)
 
 
 @dataclass(slots=True)
