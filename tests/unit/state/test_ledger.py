@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,3 +133,34 @@ def test_fills_beyond_the_kept_number_are_folded_into_the_base():
     newest = ledger.executions[-1]
     ledger.take_back(newest)
     assert ledger.lot.size == Ledger.KEPT + 9
+
+
+@given(st.lists(st.sampled_from(["fill", "fill", "fill", "void", "report", "save"]), max_size=60), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_what_is_saved_of_the_executions_is_always_what_they_are(steps: list[str], small: bool) -> None:
+    ledger = (_SmallLedger if small else Ledger)(Decimal(1))
+    for number, step in enumerate(steps):
+        match step:
+            case "fill":
+                ledger.add(_execution(number))
+            case "void" if ledger.executions:
+                ledger.take_back(ledger.executions[number % len(ledger.executions)])
+            case "report":
+                ledger.rebase(Lot(Decimal(number), Decimal(100 * number)), number)
+            case _:
+                ledger.packed()
+    assert msgspec.msgpack.decode(ledger.packed(), type=list[Execution]) == ledger.executions
+
+
+class _SmallLedger(Ledger):
+    """It folds early."""
+
+    __slots__ = ()
+    KEPT = 8
+
+
+def _execution(number: int) -> Execution:
+    return Execution(
+        fill_id=f"f{number}", order_id=f"o{number // 3}", quantity=Decimal(number % 5 - 2 or 1), price=Decimal(100),
+        fee=Decimal(0), broker_pnl=None, applied_at=number,
+    )  # fmt: skip

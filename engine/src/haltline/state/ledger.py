@@ -97,7 +97,9 @@ class Shift:
 class Ledger:
     """The lot of one symbol in one account, and the executions since `base` that made it."""
 
-    __slots__ = ("_packed", "base", "executions", "last_fill_at", "lot", "multiplier", "own_pnl", "reported_at")
+    __slots__ = (
+        "_packed", "_packed_count", "base", "executions", "last_fill_at", "lot", "multiplier", "own_pnl", "reported_at",
+    )  # fmt: skip
     KEPT = 500
 
     def __init__(self, multiplier: Decimal) -> None:
@@ -108,17 +110,18 @@ class Ledger:
         self.last_fill_at = 0
         self.own_pnl = ZERO
         self.reported_at = 0
-        self._packed: bytes | None = None
+        self._packed = bytearray()
+        self._packed_count = 0
 
     def packed(self) -> bytes:
-        """The executions as MessagePack; kept until they change, because most ledgers rest while one trades."""
-        if self._packed is None:
-            self._packed = _ENCODER.encode(self.executions)
-        return self._packed
+        """The executions as a MessagePack array. Only those that are new since the last call are encoded."""
+        for item in self.executions[self._packed_count :]:
+            self._packed += _ENCODER.encode(item)
+        self._packed_count = len(self.executions)
+        return b"\xdd" + self._packed_count.to_bytes(4, "big") + self._packed
 
     def add(self, execution: Execution) -> Shift:
         """Apply one fill; fills in what it did and tells what it changes."""
-        self._packed = None
         self.executions.append(execution)
         self._settle(execution, self._entry_orders(execution))
         if len(self.executions) > self.KEPT:
@@ -139,7 +142,7 @@ class Ledger:
     def take_back(self, execution: Execution) -> list[Shift]:
         """Undo one fill as if it had never been; fills after it are settled anew, and every difference is returned."""
         before = {item.fill_id: (item.pnl, item.entry, item.completes) for item in self.executions}
-        self._packed = None
+        self._unpack()
         self.executions.remove(execution)
         self._replay()
         shifts = [
@@ -180,9 +183,14 @@ class Ledger:
         """Take over what the broker reports: fills so far no longer move the lot when taken back."""
         self.base = self.lot = lot
         self.reported_at = at
-        self._packed = None
+        self._unpack()
         for item in self.executions:
             item.moves = False
+
+    def _unpack(self) -> None:
+        """What was encoded no longer holds."""
+        self._packed.clear()
+        self._packed_count = 0
 
     def _replay(self) -> None:
         self.lot = self.base
@@ -214,6 +222,7 @@ class Ledger:
         item.entry = item.opens and item.order_id not in entry_orders
 
     def _fold(self, count: int) -> None:
+        self._unpack()
         for item in self.executions[:count]:
             if item.moves:
                 self.base = apply_fill(self.base, item.quantity, item.price).lot
