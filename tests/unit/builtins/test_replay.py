@@ -225,6 +225,7 @@ def test_a_tick_without_a_price_is_an_error(tmp_path: Path) -> None:
         ("not a parquet file", "a.parquet", "E551"),
         ("not a feather file", "a.feather", "E551"),
         ("x", "a.docx", "E551"),
+        ("time,price\n\0\1,\2\n", "a.csv", "E551"),
         ("a,b\n1,2\n", "a.csv", "E552"),
         ("time,volume\n1,2\n", "a.csv", "E552"),
     ],

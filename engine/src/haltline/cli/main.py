@@ -1,5 +1,8 @@
 """The program `haltline`. Nothing heavy is imported here: `haltline --help` must answer in a third of a second."""
 
+import io
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -39,4 +42,15 @@ def program(
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
+    _mend_streams()
     app()
+
+
+def _mend_streams() -> None:
+    """A closed stream swallows what is written; a sign that a terminal's encoding lacks becomes a question mark."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the life of the process
+        elif isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+            stream.reconfigure(errors="replace")

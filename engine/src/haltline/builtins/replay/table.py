@@ -7,6 +7,7 @@ from typing import Any, Literal
 from haltline.builtins.replay.problem import bad_row, unreadable
 
 _CSV = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst", ".txt", ".tsv")
+_TEXT = (".csv", ".txt", ".tsv")
 _PARQUET = (".parquet", ".pq")
 _FEATHER = (".feather", ".arrow", ".ipc")
 _BATCH_ROWS = 32_768
@@ -30,7 +31,9 @@ class Table:
         if not (self.is_csv or name.endswith(_PARQUET + _FEATHER)):
             raise unreadable(path, "its name must end in .csv, .csv.gz, .parquet or .feather")
         if not path.is_file():
-            raise unreadable(path, "there is no such file")
+            raise unreadable(path, "it is a folder" if path.is_dir() else "there is no such file")
+        if name.endswith(_TEXT) and self._guarded(self._is_binary):
+            raise unreadable(path, "it is not a text file")
         self.names = self._guarded(self._read_names)
 
     def batches(self, names: list[str], *, skip_torn: bool) -> Iterator[Any]:
@@ -59,6 +62,10 @@ class Table:
             return read()
         except (pa.ArrowException, OSError, EOFError) as error:
             raise unreadable(self.path, _first_line(error)) from error
+
+    def _is_binary(self) -> bool:
+        with self.path.open("rb") as file:
+            return b"\0" in file.read(_BLOCK_BYTES)
 
     def _read_names(self) -> list[str]:
         import pyarrow as pa  # noqa: PLC0415
