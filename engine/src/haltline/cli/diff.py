@@ -140,16 +140,28 @@ def _say_keys(output: Output, keys: tuple[KeyChange, ...]) -> None:
 
 def _say_outlook(output: Output, when: str, result: Result) -> None:
     output.say(f"on the state of {when}:", style="bold")
-    last = {(moved.rule, moved.entity): moved for moved in result.transitions}
-    for moved in last.values():
+    news = _news(result)
+    for moved in news:
         verb, style = _VERBS.get(moved.phase, (f"becomes {moved.phase}:", "yellow"))
         output.say(f"    {verb} {_moved(moved)}", style=style)
     for action in result.plan:
         target = "/".join(str(part) for part in (action.account, action.symbol) if part)
         shadow = " (shadow: not carried out)" if action.shadow else ""
         output.say(f"    would do {action.name} {target}{shadow}", style="cyan")
-    if not result.transitions and not result.plan:
+    if not news and not result.plan:
         output.say("    nothing fires and nothing ends", style="dim")
+
+
+def _news(result: Result) -> list[Transition]:
+    """Where every rule and entity ends up, left out what ends up where it began; what fires anew is news."""
+    first: dict[tuple[str, str], Phase] = {}
+    last: dict[tuple[str, str], Transition] = {}
+    for moved in result.transitions:
+        key = (str(moved.rule), moved.entity)
+        first.setdefault(key, moved.previous)
+        last[key] = moved
+    return [moved for key, moved in last.items() if moved.phase in (Phase.BREACHED, Phase.RESOLVED) or
+            moved.phase is not first[key]]  # fmt: skip
 
 
 def _moved(moved: Transition) -> str:
