@@ -2,7 +2,7 @@
 
 import pytest
 
-from haltline.model.event import ActionOutcome, LockRequest, OutcomeStatus
+from haltline.model.event import ActionOutcome, LockRequest, OutcomeStatus, Release
 from haltline.model.id import ActionId
 from haltline.model.order import OrderStatus
 from haltline.model.plan import PlannedAction
@@ -295,3 +295,13 @@ def test_nothing_is_remembered_of_fills_and_orders_that_are_over(world):
         made.order(f"o{number}", 1)
         made.order(f"o{number}", 1, status=OrderStatus.CANCELLED)
     assert made.kernel.memories == {}
+
+
+def test_a_lock_that_is_lifted_and_set_again_allows_what_is_open_then(world):
+    made = world()
+    request = LockRequest(at=made.now, received_at=made.now, account="eval", operator="ann", reason="a")
+    made.send(request)
+    made.send(Release(at=made.now, received_at=made.now, operator="ann", reason="b", lock_id="operator@eval"))
+    made.fill(2, 21_000)
+    made.send(request)
+    assert planned(made, "close_position", "reduce_to") == []

@@ -1,0 +1,59 @@
+"""Who wins within one plan and against what is under way."""
+
+from haltline.model.event import ActionOutcome, OutcomeStatus
+from haltline.model.plan import PlannedAction
+from haltline.rules.arbiter import RETRY_AFTER_NS, Arbiter
+
+
+def asked(name: str, key: str, symbol: str | None = "MNQ", **params: float | str | bool | None) -> PlannedAction:
+    return PlannedAction(id=key, at=1, name=name, account="eval", symbol=symbol, params=dict(params), incidents=(key,))
+
+
+def names(arbiter: Arbiter, *requests: PlannedAction) -> list[tuple[str, str | None]]:
+    return [(action.name, action.symbol) for action in arbiter.plan(requests, {})]
+
+
+def test_a_close_makes_a_reduction_of_its_own_symbol_pointless_and_no_other() -> None:
+    requests = asked("close_position", "a"), asked("reduce_to", "b", quantity=1.0), asked("reduce_to", "c", "MES")
+    assert names(Arbiter(), *requests) == [("reduce_to", "MES"), ("close_position", "MNQ")]
+
+
+def test_a_reduction_makes_nothing_else_pointless() -> None:
+    requests = asked("reduce_to", "a", quantity=1.0), asked("place_stop", "b", price=1.0)
+    assert len(names(Arbiter(), *requests)) == 2
+
+
+def test_a_reduction_to_the_same_size_is_covered() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("reduce_to", "a", quantity=5.0))
+    assert names(arbiter, asked("reduce_to", "b", quantity=5.0)) == []
+
+
+def test_of_two_reductions_in_one_plan_an_unknown_one_is_kept_so_that_its_failure_is_seen() -> None:
+    requests = asked("reduce_to", "a", quantity=None), asked("reduce_to", "b", quantity=1.0)
+    (action,) = Arbiter().plan(requests, {})
+    assert action.params == {"quantity": None}
+    assert action.incidents == ("a", "b")
+
+
+def test_every_try_has_an_id_of_its_own() -> None:
+    arbiter, now, ids = Arbiter(), 1, ["a"]
+    arbiter.launch(asked("flatten", "a"))
+    for _ in range(3):
+        outcome = ActionOutcome(at=now, received_at=now, action_id=ids[-1], account="eval", status=OutcomeStatus.FAILED)
+        arbiter.take_outcome(outcome, now)
+        now += RETRY_AFTER_NS
+        (again,) = arbiter.due_retries(now, lambda action: True)
+        ids.append(again.id)
+    assert ids == ["a", "a~1", "a~2", "a~3"]
+
+
+def test_only_a_flatten_or_a_close_of_that_symbol_is_closing() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("reduce_to", "r", quantity=1.0))
+    arbiter.launch(asked("close_position", "c", "MES"))
+    assert not arbiter.is_closing("eval", "MNQ")
+    assert arbiter.is_closing("eval", "MES")
+    assert not arbiter.is_closing("other", "MES")
+    arbiter.launch(asked("flatten", "f", None))
+    assert arbiter.is_closing("eval", "MNQ")
