@@ -6,6 +6,7 @@ Nothing reached the venue: Transient. It answered no: Refused. It may have acted
 import asyncio
 import itertools
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -146,8 +147,7 @@ class _Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # those of uvloop are of no asyncio class
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
