@@ -1,6 +1,7 @@
 """Brokers, feeds and channels of a set-up, made from what plugins registered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from haltline.api import Broker, BrokerSetup, Feed, FeedSetup, Notifier, Notifie
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
-from haltline.errors import ConfigError, Problem
+from haltline.errors import ConfigError, EngineError, Problem
 from haltline.model.id import AccountId
 from haltline.notify.route import Routes
 
@@ -38,12 +39,13 @@ def make_brokers(parts: Parts, clock: Clock, directory: Path | None) -> dict[str
         if kind is None:
             raise ConfigError([_unknown("broker", entry.name, entry.kind)])
         if accounts:
-            brokers[entry.name] = kind.make(
-                BrokerSetup(
-                    name=entry.name, config=entry.config, accounts=accounts, instruments=setup.instruments, clock=clock,
-                    directory=directory,
-                )
-            )  # fmt: skip
+            with _making("broker", entry.name):
+                brokers[entry.name] = kind.make(
+                    BrokerSetup(
+                        name=entry.name, config=entry.config, accounts=accounts, instruments=setup.instruments,
+                        clock=clock, directory=directory,
+                    )
+                )  # fmt: skip
     return brokers
 
 
@@ -54,12 +56,13 @@ def make_feeds(parts: Parts, clock: Clock) -> dict[str, Feed | Recording]:
         kind = parts.registry.feeds.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("feed", entry.name, entry.kind)])
-        feeds[entry.name] = kind.make(
-            FeedSetup(
-                name=entry.name, config=entry.config, instruments=parts.setup.instruments, clock=clock,
-                directory=parts.setup.directory,
-            )
-        )  # fmt: skip
+        with _making("feed", entry.name):
+            feeds[entry.name] = kind.make(
+                FeedSetup(
+                    name=entry.name, config=entry.config, instruments=parts.setup.instruments, clock=clock,
+                    directory=parts.setup.directory,
+                )
+            )  # fmt: skip
     return feeds
 
 
@@ -70,10 +73,23 @@ def make_channels(parts: Parts) -> tuple[dict[str, Notifier], Routes]:
         kind = parts.registry.notifiers.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("channel", entry.name, entry.kind)])
-        channels[entry.name] = kind.make(
-            NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
-        )
+        with _making("channel", entry.name):
+            channels[entry.name] = kind.make(
+                NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
+            )
     return channels, Routes(severities={entry.name: entry.severities for entry in parts.setup.channels})
+
+
+@contextmanager
+def _making(sort: str, name: str) -> Iterator[None]:
+    """What a plugin raises while it makes something is told by the name that the set-up gave the thing."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        what = f"{sort} {name!r} could not be made: {type(error).__name__}: {error}"
+        raise ConfigError([Problem(code="E508", what=what, cure="correct its config, or ask its author")]) from error
 
 
 def brokers_by_account(setup: Setup, brokers: Mapping[str, Broker]) -> dict[AccountId, Broker]:

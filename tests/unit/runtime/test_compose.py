@@ -1,0 +1,12 @@
+"""What plugins raise while the engine is put together is a problem with a name, not an internal error."""
+
+import pytest
+
+from haltline.errors import ConfigError
+from haltline.runtime.compose import _making
+
+
+def test_a_plugin_that_raises_while_making_is_named() -> None:
+    with pytest.raises(ConfigError) as caught, _making("feed", "a"):
+        raise ValueError("boom")
+    assert [problem.what for problem in caught.value.problems] == ["feed 'a' could not be made: ValueError: boom"]
