@@ -170,12 +170,14 @@ class Outbox:
         if due is None:
             await wake.wait()
             return
-        waits = (asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep_until(due)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        async with asyncio.TaskGroup() as group:
+            timer = group.create_task(self._wake_at(wake, due))
+            await wake.wait()
+            timer.cancel()
+
+    async def _wake_at(self, wake: asyncio.Event, due: int) -> None:
+        await self._clock.sleep_until(due)
+        wake.set()
 
     def _enqueue(self, pending: Pending) -> None:
         lane = self._lanes.get(pending.channel)
