@@ -134,8 +134,8 @@ async def _watch(parts: Parts, entry: GuardianEntry, output: Output) -> int:
 def _doing(entry: GuardianEntry) -> str:
     floors = ", ".join(f"{name} at {floor:,.2f}" for name, floor in entry.floors.items())
     silence = format_duration(entry.silence_ns)
-    holding = f"flattens {floors}" if floors else "there is no floor, so it only tells"
-    return f"watching the engine; after {silence} of silence: {holding}"
+    holding = f"it flattens {floors}" if floors else "it only tells: there is no floor"
+    return f"guarding beside the engine; after {silence} of silence {holding}"
 
 
 def _state(watcher: Guardian) -> str:
