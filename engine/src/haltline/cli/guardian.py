@@ -46,7 +46,7 @@ def guardian(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Watch the engine from a process of its own, and hold a hard floor when it falls silent.
+    """Hold a hard floor when the engine is silent: a second process.
 
     It changes nothing while the engine is alive. When the engine gives no sign of life for longer than the silence
     allowed, it asks the broker itself what the equity is, flattens an account at its floor, and tells every channel.
