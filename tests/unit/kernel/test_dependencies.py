@@ -2,6 +2,7 @@
 
 import pytest
 
+from haltline.errors import ConfigError
 from haltline.model.event import PositionReport, Tick
 from haltline.model.rule import ActionSpec, Comparison, LimitSpec, OnUnknown, RuleSpec, Scope
 
@@ -188,3 +189,32 @@ def test_a_broker_that_shows_flat_ends_the_positions_incidents(world, rule):
 def test_an_event_for_nobody_is_refused_and_named(world, rule):
     made = world(rule.loss())
     assert "E601" in made.fill(1, 21_000, account="nobody").notices[0]
+
+
+class TestInstrumentsThatNobodyPlays:
+    def test_one_that_was_never_quoted_and_is_not_held_is_nobodys_risk(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.last < 20980", "notify"))
+        made.note(made.kernel.evaluate_all(made.now))
+        assert made.phases == []
+        assert made.mode == "ACTIVE"
+
+    def test_an_entry_into_it_is_refused_because_the_rule_cannot_know(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.last < 20980", "notify"))
+        answer = made.kernel.check(made.intent(1))
+        assert not answer.allowed
+        assert "unknown means no" in answer.reasons[0]
+
+    def test_once_quoted_it_is_judged_and_an_entry_is_fine(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.last < 20980", "notify"))
+        made.quote(21_000)
+        assert made.kernel.check(made.intent(1)).allowed
+
+    def test_one_that_is_held_but_was_never_quoted_is_judged(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.bid < 20980", "notify"))
+        made.fill(1, 21_000)
+        assert made.phases == ["r unknown"]
+
+
+def test_blocking_entries_for_an_instant_is_refused_when_the_rule_is_loaded(world):
+    with pytest.raises(ConfigError, match="E457"):
+        world(when(Scope.FILL, "fill.quantity > 5", "block_entries"))

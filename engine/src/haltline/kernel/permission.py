@@ -10,7 +10,7 @@ from haltline.model.plan import Permission, TradingMode
 from haltline.model.rule import OnUnknown, Scope
 from haltline.model.verdict import Verdict
 from haltline.rules.index import EVERYTHING
-from haltline.rules.rule import Judgement, Rule
+from haltline.rules.rule import Judgement, Rule, is_in_play
 
 _TOLERATED = frozenset({OnUnknown.HOLD, OnUnknown.WARN})
 
@@ -29,8 +29,8 @@ def check_intent(kernel: Core, intent: Intent) -> Permission:
         return Permission(allowed=True, mode=mode)
     reasons = _mode_reasons(kernel, account, intent, mode)
     rules = []
-    for rule in _asked(kernel, entity):
-        reason = _objection(rule, kernel.judgement(rule, entity, kernel.now))
+    for rule, judgement in [*_asked(kernel, entity), *_unplayed(kernel, entity.instrument)]:
+        reason = _objection(rule, judgement)
         if reason and not (rule.shadow or not account.live):
             reasons.append(reason)
             rules.append(rule.id)
@@ -53,9 +53,20 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
     return reasons
 
 
-def _asked(kernel: Core, entity: Any) -> list[Rule]:
+def _asked(kernel: Core, entity: Any) -> list[tuple[Rule, Judgement]]:
+    """What the rules for intents say."""
     screen = kernel.index.screen(Scope.INTENT, EVERYTHING)
-    return [kernel.index.rules[number] for number in screen(entity)] if screen is not None else []
+    rules = [kernel.index.rules[number] for number in screen(entity)] if screen is not None else []
+    return [(rule, kernel.judgement(rule, entity, kernel.now)) for rule in rules]
+
+
+def _unplayed(kernel: Core, instrument: Any) -> list[tuple[Rule, Judgement]]:
+    """What the rules for instruments say of one that they have not judged yet, because it was never in play."""
+    if is_in_play(instrument):
+        return []
+    return [
+        (rule, rule.judge(instrument, kernel.now, is_proposed=True)) for rule in kernel.index.of_scope(Scope.INSTRUMENT)
+    ]
 
 
 def _objection(rule: Rule, judgement: Judgement) -> str:

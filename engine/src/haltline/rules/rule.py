@@ -115,11 +115,14 @@ class Rule:
         """Whether `where` does not exclude the entity; an unknown filter excludes nothing."""
         return self._where is None or not self._where.is_false(entity)
 
-    def judge(self, entity: Any, now: int, override: Override | None = None) -> Judgement:
+    def judge(self, entity: Any, now: int, override: Override | None = None, *, is_proposed: bool = False) -> Judgement:
         """The verdict on one entity: Kleene over `where`, breach and warning, and the rung reached.
 
-        An override exempts the entity, or moves the thresholds away by its extra room.
+        An override exempts the entity, or moves the thresholds away by its extra room. An instrument that was never
+        quoted and is not held is nobody's risk, unless an order in it `is_proposed`.
         """
+        if self.each is Scope.INSTRUMENT and not is_proposed and not is_in_play(entity):
+            return Judgement(Verdict.OK, reason="never quoted, and nothing is held in it")
         if not self.applies(entity, now):
             return Judgement(Verdict.OK, reason="outside the hours of the rule")
         scope = self._where.evaluate(entity) if self._where is not None else True
@@ -190,6 +193,11 @@ class Rule:
         if not self.rung_actions:
             return self.then
         return tuple(action for rung in rungs for action in self.rung_actions[rung])
+
+
+def is_in_play(instrument: Any) -> bool:
+    """Whether an instrument was ever quoted or is held: one that is only set up is not judged."""
+    return instrument.quoted_at > 0 or bool(instrument.positions)
 
 
 def account_of(entity: Any) -> Any | None:

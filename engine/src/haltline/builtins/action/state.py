@@ -1,6 +1,7 @@
 """Actions that touch no broker: messages, blocks and locks. The kernel and the notifier carry them out."""
 
 from haltline.api import Action, HandledBy, Kind, Parameter
+from haltline.model.rule import Scope
 
 NOTIFY = Action(
     name="notify",
@@ -18,6 +19,7 @@ BLOCK_ENTRIES = Action(
     name="block_entries",
     meaning="let the account only reduce for as long as the incident lives",
     handled_by=HandledBy.KERNEL,
+    scopes=frozenset(Scope) - {Scope.FILL, Scope.INTENT},  # instants: an incident that is over at once blocks nothing
     rank=0,
     example="then: [block_entries]",
 )
