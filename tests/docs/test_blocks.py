@@ -16,6 +16,7 @@
 
 import ast
 import contextlib
+import glob
 import importlib.metadata
 import io
 import json
@@ -204,7 +205,7 @@ def run_console(block: Block) -> None:
 
 
 def run_command(place: str, line: str) -> tuple[int, str]:
-    words = shlex.split(line)
+    words = [name for word in shlex.split(line) for name in sorted(glob.glob(word)) or [word]]  # as a shell does
     match words:
         case ["haltline", "demo"]:
             return run_command(place, "haltline demo --plain --fast")  # the same story without the waiting

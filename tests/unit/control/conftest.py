@@ -51,7 +51,7 @@ def setup_of(**more: object) -> Setup:
 
 
 def book_of(*rules: RuleSpec, text: str = YAML) -> RuleBook:
-    return RuleBook(rules=rules, files=("/home/x/rules.yaml",), sources={"/home/x/rules.yaml": text},
+    return RuleBook(rules=rules, files=("/anywhere/rules.yaml",), sources={"/anywhere/rules.yaml": text},
                     digest=digest_of(rules, ()))  # fmt: skip
 
 
@@ -90,12 +90,12 @@ class Engine:
             self.record(self.kernel.step(event, self.now))
 
     def tick(self, *, on_record: bool = True) -> None:
-        """Time alone; a replay does not put it on record."""
-        tick = Tick(at=self.now, received_at=self.now)
+        """Time alone; a replay stops at each deadline of the kernel, and does not put it on record."""
         if on_record:
-            self.take(tick)
-        else:
-            self.record(self.kernel.step(tick, self.now))
+            self.take(Tick(at=self.now, received_at=self.now))
+            return
+        while (due := self.kernel.deadline) is not None and due <= self.now:
+            self.record(self.kernel.step(Tick(at=due, received_at=due), due))
 
     def restart(self, *rules: RuleSpec) -> None:
         state = self.kernel.snapshot()

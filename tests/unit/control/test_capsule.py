@@ -25,6 +25,7 @@ from haltline.control.capsule import (
     NotACapsule,
     NotTraceable,
     UnknownIncident,
+    file_stem,
 )
 from haltline.control.capsulefile import Capsule, CapsuleWriter
 from haltline.control.capsulemake import make_capsule
@@ -98,7 +99,7 @@ def test_it_holds_rules_as_text_and_no_path_of_this_machine(made):
     with Capsule(made.path) as capsule:
         assert list(capsule.rule_texts()) == ["rules.yaml"]
         names = [RECORDS, BASIS, MANIFEST]
-        assert not any(b"/home/x" in capsule.read(name) for name in names)
+        assert not any(b"/anywhere" in capsule.read(name) for name in names)
 
 
 def test_it_begins_the_lead_before_the_incident_with_the_state_of_then(fallen, tmp_path, registry_of):
@@ -327,6 +328,24 @@ def test_a_part_that_nobody_listed_is_refused(made, tmp_path):
     path = rewritten(made.path, tmp_path, lambda parts: parts | {"../../evil": b"x"})
     with pytest.raises(CapsuleDamaged, match="parts that the manifest does not list"):
         Capsule(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["rules/../../evil.yaml", "rules/a/b.yaml", "rules/..", "rules/C:\\evil.yaml", "other.bin"]
+)
+def test_a_rule_file_that_would_leave_its_folder_is_refused(made, tmp_path, name):
+    def change(parts):
+        manifest = json.loads(parts[MANIFEST])
+        manifest["parts"][name] = {"sha256": hashlib.sha256(b"x").hexdigest(), "size": 1}
+        return parts | {name: b"x", MANIFEST: json.dumps(manifest).encode()}
+
+    with pytest.raises(CapsuleDamaged, match="is no part of a capsule"):
+        Capsule(rewritten(made.path, tmp_path, change))
+
+
+@pytest.mark.parametrize(("name", "stem"), [("loss/eval/1", "loss-eval-1"), ("../../x", "-..-x"), ("..", "incident")])
+def test_no_path_can_be_made_of_an_id(name, stem):
+    assert file_stem(name) == stem
 
 
 def test_a_capsule_of_a_later_format_asks_for_an_update(made, tmp_path):

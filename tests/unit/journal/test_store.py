@@ -112,6 +112,26 @@ def test_only_the_newest_snapshots_are_kept(tmp_path: Path) -> None:
     assert kept == [6, 7, 8]
 
 
+def test_one_of_every_hour_is_kept_for_two_days(tmp_path: Path) -> None:
+    hour = 3_600_000_000_000
+    with Journal.open(tmp_path / "j.db") as journal:
+        journal.append(notices(220))
+        for seq in range(1, 200):
+            journal.write_snapshot(seq, seq * hour // 3, b"x")
+        kept = [row[0] for row in journal.connection.execute("SELECT seq FROM snapshot ORDER BY seq")]
+        assert kept[-4:] == [194, 197, 198, 199]
+        assert kept[:2] == [59, 62]
+        assert journal.snapshot_before(100 * hour // 3) == (98, b"x")
+        assert journal.snapshot_before(0) is None
+
+
+def test_records_without_events_are_found_by_their_index(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "j.db") as journal:
+        query = "SELECT seq FROM record WHERE seq >= 1 AND kind IN ('plan') AND kind != 'event' ORDER BY seq"
+        plan = str(list(journal.connection.execute(f"EXPLAIN QUERY PLAN {query}")))
+        assert "record_kind" in plan
+
+
 def test_a_new_journal_has_nothing_to_recover(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j.db") as journal:
         assert recover(journal).is_fresh

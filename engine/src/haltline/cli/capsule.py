@@ -21,7 +21,7 @@ from haltline.clock import parse_duration
 from haltline.config.load import load_setup
 from haltline.config.secret import secret_values
 from haltline.control.basis import Basis
-from haltline.control.capsule import SUFFIX
+from haltline.control.capsule import SUFFIX, file_stem
 from haltline.control.capsulefile import Capsule
 from haltline.control.capsulemake import make_capsule
 from haltline.control.capsuleplay import replay as replay_capsule
@@ -149,7 +149,7 @@ def to_test(
     output = Output(json=json, plain=plain)
     require_paths([file, *(rules or ())])
     with Capsule(file) as capsule:
-        target = to or Path(f"{_stem(capsule)}.test.yaml")
+        target = to or Path(f"{file_stem(capsule.manifest.incident.id)}.test.yaml")
         if not target.name.endswith(".test.yaml"):
             raise typer.BadParameter("a test file is called NAME.test.yaml", param_hint="--output")
         files = prove_test(capsule, registries(), target, rules or ())
@@ -209,10 +209,6 @@ def _secrets(config: Path | None, file: Path | None) -> tuple[str, ...]:
             raise
         return ()
     return secret_values(load_setup(path, plugins_of([path]).registry, environ=os.environ), os.environ)
-
-
-def _stem(capsule: Capsule) -> str:
-    return capsule.manifest.incident.id.replace("/", "-").replace("@", "-").replace(":", "-")
 
 
 @contextmanager

@@ -20,8 +20,10 @@ def secret_values(setup: Setup, environ: Mapping[str, str]) -> tuple[str, ...]:
         references = References(environ, setup.directory, Findings())
         for reference in _REFERENCE.findall(text):
             found.add(references(reference, Place(file=file)) or "")
-    for entry in (*setup.brokers, *setup.feeds, *setup.channels, setup.store):
-        found.update(_named(entry.config))
+    entries = [*(each.config for each in setup.brokers), *(each.config for each in setup.feeds)]
+    entries += [*(each.config for each in setup.channels), setup.store.config]
+    for config in entries:
+        found.update(_named(config))
     return tuple(sorted((str(value) for value in found if _is_secret(value)), key=lambda value: (-len(value), value)))
 
 

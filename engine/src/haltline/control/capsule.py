@@ -24,6 +24,11 @@ MESSAGES = "messages.jsonl"
 RULES = "rules/"
 
 
+def file_stem(name: str) -> str:
+    """A name for a file, whatever the id of an incident or rule says: nothing that a path could be made of."""
+    return "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in name).lstrip(".") or "incident"
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One part of a capsule."""
 

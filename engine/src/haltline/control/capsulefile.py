@@ -192,7 +192,7 @@ class Capsule:
     def _verify_parts(self) -> None:
         with self._reading("parts"):
             for name, part in self.manifest.parts.items():
-                if name not in _KNOWN and not name.startswith(RULES):
+                if name not in _KNOWN and not _is_rule_file(name):
                     raise ValueError(f"{name!r} is no part of a capsule")
                 if self._zip.getinfo(name).file_size != part.size or (name != RECORDS and part.size > _LARGEST_PART):
                     raise ValueError(f"{name} is not of the size that the manifest says")
@@ -238,6 +238,12 @@ def needles(secrets: Sequence[str]) -> tuple[bytes, ...]:
         found[secret.encode()] = None
         found[msgspec.json.encode(str(secret))[1:-1]] = None
     return tuple(found)
+
+
+def _is_rule_file(name: str) -> bool:
+    """Whether the name is that of a plain file among the rules, which may be written to a folder."""
+    rest = name.removeprefix(RULES)
+    return name.startswith(RULES) and rest not in ("", ".", "..") and not set(rest) & set("/\\:\0")
 
 
 def _info(name: str) -> zipfile.ZipInfo:

@@ -29,6 +29,7 @@ from haltline.control.capsule import (
     Manifest,
     NotTraceable,
     Slice,
+    file_stem,
 )
 from haltline.control.capsulefile import CapsuleWriter, needles
 from haltline.control.capsuleplay import (
@@ -89,7 +90,7 @@ def make_capsule(
 
     Raises NotTraceable, HoldsSecret, JournalBroken, and ConfigError where a plugin that the rules need is missing.
     """
-    stem = "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in span.incident)
+    stem = file_stem(span.incident)
     with CapsuleWriter(folder, stem, secrets=secrets) as writer:
         making = _Making(source, span, writer, registry_of, lead_ns, secrets)
         manifest, comparison = making.run(progress)

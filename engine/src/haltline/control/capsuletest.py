@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from haltline.clock import NS_PER_S
-from haltline.control.capsule import NotATest
+from haltline.control.capsule import NotATest, file_stem
 from haltline.control.capsulefile import Capsule
 from haltline.control.capsuleplay import DECISIONS, Player, RegistryOf
 from haltline.control.capsulestep import step_of
@@ -175,7 +175,7 @@ def _rule_files(capsule: Capsule) -> dict[str, str]:
     found = {name: text for name, text in texts.items() if not _TEMPLATE.search(text)}
     if not found:
         raise NotATest("the capsule holds no rule files: its rules were given by a program", "name rules with --rules")
-    stem = capsule.manifest.incident.rule.replace("@", "-")
+    stem = file_stem(capsule.manifest.incident.rule)
     return {f"{stem}.{name}": text for name, text in found.items()}
 
 
