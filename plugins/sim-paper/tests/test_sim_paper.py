@@ -20,7 +20,7 @@ from haltline_sim_paper.fault import Fault, FaultKind, HumanTrade
 from haltline_sim_paper.host import Host
 from haltline_sim_paper.order import Sequence
 from haltline_sim_paper.server import Venue
-from haltline_sim_paper.wire import Login, Push
+from haltline_sim_paper.wire import Book, Login, Push
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -301,6 +301,21 @@ def test_the_command_prints_its_port_and_survives_a_kill_with_its_book(tmp_path:
         assert [fill.quantity for fill in control.book().fills] == [Decimal(4)]
         assert control.submit(msgspec.structs.replace(BUY, client_id="c2")).filled == 4
         assert control.book().calls["submit"] == 1
+
+
+def a_bad_day(port: int) -> Book:
+    """Somebody buys by hand; the answer to the next order will be lost."""
+    with Control(port) as venue:
+        venue.price(MNQ, 21_000, 21_000.25)
+        venue.trade(EVAL, MNQ, Side.BUY, Decimal(3))
+        venue.arm(Fault(kind=FaultKind.LOST_ACK))
+        return venue.book()
+
+
+def test_a_day_is_made_bad_by_hand(tmp_path: Path) -> None:
+    with started(tmp_path) as port, Control(port, Login(key="paper", accounts=(ACCOUNT,), instruments=(SPEC,))):
+        book = a_bad_day(port)
+    assert [(fill.side, fill.quantity) for fill in book.fills] == [(Side.BUY, Decimal(3))]
 
 
 def test_the_command_refuses_settings_that_are_none(tmp_path: Path) -> None:
