@@ -230,8 +230,8 @@ class Reloader:
         if told == before.problems:
             return
         text = (
-            f"The rules were NOT reloaded: {count}. The {before.rules} rules loaded at {to_iso(before.since)} stay in force. "
-            f"Correct the files before the engine is restarted: it would refuse to start. {' '.join(told[:3])}"
+            f"The rules were NOT reloaded: {count}. The {before.rules} rules loaded at {to_iso(before.since)} stay "
+            f"in force. Correct the files before a restart: the engine would refuse to start. {' '.join(told[:3])}"
         )
         message = Message(id=f"reload:{now}", at=now, severity=Severity.CRITICAL, title="Rules NOT reloaded", text=text)
         await self._publisher.announce(now, "reload", text, message, everywhere=True)
