@@ -68,9 +68,9 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 def require(found: Sequence[dict[str, Any]]) -> None:
     print("\n" + table(found))
-    assert [trial for trial in broken(found)] == []
+    assert broken(found) == []
     killed = sum(trial["codes"][0] == -9 for trial in found)
-    assert killed >= 0.9 * len(found), "too many points were not met again; is the story still the same each time?"
+    assert killed >= 0.8 * len(found), "too many points were not met again; is the story still the same each time?"
 
 
 @pytest.fixture(scope="module")

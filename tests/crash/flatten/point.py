@@ -96,11 +96,11 @@ class _Watched:
 
 
 def _place(coro: Any) -> str:
-    """The innermost line of ours that awaits."""
+    """The innermost function of ours that awaits."""
     place = "?"
     while coro is not None:
         frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
         if frame is not None and "haltline" in frame.f_code.co_filename:
-            place = f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}:{frame.f_lineno}"
+            place = f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}"
         coro = getattr(coro, "cr_await", None) or getattr(coro, "gi_yieldfrom", None)
     return place
