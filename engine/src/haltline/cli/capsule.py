@@ -29,7 +29,7 @@ from haltline.control.incidentspan import find_span, read_spans
 from haltline.errors import ConfigError, Problem
 from haltline.plugins.load import PluginRequest, load_plugins
 
-app = command_app(help="Keep one incident as one file that proves its decision, replay it, and turn it into a test.")
+app = command_app(help="Keep an incident as one file: replay it, make it a test.")
 
 CapsuleFile = Annotated[Path, typer.Argument(metavar="FILE", help=f"A capsule (*{SUFFIX}).")]
 

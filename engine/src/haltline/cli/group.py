@@ -36,7 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("Guard", "Guard the accounts of a set-up until stopped.", "run"),
     "guardian": Entry("Guard", "Hold a hard floor when the engine is silent: a second process.", "guardian"),
     "journal": Entry("Guard", "Read, export and verify the record of every decision.", "journal"),
-    "capsule": Entry("Guard", "One incident as one file: replay it, make it a test.", "capsule"),
+    "capsule": Entry("Guard", "Keep an incident as one file: replay it, make it a test.", "capsule"),
     "plugins": Entry("Guard", "List plugins: what they bring, what failed, what is not enabled.", "plugins"),
     "schema": Entry("Guard", "Print the JSON Schema of set-up and rule files for editors.", "schema"),
 }
