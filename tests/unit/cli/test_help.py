@@ -7,7 +7,11 @@ import typer
 
 from haltline.cli.group import COMMANDS
 
-LEAVES = [*(name for name in COMMANDS if name != "journal"), "journal tail", "journal export", "journal verify"]
+GROUPS = {"journal": ("tail", "export", "verify"), "capsule": ("make", "replay", "to-test", "show")}
+LEAVES = [
+    *(name for name in COMMANDS if name not in GROUPS),
+    *(f"{group} {name}" for group, names in GROUPS.items() for name in names),
+]
 
 
 def test_no_words_show_the_help(terminal):
