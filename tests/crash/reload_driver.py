@@ -45,23 +45,9 @@ def kill_at(number: int) -> None:
     Journal.transaction = lambda self, *, durable=False: Watched(genuine(self, durable=durable))  # type: ignore[method-assign, assignment]
 
 
-def keep_market_open() -> None:
-    """The market outside does not vanish with our process: a second life finds the last price in force."""
-    read_book = PaperBroker._require_book
-
-    async def primed(self: PaperBroker) -> None:
-        await read_book(self)
-        if not self.venue._markets:
-            self.venue.on_quote(quote(20_700.0, START), START)
-
-    PaperBroker._require_book = primed  # type: ignore[method-assign]
-
-
 async def main(folder: Path, number: int) -> None:
     """Hold a losing position, edit the rules, reload; with `number` 0 only start, look, and stop."""
     clock = ManualClock(START)
-    if not number:
-        keep_market_open()
     parts = load_parts(folder / "haltline.yaml", environ={})
     async with Haltline.from_parts(parts, clock=clock, in_memory=False) as engine:
         if number:

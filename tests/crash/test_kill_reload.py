@@ -21,7 +21,7 @@ rules: [rules.yaml]
 """
 RULES = """version: 1
 rules:
-  - {id: loss, each: account, limit: {value: account.day.loss, at: 2000}, then: [flatten, {lock: {for: 1h}}]}
+  - {id: loss, each: account, limit: {value: account.day.loss, at: 2000}, then: [{lock: {for: 1h}}]}
   - {id: slow, each: account, when: account.day.loss > 100, for: 60s, then: [notify]}
 """
 
@@ -40,11 +40,11 @@ def records(folder: Path) -> list[tuple[RecordKind, dict[str, object]]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(1, 12))
+@pytest.mark.parametrize("number", range(1, 11))
 def test_a_kill_around_the_exchange_leaves_one_rule_set_in_force(tmp_path: Path, number: int) -> None:
     (tmp_path / "haltline.yaml").write_text(SETUP)
     (tmp_path / "rules.yaml").write_text(RULES)
-    killed = live(tmp_path, number)
+    live(tmp_path, number)
     assert live(tmp_path, 0) == 0
     found = records(tmp_path)
 
@@ -56,14 +56,10 @@ def test_a_kill_around_the_exchange_leaves_one_rule_set_in_force(tmp_path: Path,
     fired = [body["rule"] for body in moved if body["phase"] == "breached"]
     assert fired == ["loss"], "the new limit fires, and once"
     assert moved[0]["rule"] == "slow"
-    assert not [body for body in moved if body["rule"] == "slow" and body["phase"] == "resolved" and killed], (
-        "the hold of the unchanged rule goes on"
-    )
-
-    closes = [body["order"] for kind, body in found if kind is RecordKind.INTENT and body.get("order")]
-    assert len({order["client_id"] for order in closes}) == 1, "one net close"  # type: ignore[index] # JSON
-    plans = [body for kind, body in found if kind is RecordKind.PLAN and body["name"] == "flatten"]
-    assert len({body["id"] for body in plans}) == 1
+    held = [body["phase"] for body in moved if body["rule"] == "slow"]
+    assert held == ["pending"], "the hold of the unchanged rule goes on"
+    plans = [body["id"] for kind, body in found if kind is RecordKind.PLAN]
+    assert len(plans) == len(set(plans)) == 1
 
 
 @pytest.mark.long
