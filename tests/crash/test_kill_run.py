@@ -76,9 +76,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def watched(
-    process: subprocess.Popen[str], after_s: float, end: Callable[[], None] | None = None
-) -> threading.Timer:
+def watched(process: subprocess.Popen[str], after_s: float, end: Callable[[], None] | None = None) -> threading.Timer:
     timer = threading.Timer(after_s, end or process.kill)
     timer.daemon = True
     timer.start()

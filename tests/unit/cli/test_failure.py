@@ -57,8 +57,6 @@ def test_with_json_the_problems_are_the_one_object_on_standard_output(capsys):
     assert captured.err == ""
 
 
-@pytest.mark.parametrize(
-    "code", ["E901", "E902", "E903", "E904", "E905", "E907", "E908", "E910", "E911", "E999"]
-)
+@pytest.mark.parametrize("code", ["E901", "E902", "E903", "E904", "E905", "E907", "E908", "E910", "E911", "E999"])
 def test_every_code_of_the_command_line_is_in_the_table(code):
     assert CODES[code].cure
