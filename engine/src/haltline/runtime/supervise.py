@@ -16,7 +16,9 @@ type OnChange = Callable[[str, str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How often a guarded service may start again: `budget` times within `window_ns`, then it stays degraded."""
+    """How soon a guarded service starts again: after `budget` starts within `window_ns` it is degraded, and tried only
+    every `longest_wait_ns`. It is never given up: a venue may be away for a night.
+    """
 
     budget: int = 8
     window_ns: int = 600 * NS_PER_S
@@ -56,7 +58,7 @@ class Supervisor:
         self._spawn(name, self._vital(name, work))
 
     def guard(self, name: str, work: Work, policy: Policy | None = None) -> None:
-        """Run a plugin's service; it is started again when it fails, until its budget is used up."""
+        """Run a plugin's service; it is started again whenever it fails."""
         self._spawn(name, self._guarded(name, work, policy or Policy()))
 
     def once(self, name: str, work: Work) -> None:
@@ -82,9 +84,6 @@ class Supervisor:
         while True:
             now = self._clock.now()
             starts = [start for start in starts if start > now - policy.window_ns]
-            if len(starts) >= policy.budget:
-                self._on_change(name, "degraded", f"it failed {len(starts)} times and is not started again")
-                return
             starts.append(now)
             try:
                 await work()
@@ -93,9 +92,10 @@ class Supervisor:
                 raise
             except Exception as error:  # noqa: BLE001 - the wall around plugin services
                 reason = f"{type(error).__name__}: {error}"
-            self._on_change(name, "down", reason)
-            wait_ns = min(policy.longest_wait_ns, policy.first_wait_ns << len(starts))
-            await self._clock.sleep_until(self._clock.now() + wait_ns)
+            is_spent = len(starts) >= policy.budget
+            self._on_change(name, "degraded" if is_spent else "down", reason)
+            wait_ns = policy.longest_wait_ns if is_spent else policy.first_wait_ns << len(starts)
+            await self._clock.sleep_until(self._clock.now() + min(wait_ns, policy.longest_wait_ns))
 
 
 async def wait_for_either(event: asyncio.Event, clock: Clock, instant_ns: int | None) -> None:
