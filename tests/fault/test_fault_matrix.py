@@ -18,11 +18,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from haltline_sim_paper.fault import Fault, FaultKind, HumanTrade
-from haltline_sim_paper.host import Host
-from haltline_sim_paper.link import Link
-from haltline_sim_paper.server import Venue
-from haltline_sim_paper.wire import Book, Break, Call, Login, Mend, Price, Show, Submit, Trade
 
 from haltline.clock import NS_PER_S, SystemClock
 from haltline.enforce.budget import Budget
@@ -35,6 +30,11 @@ from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
 from haltline.runtime.embed import Haltline, load_parts
+from haltline_sim_paper.fault import Fault, FaultKind, HumanTrade
+from haltline_sim_paper.host import Host
+from haltline_sim_paper.link import Link
+from haltline_sim_paper.server import Venue
+from haltline_sim_paper.wire import Book, Break, Call, Login, Mend, Price, Show, Submit, Trade
 
 EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 CLOCK = SystemClock()

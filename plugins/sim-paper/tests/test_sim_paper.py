@@ -14,13 +14,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from haltline_sim_paper.broker import PAPER_REMOTE, RemotePaperBroker
-from haltline_sim_paper.control import Control
-from haltline_sim_paper.fault import Fault, FaultKind, HumanTrade
-from haltline_sim_paper.host import Host
-from haltline_sim_paper.order import Sequence
-from haltline_sim_paper.server import Venue
-from haltline_sim_paper.wire import Book, Login, Push
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,6 +26,13 @@ from haltline.model.event import Event, Fill, OrderUpdate, Quote, Tick
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderRequest, OrderStatus, OrderType, Side
+from haltline_sim_paper.broker import PAPER_REMOTE, RemotePaperBroker
+from haltline_sim_paper.control import Control
+from haltline_sim_paper.fault import Fault, FaultKind, HumanTrade
+from haltline_sim_paper.host import Host
+from haltline_sim_paper.order import Sequence
+from haltline_sim_paper.server import Venue
+from haltline_sim_paper.wire import Book, Login, Push
 
 EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 ACCOUNT = AccountSpec(id=EVAL, balance=Decimal(50_000))

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import msgspec
-from haltline_sim_paper.control import Control
 from point import Points
 
 from haltline.clock import NS_PER_S, SystemClock
 from haltline.runtime.embed import Haltline, load_parts
+from haltline_sim_paper.control import Control
 
 LONGEST_S = 30.0
 SETUP = """version: 1

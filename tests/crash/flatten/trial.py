@@ -17,9 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from haltline_sim_paper.__main__ import main as serve_venue
-from haltline_sim_paper.control import Control
-from haltline_sim_paper.wire import Book, Login
 from life import RULES, SETUP, live
 
 from haltline.journal.receipt import LegOutcome, Receipt
@@ -29,6 +26,9 @@ from haltline.model.account import AccountSpec
 from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderRequest, OrderType, Side
+from haltline_sim_paper.__main__ import main as serve_venue
+from haltline_sim_paper.control import Control
+from haltline_sim_paper.wire import Book, Login
 
 EVAL, MNQ, MES = AccountId("eval"), Symbol("MNQ"), Symbol("MES")
 HELD = {MNQ: Decimal(3), MES: Decimal(-2)}

@@ -5,11 +5,14 @@ what did not change in meaning goes on, and the rest starts anew and is named in
 """
 
 import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
 
 from haltline.errors import EngineError
+from haltline.expr.node import Constant, Node, OneOf, children
 from haltline.expr.window import WindowNeed
 from haltline.kernel.core import Core
 from haltline.model.id import IncidentId, RuleId
@@ -219,5 +222,17 @@ def _meaning(rule: Rule) -> str:
     return hashlib.sha256(rule.fingerprint).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def _need_name(need: WindowNeed) -> str:
-    return f"{need.owner}|{need.kind}|{need.duration_ns}|{need.reader.text}"
+    """The need in words that are the same in every process: inputs of templates are told apart by their values."""
+    values = ",".join(repr(value) for value in _constants(need.reader.tree))
+    return f"{need.owner}|{need.kind}|{need.duration_ns}|{need.reader.text}|{values}"
+
+
+def _constants(node: Node) -> Iterator[object]:
+    if isinstance(node, Constant):
+        yield node.value
+    elif isinstance(node, OneOf):
+        yield node.options
+    for part in children(node):
+        yield from _constants(part)

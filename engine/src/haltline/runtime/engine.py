@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from haltline.api import Broker, Feed, QuoteTaker
+from haltline.api import AccountSnapshot, Broker, Feed, QuoteTaker
 from haltline.clock import NS_PER_S, Clock
 from haltline.compose.kernel import build_kernel
 from haltline.control.basis import Beginning, basis_of, config_entry
@@ -32,7 +32,7 @@ from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.publish import Publisher
 from haltline.runtime.pump import Pump
-from haltline.runtime.reconcile import corrections
+from haltline.runtime.reconcile import activity_of, corrections
 from haltline.runtime.recovery import Resumed, resume_kernel
 from haltline.runtime.reload import Reloader
 from haltline.runtime.supervise import Supervisor
@@ -42,6 +42,7 @@ from haltline.runtime.writer import Writer
 SAVE_EVERY_NS = 10 * NS_PER_S
 _RETRY_NS = 2 * NS_PER_S
 _CALL_S = 15.0
+_PULLS = 5
 _LAST_WORDS_S = 5.0
 
 
@@ -222,28 +223,36 @@ class Engine:
                 started()
 
     async def _reconcile(self, account: AccountId, broker: Broker) -> None:
+        for _ in range(_PULLS):
+            before = activity_of(self.kernel, account)
+            snapshot = await self._pull(account, broker)
+            await self._settle_inbox()
+            if activity_of(self.kernel, account) == before:
+                break  # otherwise something was filled or cancelled meanwhile, and the snapshot may be from before it
+        for event in corrections(self.kernel, snapshot, self.clock.now()):
+            self.inbox.put(event)
+        await self._settle_inbox()
+        self.reconciled.add(account)
+        actions = [action for action in self._resumed.unfinished.actions if action.account == account]
+        self._executor.resume(actions, self._resumed.unfinished.histories)
+
+    async def _pull(self, account: AccountId, broker: Broker) -> AccountSnapshot:
+        """The broker's truth, asked for until it answers."""
         while True:
             try:
                 async with asyncio.timeout(_CALL_S):
-                    snapshot = await broker.snapshot(account)
-                break
+                    return await broker.snapshot(account)
             except InvariantBroken:
                 raise
             except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
                 reason = str(failure) or type(failure).__name__
                 self.health.set(f"broker {account}", "starting", reason, at=self.clock.now())
                 await self.clock.sleep_until(self.clock.now() + _RETRY_NS)
+
+    async def _settle_inbox(self) -> None:
         while len(self.inbox) or self.pump.is_busy:
             await self.pump.idle.wait()
             await asyncio.sleep(0)
-        for event in corrections(self.kernel, snapshot, self.clock.now()):
-            self.inbox.put(event)
-        while len(self.inbox) or self.pump.is_busy:
-            await self.pump.idle.wait()
-            await asyncio.sleep(0)
-        self.reconciled.add(account)
-        actions = [action for action in self._resumed.unfinished.actions if action.account == account]
-        self._executor.resume(actions, self._resumed.unfinished.histories)
 
     async def _save_often(self) -> None:
         while True:

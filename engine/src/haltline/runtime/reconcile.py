@@ -31,6 +31,16 @@ def corrections(kernel: Kernel, snapshot: AccountSnapshot, now: int) -> list[Eve
     return events
 
 
+def activity_of(kernel: Kernel, account: AccountId) -> object:
+    """What changes whenever a fill or an order of the account is heard of: equal before and after means nothing was."""
+    known = kernel.state.accounts.get(account)
+    if known is None:
+        return None
+    newest = next(reversed(known.seen_fills), "")
+    orders = [(key, order.report.status, order.report.filled) for key, order in known.order_book.items()]
+    return len(known.seen_fills), newest, orders
+
+
 def _flat(account: AccountId, symbol: Symbol, now: int) -> PositionReport:
     return PositionReport(
         at=now, received_at=now, account=account, symbol=symbol, quantity=Decimal(0), average_price=Decimal(0)
