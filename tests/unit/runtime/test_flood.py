@@ -1,6 +1,8 @@
 """Quotes never delay enforcement: an engine that is always behind on prices still answers a breach at once."""
 
 import asyncio
+import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -17,6 +19,7 @@ from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, Side
 from haltline.model.plan import Result
 from haltline.runtime.embed import load_parts
+from haltline.runtime.pace import SWITCH_S
 
 EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 OTHERS = [Symbol(f"S{number}") for number in range(300)]
@@ -37,6 +40,15 @@ instruments:
 rules: [rules.yaml]
 """
 MOST_WAITING = 500 + len(OTHERS) + 1
+
+
+@pytest.fixture(autouse=True)
+def as_in_haltline_run() -> Iterator[None]:
+    """The interpreter hands over as often as in `haltline run`; a writer's thread starves beside a loop this busy else."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture
