@@ -44,7 +44,7 @@ MOST_WAITING = 500 + len(OTHERS) + 1
 
 @pytest.fixture(autouse=True)
 def as_in_haltline_run() -> Iterator[None]:
-    """The interpreter hands over as often as in `haltline run`, else a writer's thread starves beside so busy a loop."""
+    """The interpreter hands over as often as in `haltline run`: a writer's thread starves beside so busy a loop."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     yield
