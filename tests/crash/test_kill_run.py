@@ -155,7 +155,7 @@ def test_the_story_is_worth_telling(undisturbed: dict[str, Any]) -> None:
     assert undisturbed["mode"] == "HALTED"
     assert undisturbed["orders sent"] == 1
     assert undisturbed["peak"] == 50199.0
-    assert len(undisturbed["pages"]) == 4
+    assert len(undisturbed["pages"]) == 5
 
 
 @pytest.mark.slow
