@@ -73,7 +73,7 @@ def test_an_installed_plugin_is_discovered_and_its_rules_load(clean_python: Path
     shown = json.loads(require(run(haltline, "plugins", "--json", cwd=tmp_path, env=clean_env())))
     acme = next(plugin for plugin in shown["plugins"] if plugin["name"] == "acme")
     assert (acme["status"], acme["distribution"], acme["version"]) == ("ok", "acme-haltline", "1.0.0")
-    assert acme["provides"] == ["action derisk", "function fx_rate", "channel kind outbox"]
+    assert acme["provides"] == ["action derisk", "function fx_rate", "channel kind outbox", "observer acme_tally"]
     assert next(plugin for plugin in shown["plugins"] if plugin["name"] == "starter")["status"] == "ok"
     checked = run(haltline, "check", cwd=tmp_path, env=clean_env())
     assert checked.returncode == 0, checked.stdout + checked.stderr
