@@ -159,7 +159,7 @@ def test_the_story_is_worth_telling(undisturbed: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("seed", (1, pytest.param(2, marks=pytest.mark.long)))
 def test_killed_anywhere_again_and_again_it_ends_as_if_it_never_had_been(
     tmp_path: Path, undisturbed: dict[str, Any], seed: int
 ) -> None:
