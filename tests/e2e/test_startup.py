@@ -68,10 +68,20 @@ def test_exit_code_is_2_when_the_command_is_misused():
     assert run("check", "--nonsense").returncode == 2
 
 
+def hear_interrupts() -> None:
+    """A shell that runs the tests in the background has told them, and so their children, to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_exit_code_is_130_when_interrupted(tmp_path):
     run("init", str(tmp_path))
     with subprocess.Popen(
-        [*PROGRAM, "demo", "--plain"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        [*PROGRAM, "demo", "--plain"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - no threads here
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
