@@ -16,8 +16,8 @@ from haltline.expr.checked import Checked
 from haltline.expr.compile import compile_truth, compile_value
 from haltline.expr.explain import Explanation, evaluate, explain
 from haltline.expr.value import Value
-from haltline.expr.vocabulary import Definition, Vocabulary
-from haltline.model.rule import Scope
+from haltline.expr.vocabulary import Vocabulary
+from haltline.model.rule import Definition, Scope
 
 NAN = math.nan
 

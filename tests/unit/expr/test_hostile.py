@@ -9,7 +9,7 @@ import pytest
 from simpleeval import FeatureNotAvailable  # type: ignore[import-untyped]  # it ships no types
 
 from haltline.expr.explain import evaluate_tree
-from haltline.expr.vocabulary import Definition
+from haltline.model.rule import Definition
 
 HOSTILE = [
     "().__class__.__bases__[0].__subclasses__()",

@@ -13,7 +13,7 @@ from haltline.api.registry import Registry
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Json, Plain, command_app
 from haltline.cli.output import Output
-from haltline.cli.problem import count_line, record, say_problems
+from haltline.cli.problem import count_line, say_problems
 from haltline.cli.workspace import plugins_of, require_paths
 from haltline.compose.kernel import meaning_problems
 from haltline.config.diagnose import render, with_excerpts
@@ -68,7 +68,7 @@ def check(
     ok = not any(strict or problem.severity == "error" for problem in problems)
     match Format.JSON if output.json else format:
         case Format.JSON:
-            output.emit({"ok": ok, "files": len(files), "problems": [record(problem) for problem in problems]})
+            output.emit({"ok": ok, "files": len(files), "problems": [problem.as_record() for problem in problems]})
         case Format.TEXT:
             say_problems(output, problems)
             output.say(count_line(problems, len(files)), style="bold green" if ok else "bold red")

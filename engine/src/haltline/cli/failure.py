@@ -9,7 +9,7 @@ from pathlib import Path
 
 from haltline.cli.option import WANTS_JSON
 from haltline.cli.output import Output
-from haltline.cli.problem import record, say_problems
+from haltline.cli.problem import say_problems
 from haltline.errors import ConfigError, EngineError, Problem
 
 DEBUG_VARIABLE = "HALTLINE_DEBUG"
@@ -19,7 +19,7 @@ def report_failure(error: Exception, meta: Mapping[str, object]) -> int:
     """Write what went wrong, as JSON on standard output or as text on standard error; returns the exit code, 1."""
     problems = problems_of(error)
     if meta.get(WANTS_JSON):
-        Output(json=True).emit({"ok": False, "problems": [record(problem) for problem in problems]})
+        Output(json=True).emit({"ok": False, "problems": [problem.as_record() for problem in problems]})
     else:
         say_problems(Output(stream=sys.stderr), problems)
     return 1

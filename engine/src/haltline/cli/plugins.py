@@ -6,7 +6,7 @@ from rich.text import Text
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
-from haltline.cli.problem import record, say_problems
+from haltline.cli.problem import say_problems
 from haltline.cli.workspace import plugins_of, present_setup
 from haltline.plugins.report import PluginReport, PluginStatus
 
@@ -67,5 +67,5 @@ def _as_json(report: PluginReport) -> dict[str, object]:
         "required": report.required,
         "provides": report.provides,
         "capabilities": report.capabilities,
-        "error": record(report.error) if report.error else None,
+        "error": report.error.as_record() if report.error else None,
     }

@@ -9,22 +9,6 @@ from haltline.errors import Problem
 from haltline.errors.inert import inert
 
 
-def record(problem: Problem) -> dict[str, object]:
-    """A problem as JSON: flat, with the same keys everywhere; places that are not known are null."""
-    place = problem.place
-    return {
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "code": problem.code,
-        "severity": problem.severity,
-        "where": problem.where,
-        "what": problem.what,
-        "cure": problem.cure,
-        "excerpt": problem.excerpt,
-    }
-
-
 def say_problems(output: Output, problems: Sequence[Problem]) -> None:
     """Write each problem, its excerpt below it."""
     for problem in problems:

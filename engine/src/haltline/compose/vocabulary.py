@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from haltline.api.registry import Registry
-from haltline.expr.vocabulary import Definition as NamedExpression
 from haltline.expr.vocabulary import Vocabulary
 from haltline.model.rule import Definition
 from haltline.state.field import COLLECTIONS, FIELDS, ROOTS
@@ -17,8 +16,6 @@ def build_vocabulary(registry: Registry, definitions: Sequence[Definition] = ())
         fields=fields,
         collections={collection.name: collection for collection in COLLECTIONS},
         functions={name: function for name, function, _ in registry.functions.items()},
-        definitions={
-            each.name: NamedExpression(name=each.name, text=each.text, place=each.place) for each in definitions
-        },
+        definitions={each.name: each for each in definitions},
         roots=ROOTS,
     )

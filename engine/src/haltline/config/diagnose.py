@@ -58,7 +58,7 @@ def render(problems: Sequence[Problem], style: Format, *, files: Sequence[str] =
         case "text":
             return _text(problems)
         case "json":
-            return json.dumps([_record(problem) for problem in problems], indent=2, ensure_ascii=False)
+            return json.dumps([problem.as_record() for problem in problems], indent=2, ensure_ascii=False)
         case "github":
             return "\n".join(_github(problem) for problem in problems)
         case "junit":
@@ -72,21 +72,6 @@ def _text(problems: Sequence[Problem]) -> str:
         prefix = "" if problem.severity == "error" else f"{problem.severity}: "
         blocks.append(f"{prefix}{problem}{excerpt}")
     return "\n".join(blocks)
-
-
-def _record(problem: Problem) -> dict[str, object]:
-    place = problem.place
-    return {
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "code": problem.code,
-        "severity": problem.severity,
-        "where": problem.where,
-        "what": problem.what,
-        "cure": problem.cure,
-        "excerpt": problem.excerpt,
-    }
 
 
 def _github(problem: Problem) -> str:

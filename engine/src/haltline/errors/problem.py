@@ -35,6 +35,21 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         place = self.place
         return (place.file, place.line, place.column, self.code) if place else ("", 0, 0, self.code)
 
+    def as_record(self) -> dict[str, object]:
+        """The problem for JSON: flat, with the same keys everywhere; places that are not known are null."""
+        place = self.place
+        return {
+            "file": place.file if place else None,
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+            "code": self.code,
+            "severity": self.severity,
+            "where": self.where,
+            "what": self.what,
+            "cure": self.cure,
+            "excerpt": self.excerpt,
+        }
+
     def __str__(self) -> str:
         parts = [f"{self.place}: " if self.place else "", f"{self.where}: " if self.where else "", self.what]
         if self.cure:

@@ -32,8 +32,8 @@ from haltline.expr.parse import parse
 from haltline.expr.report import Report, suggest
 from haltline.expr.types import common, fits, product_kind, quotient_kind, sum_kind
 from haltline.expr.value import Operator, Relation
-from haltline.expr.vocabulary import Definition, Vocabulary
-from haltline.model.rule import ConstantValue, Scope
+from haltline.expr.vocabulary import Vocabulary
+from haltline.model.rule import ConstantValue, Definition, Scope
 
 _OPERATORS: dict[type[ast.operator], Operator] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",

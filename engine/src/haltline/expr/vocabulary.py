@@ -5,18 +5,8 @@ from dataclasses import dataclass, field
 
 from haltline.api.field import Collection, Field
 from haltline.api.function import Function
-from haltline.errors import Place
 from haltline.expr.window import WindowPlan
-from haltline.model.rule import Scope
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """A derived value: ``define: {account.risk_used: …}``; it is inlined where it is named."""
-
-    name: str
-    text: str
-    place: Place | None = None
+from haltline.model.rule import Definition, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

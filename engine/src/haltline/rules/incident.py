@@ -240,11 +240,11 @@ class Lifecycle:
         memory.fires += 1
         memory.fired_at = now
         incident.begun_in = (out, now)
-        first, incident.rung = 0, incident.judgement.rung
+        incident.rung = incident.judgement.rung
         note = f"fired {maximum} times in this session already, no actions are run" if spent else ""
         self._move(incident, Phase.BREACHED, now, out, incident.judgement.reason or note)
         if not spent:
-            self._act(incident, range(first, incident.rung + 1), out)
+            self._act(incident, range(incident.rung + 1), out)
 
     def _act(self, incident: Incident, rungs: range, out: Outbox) -> None:
         for action in incident.rule.actions_of(rungs):
