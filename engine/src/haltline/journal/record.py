@@ -17,7 +17,8 @@ class RecordKind(StrEnum):
 
     `event` what happened · `transition` what a rule made of it · `plan` an action to be carried out · `intent` a
     request about to be sent to a broker · `outcome` how a request or a whole action ended · `command` what an
-    operator asked · `snapshot` that a state was saved · `config` what was in force · `notice` anything else.
+    operator asked · `snapshot` that a state was saved · `config` what was in force · `equity` what accounts
+    were worth · `notice` anything else.
     """
 
     EVENT = "event"
@@ -28,6 +29,7 @@ class RecordKind(StrEnum):
     COMMAND = "command"
     SNAPSHOT = "snapshot"
     CONFIG = "config"
+    EQUITY = "equity"
     NOTICE = "notice"
 
 

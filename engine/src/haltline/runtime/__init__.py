@@ -4,7 +4,8 @@ Modules: `supervise` the only maker of tasks · `writer` the one thread that wri
 `pump` the single writer of state · `publish` what follows from a result · `recovery` continue where a crash cut ·
 `reconcile` believe the broker · `reload` other rules while it runs, `rulefile` which files those are · `engine` the
 live composition · `replay` the same on a virtual clock · `health` what is up · `pace` short pauses · `watchdog` is it
-well, seen from inside · `heartbeat` the sign of life it leaves · `service_manager` systemd · `guardian` the second
+well, seen from inside · `heartbeat` the sign of life it leaves ·
+`sampler` equity on record · `service_manager` systemd · `guardian` the second
 process, with `floor` for one account and `guardian_hand` to act · `compose` brokers and channels of a set-up · `embed`
 the Python API. In: a set-up. Out: a guarded account.
 Never: decides (the kernel does), reads the clock past its own, lets quotes delay enforcement.

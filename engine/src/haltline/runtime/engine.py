@@ -35,6 +35,7 @@ from haltline.runtime.pump import Pump
 from haltline.runtime.reconcile import activity_of, corrections
 from haltline.runtime.recovery import Resumed, resume_kernel
 from haltline.runtime.reload import Reloader
+from haltline.runtime.sampler import Sampler
 from haltline.runtime.supervise import Supervisor
 from haltline.runtime.watchdog import Watchdog, Watched
 from haltline.runtime.writer import Writer
@@ -167,6 +168,7 @@ class Engine:
     def _start_services(self, supervisor: Supervisor, started: Callable[[], None]) -> None:
         supervisor.vital("pump", self.pump.run)
         supervisor.vital("saver", self._save_often)
+        supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
         supervisor.vital("reconciler", partial(self._reconcile_all, partial(self._start, started)))
         if self.watchdog is not None:
