@@ -40,7 +40,7 @@ def haltline_register_notifiers(registry: Registry) -> None:
 
 @hookspec
 def haltline_register_surfaces(registry: Registry) -> None:
-    """Offer front ends with `registry.add_surface(Surface(...))`."""
+    """Offer front ends with `registry.add_surface(SurfaceKind(...))`."""
 
 
 @hookspec

@@ -8,6 +8,7 @@ from typing import Any
 from haltline.api.action import Action
 from haltline.api.broker import BrokerKind
 from haltline.api.calendar import CalendarKind
+from haltline.api.control import Command, SurfaceKind
 from haltline.api.feed import FeedKind
 from haltline.api.field import Field
 from haltline.api.function import Function
@@ -23,25 +24,6 @@ class RulePack:
     folder: Path
     version: str = ""
     meaning: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """An operator command that a plugin adds; rendered alike by the command line, bots and HTTP."""
-
-    name: str
-    meaning: str
-    run: Callable[..., object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surface:
-    """A long-running front end (bot, web page) that the runtime supervises."""
-
-    name: str
-    make: Callable[..., object]
-    meaning: str
-    schema: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +109,7 @@ class Registry:
         self.functions: Shelf[Function] = Shelf("function", self)
         self.fields: Shelf[Field] = Shelf("field", self)
         self.notifiers: Shelf[NotifierKind] = Shelf("channel kind", self)
-        self.surfaces: Shelf[Surface] = Shelf("surface", self)
+        self.surfaces: Shelf[SurfaceKind] = Shelf("surface", self)
         self.rule_packs: Shelf[RulePack] = Shelf("rule pack", self)
         self.commands: Shelf[Command] = Shelf("command", self)
         self.stores: Shelf[Store] = Shelf("store", self)
@@ -182,9 +164,9 @@ class Registry:
         """Offer a kind of channel."""
         self.notifiers.add(kind.name, kind)
 
-    def add_surface(self, surface: Surface) -> None:
-        """Offer a front end."""
-        self.surfaces.add(surface.name, surface)
+    def add_surface(self, kind: SurfaceKind) -> None:
+        """Offer a kind of front end."""
+        self.surfaces.add(kind.name, kind)
 
     def add_rule_pack(self, pack: RulePack) -> None:
         """Offer a pack of rule templates."""
