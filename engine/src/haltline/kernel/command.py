@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from haltline.api.field import Change
+from haltline.clock import to_iso
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
 from haltline.kernel.override import take_grant, take_revocation
@@ -18,7 +19,10 @@ from haltline.model.event import (
     OverrideGrant,
     OverrideRevoke,
     Release,
+    Silence,
+    Unsilence,
 )
+from haltline.model.matcher import parse_matchers
 from haltline.model.verdict import Phase
 from haltline.rules.rule import account_of
 
@@ -38,6 +42,7 @@ def take_command(core: "Core", event: Event, now: int, out: Emission) -> None:
         if incident is None:
             out.notices.append(f"there is no live incident {event.incident!r} to acknowledge")
         else:
+            out.attention.append(event)
             core.lifecycle.acknowledge(incident, now, out)
     elif isinstance(event, Release):
         _take_release(core, event, now, out)
@@ -49,6 +54,29 @@ def take_command(core: "Core", event: Event, now: int, out: Emission) -> None:
         take_grant(core, event, now, out)
     elif isinstance(event, OverrideRevoke):
         take_revocation(core, event, out)
+    elif isinstance(event, Silence | Unsilence):
+        _take_silence(event, now, out)
+
+
+def _take_silence(event: Silence | Unsilence, now: int, out: Emission) -> None:
+    """Messages are not the kernel's: it only says whether the request makes sense, and passes it on."""
+    if isinstance(event, Unsilence):
+        out.notices.append(
+            f"silence {event.silence_id!r} ended by {event.operator}: {event.reason or 'no reason given'}"
+        )
+        out.attention.append(event)
+        return
+    try:
+        matchers = parse_matchers(event.matchers)
+    except ValueError as error:
+        out.notices.append(f"silence {event.silence_id!r} was refused: {error}")
+        return
+    if event.until <= now:
+        out.notices.append(f"silence {event.silence_id!r} was refused: it would be over already")
+        return
+    about = ", ".join(map(str, matchers))
+    out.notices.append(f"{event.operator} silenced {about} until {to_iso(event.until)}: {event.reason}")
+    out.attention.append(event)
 
 
 def _take_outcome(core: "Core", event: ActionOutcome, now: int, out: Emission) -> None:

@@ -124,6 +124,7 @@ class Core:
             plan=tuple(out.planned),
             notices=tuple(out.notices),
             deadline=self.deadline,
+            attention=tuple(out.attention),
         )
 
     # -- deadlines -------------------------------------------------------------------------------------------------

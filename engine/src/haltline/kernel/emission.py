@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from haltline.api.action import HandledBy
+from haltline.model.event import Acknowledge, Silence, Unsilence
 from haltline.model.plan import PlannedAction
 from haltline.model.verdict import Phase, Transition
 from haltline.rules.arbiter import Target, request, targets
@@ -28,6 +29,7 @@ class Emission:
         self.requests: list[PlannedAction] = []
         self.planned: list[PlannedAction] = []
         self.notices: list[str] = []
+        self.attention: list[Acknowledge | Silence | Unsilence] = []
         self.ended: list[Incident] = []
         self.moved = False
         self._live = live
@@ -74,4 +76,4 @@ class Emission:
     @property
     def is_empty(self) -> bool:
         """Whether nothing happened that anybody must hear of."""
-        return not (self.transitions or self.requests or self.planned or self.notices)
+        return not (self.transitions or self.requests or self.planned or self.notices or self.attention)

@@ -172,6 +172,27 @@ class OverrideRevoke(_Event, frozen=True, kw_only=True):
     reason: str
 
 
+class Silence(_Event, frozen=True, kw_only=True):
+    """An operator wants no messages about what fits all `matchers` (``rule=daily-loss``) until an instant.
+
+    It ends by itself. Enforcement and the journal go on as ever: only messages rest.
+    """
+
+    silence_id: str
+    matchers: tuple[str, ...]
+    until: int
+    operator: str
+    reason: str
+
+
+class Unsilence(_Event, frozen=True, kw_only=True):
+    """An operator ends a silence before its time."""
+
+    silence_id: str
+    operator: str
+    reason: str = ""
+
+
 class OutcomeStatus(StrEnum):
     """How an action ended."""
 
@@ -206,5 +227,7 @@ Event = (
     | ArmRequest
     | OverrideGrant
     | OverrideRevoke
+    | Silence
+    | Unsilence
     | ActionOutcome
 )

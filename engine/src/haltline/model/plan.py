@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from haltline.model.event import Acknowledge, Silence, Unsilence
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
 from haltline.model.verdict import Transition
 
@@ -74,12 +75,16 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What one kernel step produced. `deadline` is the next instant at which the kernel must be stepped."""
+    """What one kernel step produced. `deadline` is the next instant at which the kernel must be stepped.
+
+    `attention` is what operators said about messages alone: acknowledged, silenced, unsilenced.
+    """
 
     transitions: tuple[Transition, ...] = ()
     plan: tuple[PlannedAction, ...] = ()
     notices: tuple[str, ...] = ()
     deadline: int | None = None
+    attention: tuple[Acknowledge | Silence | Unsilence, ...] = ()
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

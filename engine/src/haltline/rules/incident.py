@@ -368,6 +368,8 @@ class Lifecycle:
                 reason=reason,
                 shadow=is_shadow(rule, entity),
                 suppressed=self._is_suppressed(rule, entity),
+                since=incident.since,
+                worst=incident.worst,
             ),
         )
 

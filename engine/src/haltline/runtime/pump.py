@@ -123,7 +123,7 @@ class Pump:
         waiting: list[Result] = []
         for number, event in enumerate(good, 1):
             result = self._kernel.step(event, now)
-            if result.transitions or result.plan or result.notices:
+            if result.transitions or result.plan or result.notices or result.attention:
                 waiting.append(result)
             if result.plan:
                 await self._publisher.publish(waiting, now)

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from haltline.enforce.executor import outcome_of
 from haltline.enforce.resume import KINDS, Unfinished, unfinished
-from haltline.journal.record import RecordKind, event_of
+from haltline.journal.record import RecordKind, entry_of, event_of
 from haltline.journal.recover import Store, recover
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import ActionOutcome
 from haltline.model.id import ActionId
-from haltline.model.plan import Result
+from haltline.model.plan import PlannedAction, Result
+from haltline.model.verdict import Transition
 from haltline.runtime.publish import entries_of
 
 
@@ -32,7 +35,7 @@ def resume_kernel(kernel: Kernel, store: Store) -> Resumed:
         return Resumed()
     remarks = kernel.restore(recovery.state) if recovery.state is not None else []
     recorded: set[tuple[RecordKind, bytes]] = {
-        (record.kind, record.body) for record in recovery.later if record.kind is not RecordKind.EVENT
+        _key(record.kind, record.body) for record in recovery.later if record.kind is not RecordKind.EVENT
     }
     late: list[Result] = []
     seen: set[tuple[RecordKind, bytes]] = set()
@@ -57,12 +60,25 @@ def _without(
 ) -> Result | None:
     """The part of a result that is not on record yet; None if all of it is."""
     entries = entries_of(result, now)
-    keys = [(entry.kind, entry.body) for entry in entries]
+    keys = [_key(entry.kind, entry.body) for entry in entries]
     seen.update(keys)
     moved, planned = len(result.transitions), len(result.plan)
     transitions = [item for item, key in zip(result.transitions, keys, strict=False) if key not in recorded]
     plan = [item for item, key in zip(result.plan, keys[moved:], strict=False) if key not in recorded]
     notices = [item for item, key in zip(result.notices, keys[moved + planned :], strict=False) if key not in recorded]
-    if not (transitions or plan or notices):
+    if not (transitions or plan or notices or result.attention):
         return None
-    return Result(transitions=tuple(transitions), plan=tuple(plan), notices=tuple(notices), deadline=result.deadline)
+    return Result(
+        transitions=tuple(transitions), plan=tuple(plan), notices=tuple(notices), deadline=result.deadline,
+        attention=result.attention,
+    )  # fmt: skip
+
+
+def _key(kind: RecordKind, body: bytes) -> tuple[RecordKind, bytes]:
+    """What tells decisions apart, also where an older version wrote fewer fields: what none depends on is left out."""
+    if kind is RecordKind.PLAN:
+        return kind, entry_of(kind, 0, msgspec.json.decode(body, type=PlannedAction)).body
+    if kind is RecordKind.TRANSITION:
+        said = msgspec.json.decode(body, type=Transition)
+        return kind, entry_of(kind, 0, msgspec.structs.replace(said, since=None, worst=None)).body
+    return kind, body
