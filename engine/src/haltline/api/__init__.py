@@ -5,10 +5,12 @@ from haltline.api.broker import (
     AccountSnapshot,
     Broker,
     BrokerKind,
+    BrokerRole,
     BrokerSetup,
     Capability,
     EventSink,
     QuoteTaker,
+    RateLimit,
     Started,
 )
 from haltline.api.calendar import Calendar, CalendarKind
@@ -32,7 +34,7 @@ from haltline.api.feed import Feed, FeedKind, FeedSetup, Recording
 from haltline.api.field import Change, Collection, Field, Kind, Provenance
 from haltline.api.function import Function, Parameter
 from haltline.api.hookspecs import hookimpl
-from haltline.api.notifier import Message, Notifier, NotifierKind, NotifierSetup
+from haltline.api.notifier import EditingNotifier, Message, Notifier, NotifierKind, NotifierSetup
 from haltline.api.registry import Observer, Registry, RulePack, Store
 from haltline.api.reply import (
     Branch,
@@ -60,6 +62,7 @@ __all__ = [
     "Branch",
     "Broker",
     "BrokerKind",
+    "BrokerRole",
     "BrokerSetup",
     "Button",
     "Calendar",
@@ -78,6 +81,7 @@ __all__ = [
     "Confirmation",
     "Control",
     "Desk",
+    "EditingNotifier",
     "EventSink",
     "Fact",
     "Feed",
@@ -98,6 +102,7 @@ __all__ = [
     "Picture",
     "Provenance",
     "QuoteTaker",
+    "RateLimit",
     "Recording",
     "Registry",
     "Reply",

@@ -1,6 +1,6 @@
 """What a broker plugin is to the engine: a source of events, and a few verbs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -41,6 +41,22 @@ class Capability(StrEnum):
     GREEKS = "greeks"
 
 
+class BrokerRole(StrEnum):
+    """What a broker is made for: everything, or one half of a pair: to read and push, or to carry out actions."""
+
+    BOTH = "both"
+    READER = "reader"
+    ACTUATOR = "actuator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """So many `calls` in any `per_s` seconds; the venue refuses more."""
+
+    calls: int
+    per_s: float
+
+
 class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The broker's whole truth about one account at one instant, as pulled."""
 
@@ -53,7 +69,7 @@ class Broker(Protocol):
     """One connection. Every method may raise Transient, Refused or OutcomeUnknown, and nothing else on purpose.
 
     The engine owns retries, deadlines and rate budgets; a broker only classifies failures. Methods are called from one
-    task at a time per account. `submit` with a `client_id` already seen must not place a second order.
+    task at a time per account. A Transient may say when to come back (`retry_after_s`). `submit` with a `client_id` already seen must not place a second order.
     """
 
     async def run(self, sink: EventSink, started: Started) -> None:
@@ -80,9 +96,17 @@ class QuoteTaker(Protocol):
         """Match working orders against the quote; what happens is pushed to the sink."""
 
 
+async def _at_once() -> None:
+    """No limit: nothing to wait for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSetup:
-    """What a broker is made from: its valid `config`, accounts, instruments, a clock, a directory for its files."""
+    """What a broker is made from: its valid `config`, accounts, instruments, a clock, a directory for its files.
+
+    `role` is BOTH unless the kind is `paired`. A broker that polls in `run` awaits `share` before each call of its own:
+    it returns once the kind's rate limit has room beside what is reserved for enforcement.
+    """
 
     name: str
     config: Mapping[str, object]
@@ -90,13 +114,18 @@ class BrokerSetup:
     instruments: Sequence[InstrumentSpec]
     clock: Clock
     directory: Path | None = None
+    role: BrokerRole = BrokerRole.BOTH
+    share: Callable[[], Awaitable[None]] = _at_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerKind:
     """A registered kind of broker. `schema` is the closed JSON Schema of its `config`.
 
-    `in_process` is True where the venue lives inside our process, so that no other one can reach it.
+    `in_process` is True where the venue lives inside our process, so that no other one can reach it. `limit` is how many
+    calls the venue takes, `order_limit` how many that change something; the engine stays within both. A `paired` kind is
+    made twice by a live engine, as READER and as ACTUATOR: connections of their own, so that no reading delays an action.
+    The `run` of an actuator keeps its connection and pushes nothing.
     """
 
     name: str
@@ -105,3 +134,6 @@ class BrokerKind:
     capabilities: frozenset[Capability]
     schema: Mapping[str, object]
     in_process: bool = False
+    limit: RateLimit | None = None
+    order_limit: RateLimit | None = None
+    paired: bool = False

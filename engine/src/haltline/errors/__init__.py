@@ -11,4 +11,5 @@ from haltline.errors.tree import InvariantBroken as InvariantBroken
 from haltline.errors.tree import OutcomeUnknown as OutcomeUnknown
 from haltline.errors.tree import PluginFailed as PluginFailed
 from haltline.errors.tree import Refused as Refused
+from haltline.errors.tree import SessionClosed as SessionClosed
 from haltline.errors.tree import Transient as Transient

@@ -4,6 +4,7 @@ EngineError
 ├── ConfigError        a user's file or argument is wrong: fix it and try again (carries all problems)
 ├── Transient          the same call may succeed later: retry with back-off
 ├── Refused            the other side understood and said no: do not retry
+│   └── SessionClosed  it says no because its market is closed: ask again once it is open
 ├── OutcomeUnknown     a mutating call may or may not have happened: look before doing anything again
 ├── DataRefused        an event from outside was not usable: it is quarantined, the engine goes on
 ├── PluginFailed       a plugin broke its contract: it is isolated and shown red
@@ -28,11 +29,19 @@ class ConfigError(EngineError):
 
 
 class Transient(EngineError):
-    """The call did not happen; the same call may succeed later."""
+    """The call did not happen; the same call may succeed later, `retry_after_s` from now where the venue said so."""
+
+    def __init__(self, *args: object, retry_after_s: float = 0.0) -> None:
+        super().__init__(*args)
+        self.retry_after_s = retry_after_s
 
 
 class Refused(EngineError):
     """The other side understood the call and refused it; repeating it is pointless."""
+
+
+class SessionClosed(Refused):
+    """The venue takes no order now because its market is closed; it keeps none for the opening."""
 
 
 class OutcomeUnknown(EngineError):

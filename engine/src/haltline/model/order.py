@@ -77,7 +77,10 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a broker says of one order. `quantity` and `filled` are positive; `remaining` is their difference."""
+    """What a broker says of one order. `quantity` and `filled` are positive; `remaining` is their difference.
+
+    `average_price` is what the filled part was done at, where the broker tells it.
+    """
 
     account: AccountId
     order_id: OrderId
@@ -94,6 +97,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str = ""
     placed_at: int = 0
     reason: str = ""
+    average_price: Decimal | None = None
 
     @property
     def remaining(self) -> Decimal:

@@ -11,7 +11,7 @@ from typing import cast
 import msgspec
 
 from haltline.clock import NS_PER_S, Clock
-from haltline.errors import OutcomeUnknown, Refused, Transient
+from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
 from haltline_sim_paper.wire import ANSWERS, LONGEST_LINE, Answer, Ask, Call, Failure, Login, Push, Token, line_of
 
 _CONNECT_S = 5.0
@@ -48,7 +48,8 @@ class Link:
         """Make a call; a token that has expired is renewed once, as the venue did nothing by then."""
         wait_ns = self._not_before - self._clock.now()
         if wait_ns > 0:
-            raise Transient(f"the venue wants no request for another {wait_ns / NS_PER_S:.2f} s")
+            wait_s = wait_ns / NS_PER_S
+            raise Transient(f"the venue wants no request for another {wait_s:.2f} s", retry_after_s=wait_s)
         wire = await self._connected()
         try:
             try:
@@ -113,13 +114,15 @@ class Link:
         match error.kind:
             case "refused":
                 return Refused(error.reason)
+            case "closed":
+                return SessionClosed(error.reason)
             case "expired":
                 return _Expired(error.reason)
             case "unknown":
                 return OutcomeUnknown(error.reason)
             case "throttled":
                 self._not_before = self._clock.now() + round(error.retry_after_s * NS_PER_S)
-        return Transient(error.reason)
+        return Transient(error.reason, retry_after_s=error.retry_after_s)
 
     def _take(self, answer: Answer) -> None:
         if answer.seq is not None:

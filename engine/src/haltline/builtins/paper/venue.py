@@ -316,7 +316,11 @@ class PaperVenue:
         fee = self._fee(report.symbol, quantity, price, is_maker=order.is_maker)
         filled = report.filled + quantity
         done = filled == report.quantity
-        order.change(filled=filled, status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED)
+        order.change(
+            filled=filled,
+            status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
+            average_price=((report.average_price or Decimal(0)) * report.filled + price * quantity) / filled,
+        )
         if done:
             self._book.retire(order)
         account, symbol, side = report.account, report.symbol, report.side
