@@ -69,7 +69,8 @@ class Broker(Protocol):
     """One connection. Every method may raise Transient, Refused or OutcomeUnknown, and nothing else on purpose.
 
     The engine owns retries, deadlines and rate budgets; a broker only classifies failures. Methods are called from one
-    task at a time per account. A Transient may say when to come back (`retry_after_s`). `submit` with a `client_id` already seen must not place a second order.
+    task at a time per account. A Transient may say when to come back (`retry_after_s`). `submit` with a `client_id`
+    already seen must not place a second order.
     """
 
     async def run(self, sink: EventSink, started: Started) -> None:
@@ -122,10 +123,10 @@ class BrokerSetup:
 class BrokerKind:
     """A registered kind of broker. `schema` is the closed JSON Schema of its `config`.
 
-    `in_process` is True where the venue lives inside our process, so that no other one can reach it. `limit` is how many
-    calls the venue takes, `order_limit` how many that change something; the engine stays within both. A `paired` kind is
-    made twice by a live engine, as READER and as ACTUATOR: connections of their own, so that no reading delays an action.
-    The `run` of an actuator keeps its connection and pushes nothing.
+    `in_process` is True where the venue lives inside our process, so that no other one can reach it. `limit` is how
+    many calls the venue takes, `order_limit` how many that change something; the engine stays within both. A `paired`
+    kind is made twice by a live engine, as READER and as ACTUATOR: connections of their own, so that no reading delays
+    an action. The `run` of an actuator keeps its connection and pushes nothing.
     """
 
     name: str
