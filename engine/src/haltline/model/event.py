@@ -131,21 +131,49 @@ class Release(_Event, frozen=True, kw_only=True):
 
 
 class LockRequest(_Event, frozen=True, kw_only=True):
-    """An operator locks an account, or one symbol of it, until an instant (None: until released)."""
+    """An operator locks an account, or one symbol of it, until an instant (None: until released).
+
+    With `entries_only` the account is paused instead: entries wait, and nothing that is opened is closed.
+    """
 
     account: AccountId
     operator: str
     reason: str
     symbol: Symbol | None = None
     until: int | None = None
+    entries_only: bool = False
+
+
+class Unacknowledge(_Event, frozen=True, kw_only=True):
+    """An operator takes an acknowledgement back: the incident asks for attention again."""
+
+    incident: IncidentId
+    operator: str
+
+
+class ActionRequest(_Event, frozen=True, kw_only=True):
+    """An operator wants something done at the broker: ``flatten``, ``close_position`` or ``cancel_orders``.
+
+    `request_id` makes the action's id, so that the same request is never carried out twice.
+    """
+
+    account: AccountId
+    name: str
+    request_id: str
+    operator: str
+    reason: str
+    symbol: Symbol | None = None
+    order_id: OrderId | None = None
 
 
 class ArmRequest(_Event, frozen=True, kw_only=True):
-    """An operator arms (live) or disarms (shadow) an account."""
+    """An operator arms (live) or disarms (shadow) an account, knowing the gaps in what is then guaranteed."""
 
     account: AccountId
     operator: str
     live: bool
+    reason: str = ""
+    gaps: tuple[str, ...] = ()
 
 
 class OverrideGrant(_Event, frozen=True, kw_only=True):
@@ -193,22 +221,60 @@ class Unsilence(_Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class LooseningRequest(_Event, frozen=True, kw_only=True):
+    """Rules or a set-up were edited so that they guard less: what would change, under an id made from what it becomes.
+
+    `sort` is one of `LooseningSort`, `policy` one of `LooseningPolicy`, as texts; for `sort` ``policy``, `policy` is the
+    one wanted. `operator` is empty where nobody is named.
+    """
+
+    request_id: str
+    sort: str
+    subject: str
+    text: str
+    policy: str
+    operator: str = ""
+    reason: str = ""
+    account: AccountId | None = None
+
+
+class Approve(_Event, frozen=True, kw_only=True):
+    """A second operator, not the one who asked, agrees to a loosening that waits."""
+
+    request_id: str
+    operator: str
+    reason: str
+
+
+class CancelLoosening(_Event, frozen=True, kw_only=True):
+    """A loosening that waits is given up (or was applied, and need not be remembered)."""
+
+    request_id: str
+    operator: str
+    reason: str = ""
+
+
 class OutcomeStatus(StrEnum):
-    """How an action ended."""
+    """How an action ended; a superseded one gave way to another that does more."""
 
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    SUPERSEDED = "superseded"
 
 
 class ActionOutcome(_Event, frozen=True, kw_only=True):
-    """The enforcer's word on one action of a plan."""
+    """The enforcer's word on one action of a plan.
+
+    `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit).
+    """
 
     action_id: ActionId
     account: AccountId
     status: OutcomeStatus
     detail: str = ""
     rule: RuleId | None = None
+    superseded_by: ActionId | None = None
 
 
 Event = (
@@ -224,9 +290,14 @@ Event = (
     | Acknowledge
     | Release
     | LockRequest
+    | Unacknowledge
+    | ActionRequest
     | ArmRequest
     | OverrideGrant
     | OverrideRevoke
+    | LooseningRequest
+    | Approve
+    | CancelLoosening
     | Silence
     | Unsilence
     | ActionOutcome
