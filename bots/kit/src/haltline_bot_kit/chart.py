@@ -147,7 +147,7 @@ def _time_axis(axes: "Axes", zone: str, times: Sequence[float]) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415 - as above
 
     axes.set_xlim(times[0], max(times[-1], times[0] + _SHORTEST_DAYS))
-    locator = AutoDateLocator(maxticks=7, tz=ZoneInfo(zone))  # type: ignore[no-untyped-call] # matplotlib has no types here
+    locator = AutoDateLocator(minticks=3, maxticks=7, tz=ZoneInfo(zone))  # type: ignore[no-untyped-call] # matplotlib has no types here
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(locator, tz=ZoneInfo(zone))  # type: ignore[no-untyped-call] # nor here
