@@ -12,7 +12,7 @@ from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
-from haltline.model.rule import Scope
+from haltline.model.rule import Evidence, Scope
 
 
 class HandledBy(StrEnum):
@@ -56,7 +56,8 @@ class Action:
     the broker must be able to do. `scopes` are the rule scopes in which the action makes sense. `rank` orders actions
     within one plan: block (0), lock (10), cancel (20), reduce (30), close (40), flatten (50), place (60), notify (90).
     One that `follows` is asked for again, while its incident lives, whenever its parameters come out differently
-    (a stop that trails a price); it must be harmless to repeat.
+    (a stop that trails a price); it must be harmless to repeat. `evidence` is what it needs before it runs, unless a
+    rule says otherwise; None is ``fresh`` for what goes to a broker and ``witness`` for everything else.
     """
 
     name: str
@@ -71,3 +72,11 @@ class Action:
     reduces_only: bool = True
     follows: bool = False
     schema: Mapping[str, object] = field(default_factory=dict)
+    evidence: Evidence | None = None
+
+    @property
+    def grade(self) -> Evidence:
+        """The evidence it needs where no rule says otherwise."""
+        if self.evidence is not None:
+            return self.evidence
+        return Evidence.FRESH if self.handled_by is HandledBy.ENFORCE else Evidence.WITNESS

@@ -24,7 +24,8 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     Money per price unit and quantity unit is `tick_value / tick_size` and nothing else (S0-30): MNQ has
     ``tick_size 0.25, tick_value 0.50``, so one point of one lot is 2 USD. `calendar` names an exchange
-    calendar. `initial_margin` is money per unit; `margin_fraction` is used where it is None.
+    calendar. `initial_margin` is money per unit; `margin_fraction` is used where it is None. `tolerance` is the fraction
+    by which two observations of its price may differ and still back each other; None is the set-up's.
     """
 
     symbol: Symbol
@@ -43,6 +44,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True):
     expiry: int | None = None
     strike: float | None = None
     right: str = ""
+    tolerance: float | None = None
 
     @property
     def multiplier(self) -> Decimal:

@@ -22,11 +22,37 @@ class TradingMode(StrEnum):
         return (TradingMode.ACTIVE, TradingMode.REDUCING, TradingMode.HALTED).index(self)
 
 
+class Over(StrEnum):
+    """What happens to an action that goes beyond its caps: it waits for an operator's consent, or it goes on."""
+
+    CONSENT = "consent"
+    PROCEED = "proceed"
+
+
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that one enforcement may touch without consent; None is no cap.
+
+    `max_positions` counts positions it closes or shrinks, `max_notional` is the money (of the account) that they are
+    worth, `max_orders` counts orders it sends, and exits and stops it cancels. Cancelling an entry never counts.
+    """
+
+    max_positions: int | None = None
+    max_notional: float | None = None
+    max_orders: int | None = None
+    over: Over = Over.CONSENT
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is capped."""
+        return self.max_positions is None and self.max_notional is None and self.max_orders is None
+
+
 class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     """One action to be carried out. Its `id` is a pure function of what caused it, so a repeat is recognised.
 
     `params` holds plain values: expressions have been evaluated. `rules` lists everybody who asked for it.
-    `shadow` actions are recorded and announced, never carried out.
+    `shadow` actions are recorded and announced, never carried out. `evidence` says what it waited for and was given;
+    `caps` bound it; `consent` names the operator who let it go beyond them, and why.
     """
 
     id: ActionId
@@ -40,12 +66,16 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[IncidentId, ...] = ()
     shadow: bool = False
     reason: str = ""
+    evidence: str = ""
+    caps: Caps | None = None
+    consent: str = ""
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """A persisted ban on new risk for an account, or one symbol of it.
 
     It ends at `until` (None: never by itself); with `release` ``clear`` it also ends with the incident of `rule`.
+    With `entries_only` it is a pause: entries wait, and what is opened all the same is not closed.
     """
 
     id: str
@@ -57,6 +87,7 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     release: str = "time"
     rule: RuleId | None = None
     operator: str = ""
+    entries_only: bool = False
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,6 +64,33 @@ class RuleMode(StrEnum):
     OFF = "off"
 
 
+class Evidence(StrEnum):
+    """How sure an action must be of what it acts on.
+
+    ``witness``: one known value. ``fresh``: moreover the account is connected and nothing the broker says of it
+    contradicts itself. ``corroborated``: moreover each price that decides is backed by a second observation.
+    """
+
+    WITNESS = "witness"
+    FRESH = "fresh"
+    CORROBORATED = "corroborated"
+
+    @property
+    def rank(self) -> int:
+        """Strictness, 0 to 2."""
+        return tuple(Evidence).index(self)
+
+
+class EvidenceSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule says of evidence: one `grade` for all its actions, grades of single `actions`, and the hold that
+    stands for missing evidence; None leaves it to the actions and the set-up.
+    """
+
+    grade: Evidence | None = None
+    actions: dict[str, Evidence] = {}
+    hold_ns: int | None = None
+
+
 class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One action as written: its name and its parameters; a text parameter may be an expression."""
 
@@ -77,6 +104,19 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     threshold: float | str
     then: tuple[ActionSpec, ...]
+    place: Place | None = None
+
+
+class EscalationStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done about an enforcement that is stuck: after so many failed tries, or so long after it was asked for.
+
+    `then` empty is the rule's message. `severity` is how loudly its messages speak.
+    """
+
+    attempts: int | None = None
+    after_ns: int | None = None
+    then: tuple[ActionSpec, ...] = ()
+    severity: Severity = Severity.CRITICAL
     place: Place | None = None
 
 
@@ -139,6 +179,8 @@ class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity = Severity.WARNING
     labels: dict[str, str] = {}
     runbook: str = ""
+    evidence: EvidenceSpec | None = None
     template: str = ""
     constants: dict[str, ConstantValue] = {}
     places: dict[str, Place] = {}
+    escalate: tuple[EscalationStep, ...] = ()
