@@ -77,6 +77,22 @@ class Governor:
         self._stand(lock)
         return self.locks.get(lock.id) or lock
 
+    def pause(self, request: LockRequest, *, name: str = "pause") -> Lock:
+        """Stop entries of an account for an operator; returns the pause that stands, maybe an older and longer one."""
+        lock = Lock(
+            id=f"{name}@{request.account}",
+            account=request.account,
+            since=request.received_at,
+            reason=request.reason,
+            until=request.until,
+            release="released" if request.until is None else "time",
+            operator=request.operator,
+            entries_only=True,
+        )
+        if self.locks.add(lock):
+            self.allowances.setdefault(lock.id, {})
+        return self.locks.get(lock.id) or lock
+
     def _end(self, action: PlannedAction, now: int) -> tuple[int | None, str]:
         length_s = action.params.get("for")
         if isinstance(length_s, int | float):
@@ -142,8 +158,9 @@ class Governor:
         blocked = self._blocked_accounts()
         notices = []
         for account in self.state.accounts.values():
-            locks = self.locks.of_account(AccountId(account.id))
-            mode = TradingMode.HALTED if locks else TradingMode.ACTIVE
+            standing = self.locks.of_account(AccountId(account.id))
+            locks = [lock for lock in standing if not lock.entries_only]
+            mode = TradingMode.HALTED if locks else TradingMode.REDUCING if standing else TradingMode.ACTIVE
             if mode is TradingMode.ACTIVE and account.live and (None in blocked or account.id in blocked):
                 mode = TradingMode.REDUCING
             reason = "; ".join(describe(lock) for lock in locks)
@@ -226,7 +243,7 @@ class Governor:
         """The size every standing lock allows: what was open when it began, and never more than was left since."""
         allowed = float("inf")
         for lock in self.locks:
-            if lock.account == account and lock.symbol in (None, symbol):
+            if lock.account == account and lock.symbol in (None, symbol) and not lock.entries_only:
                 before = self.allowances.get(lock.id, {}).get(symbol, 0.0)
                 allowed = min(allowed, abs(before) if before * quantity > 0 else 0.0)
         return allowed
@@ -234,7 +251,7 @@ class Governor:
     def note_sizes(self, account: Any) -> None:
         """Allowances follow positions down, never up: what was closed under a lock may not be opened again."""
         for lock in self.locks:
-            if lock.account != account.id:
+            if lock.account != account.id or lock.entries_only:
                 continue
             sizes = self.allowances.get(lock.id, {})
             held = {position.symbol: position.quantity for position in account.book.values()}

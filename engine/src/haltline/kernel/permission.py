@@ -47,7 +47,10 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
             for incident in kernel.live.values()
             if incident.blocks and not {None, account.id}.isdisjoint(accounts_of(incident.entity))
         })  # fmt: skip
-        reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
+        pauses = [lock for lock in kernel.governor.locks.of_account(account.id) if lock.entries_only]
+        reasons += [f"{account.id} is paused by {lock.operator}: {describe(lock)}" for lock in pauses]
+        if blocking or not pauses:
+            reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
     for lock in kernel.governor.locks.of_symbol(account.id, intent.symbol):
         reasons.append(f"{intent.symbol} is locked: {describe(lock)}")
     return reasons

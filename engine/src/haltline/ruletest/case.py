@@ -129,13 +129,14 @@ class ReleaseBody(_Body, frozen=True, kw_only=True):
 
 
 class LockBody(_Body, frozen=True, kw_only=True):
-    """An operator locks an account or one symbol of it, for a duration or until released."""
+    """An operator locks an account or one symbol of it, for a duration or until released; or only stops entries."""
 
     account: str
     symbol: str | None = None
     until: str | None = None
     operator: str = "tester"
     reason: str = "test"
+    entries_only: bool = False
 
 
 class ArmBody(_Body, frozen=True, kw_only=True):

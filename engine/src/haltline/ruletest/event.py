@@ -163,4 +163,5 @@ def _lock(body: LockBody, now: int) -> LockRequest:
         reason=body.reason,
         symbol=None if body.symbol is None else Symbol(body.symbol),
         until=None if body.until is None else now + parse_duration(body.until),
+        entries_only=body.entries_only,
     )
