@@ -8,6 +8,7 @@ from haltline.api import (
     Confirmation,
     Fact,
     Kind,
+    Message,
     Paragraph,
     Picture,
     Reply,
@@ -15,7 +16,8 @@ from haltline.api import (
     Table,
     Tone,
 )  # fmt: skip
-from haltline_bot_kit.compose import reply_view, rows_of
+from haltline.model.rule import Severity
+from haltline_bot_kit.compose import message_view, reply_view, rows_of
 from haltline_bot_kit.view import Style
 
 MONEY = Column(name="pnl", label="P&L", kind=Kind.MONEY)
@@ -74,3 +76,18 @@ def test_long_labels_get_a_row_of_their_own() -> None:
         ["Ack", "Why", "Silence 1h"], ["Override by 500 USD"],
     ]  # fmt: skip
     assert rows_of(()) == []
+
+
+def test_a_notice_shows_its_facts_below_its_sentences() -> None:
+    message = Message(
+        id="m", at=0, severity=Severity.CRITICAL, title="LIMIT REACHED", text="flat", facts=(("Account", "eval"),),
+        buttons=(Button(label="Ack", command="ack"),), image=b"png",
+    )  # fmt: skip
+    view = message_view(message)
+    assert view.text == "⛔ LIMIT REACHED\nflat\nAccount: eval"
+    assert (view.buttons, [picture.text for picture in view.pictures]) == (message.buttons, ["LIMIT REACHED"])
+
+
+def test_a_notice_of_several_things_keeps_them_apart() -> None:
+    message = Message(id="m", at=0, severity=Severity.INFO, title="Two", text="one. two.", items=("one.", "two."))
+    assert [item.text for item in message_view(message).items] == ["Two", "one.", "two."]

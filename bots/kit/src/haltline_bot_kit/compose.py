@@ -1,12 +1,14 @@
-"""Replies and messages as views: what fits on a phone."""
+"""Replies and notices as views: what fits on a phone."""
 
 from collections.abc import Iterator
 
-from haltline.api import Branch, Button, Card, Paragraph, Part, Picture, Reply, Table, Tone, cell_text
+from haltline.api import Branch, Button, Card, Message, Paragraph, Part, Picture, Reply, Table, Tone, cell_text
+from haltline.model.rule import Severity
 from haltline_bot_kit.view import Item, Style, View
 
 PHONE_COLUMNS = 38
 _DEEPEST = 12
+_TONES = {Severity.INFO: Tone.PLAIN, Severity.WARNING: Tone.WARNING, Severity.CRITICAL: Tone.BAD}
 _SIGNS = {Tone.GOOD: "✅", Tone.WARNING: "⚠️", Tone.BAD: "⛔", Tone.PLAIN: "", Tone.MUTED: ""}
 
 
@@ -34,6 +36,17 @@ def reply_view(reply: Reply, *, columns: int = PHONE_COLUMNS) -> View:
     return View(
         items=tuple(item for item in items if item.text), tone=reply.tone, buttons=reply.buttons,
         pictures=tuple(pictures), private=reply.private,
+    )  # fmt: skip
+
+
+def message_view(message: Message) -> View:
+    """A notice as it is shown: title, sentences, facts beneath them, buttons and picture."""
+    items = [heading(message.title, _TONES[message.severity])]
+    items += [Item(text=text) for text in message.items or (message.text,)]
+    items.append(Item(text="\n".join(_fact(label, value) for label, value in message.facts), style=Style.NOTE))
+    return View(
+        items=tuple(item for item in items if item.text), tone=_TONES[message.severity], buttons=message.buttons,
+        pictures=(Picture(image=message.image, text=message.title),) if message.image else (),
     )  # fmt: skip
 
 
