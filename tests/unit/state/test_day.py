@@ -93,7 +93,7 @@ def test_where_equity_is_unknown_at_the_roll_the_start_is_the_first_known_one(ma
 def test_the_end_of_day_peak_ignores_what_happens_within_a_day(make_world):
     world = make_world(now="2025-05-06T21:00:00Z", **CHICAGO)
     world.fill(1, 21000)
-    for price, at in ((21500.0, "21:10"), (21100.0, "21:59")):
+    for price, at in ((21500.0, "21:10"), (21500.0, "21:11"), (21100.0, "21:59")):
         world.at(f"2025-05-06T{at}:00Z")
         world.quote(last=price)
     world.at("2025-05-06T22:00:00Z")

@@ -17,6 +17,7 @@ from haltline.state.ledger import Ledger, Shift
 from haltline.state.order import Order
 from haltline.state.period import Period
 from haltline.state.portfolio import Portfolio, leverage
+from haltline.state.witness import is_backed
 
 if TYPE_CHECKING:
     from haltline.state.position import Position
@@ -37,6 +38,8 @@ _FUNDED = frozenset({
       for name in ("start_equity", "peak_equity", "drawdown_fraction")),
 })  # fmt: skip
 FILLS_KEPT = 200
+_SMALL = 0.001
+"""A rise by less than this part of gross notional is no jump of any price."""
 
 
 class Account(Entity):
@@ -50,7 +53,7 @@ class Account(Entity):
     __slots__ = (
         "adjusted", "balance", "balance_at", "balance_sum", "book", "can_trade", "cash", "connected", "connection_at",
         "currency", "day",
-        "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
+        "doubtful", "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
         "gross_nano",
         "gross_quantity", "hours", "last_closing_pnl", "ledgers", "live", "lock_reason", "locked", "loss_streak",
         "lowest_peak", "mode", "net_nano", "net_quantity", "order_book", "peak_adjusted", "pnl_sum", "portfolio",
@@ -107,6 +110,7 @@ class Account(Entity):
         self.reported_equity = self.reported_margin_used = self.reported_margin_available = NAN
         self.unrealized_nano = self.gross_nano = self.net_nano = 0
         self.unknown_marks = 0
+        self.doubtful = False
         self.unrealized_pnl = self.equity = self.adjusted = NAN
         self.peak_adjusted = self.end_of_day_peak_adjusted = self.lowest_peak = NAN
         self.net_quantity = self.gross_quantity = 0.0
@@ -176,11 +180,17 @@ class Account(Entity):
             return
         self.unrealized_pnl = profit = self.unrealized_nano / NANO
         self.equity = self.balance + profit
+        before = self.adjusted
         self.adjusted = adjusted = self.cash + profit - self.flows
         if not adjusted <= self.lowest_peak:
-            self._raise_peaks(adjusted)
+            self._raise_peaks(adjusted, before)
 
-    def _raise_peaks(self, adjusted: float) -> None:
+    def _raise_peaks(self, adjusted: float, before: float) -> None:
+        """A peak is for ever, so a price that jumped raises none until it is backed."""
+        if self.doubtful or adjusted - before > self.gross_nano / NANO * _SMALL:
+            self.doubtful = not all(is_backed(item.instrument, item.price_index) for item in self.book.values())
+            if self.doubtful:
+                return
         if not adjusted <= self.peak_adjusted:
             self.peak_adjusted = adjusted
         if self.day.start_adjusted != self.day.start_adjusted:

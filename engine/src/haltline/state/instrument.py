@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FAR = 1 << 62
 """An instant that never comes."""
+TOLERANCE = 0.01
+"""By which fraction two observations of a price may differ and still back each other, where nothing else is said."""
 BID, ASK = 3, 4
 _INDEX = {MarkSource.MARK: 0, MarkSource.LAST: 1, MarkSource.MID: 2}
 
@@ -36,14 +38,17 @@ class Instrument(Entity):
     `prices` are [mark, last, mid, bid, ask] after fall-back: mark falls back to last, then mid; last to mark, then
     mid; mid to mark, then last; bid and ask to nothing. A quote that leaves a price out keeps the one before it until
     that is older than `stale_after_ns`. Once stale, all prices are UNKNOWN until the next quote.
+
+    What backs them (`state.witness`): the price of each sort before the present one (`*_before`), the last prices of
+    another source (`other_prices`), and the last fill of ours (`traded`).
     """
 
     __slots__ = (
-        "ask", "ask_until", "bid", "bid_until", "clock", "exact_multiplier", "floating", "hours", "last", "last_until",
-        "late_quotes",
-        "mark_until",
-        "mid", "multiplier", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark", "source_name",
-        "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value", "volume_24h", "weight",
+        "ask", "ask_before", "ask_until", "bid", "bid_before", "bid_until", "clock", "exact_multiplier", "floating",
+        "hours", "last", "last_before", "last_until", "late_quotes", "mark_before", "mark_until", "mid", "multiplier",
+        "other_at", "other_prices", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark",
+        "source_name", "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value", "tolerance",
+        "traded", "traded_at", "volume_24h", "weight",
     )  # fmt: skip
     scope: ClassVar[Scope] = Scope.INSTRUMENT
 
@@ -55,6 +60,7 @@ class Instrument(Entity):
         portfolio: "Portfolio",
         clock: ClockView,
         stale_after_ns: int | None,
+        tolerance: float = TOLERANCE,
     ) -> None:
         super().__init__(spec.symbol)
         self.symbol: str = spec.symbol
@@ -65,15 +71,21 @@ class Instrument(Entity):
         self.bid = self.ask = self.last = self.mid = self.quoted_mark = self.volume_24h = NAN
         self.prices = [NAN] * 5
         self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
+        self.bid_before = self.ask_before = self.last_before = self.mark_before = NAN
+        self.other_prices: list[float] = []
+        self.other_at = self.traded_at = 0
+        self.traded = NAN
         self.quoted_at = 0
         self.late_quotes = 0
         self.source_name = ""
         self.stale = False
         self.stale_due = FAR
         self.pending = False
-        self.adopt(spec, hours=hours, stale_after_ns=stale_after_ns)
+        self.adopt(spec, hours=hours, stale_after_ns=stale_after_ns, tolerance=tolerance)
 
-    def adopt(self, spec: InstrumentSpec, *, hours: SessionView, stale_after_ns: int | None) -> None:
+    def adopt(
+        self, spec: InstrumentSpec, *, hours: SessionView, stale_after_ns: int | None, tolerance: float = TOLERANCE
+    ) -> None:
         """Take over new economics; prices stay."""
         self.spec = spec
         self.hours = hours
@@ -84,6 +96,7 @@ class Instrument(Entity):
         self.tick_size = float(spec.tick_size)
         self.tick_value = float(spec.tick_value)
         self.weight = spec.weight
+        self.tolerance = tolerance if spec.tolerance is None else spec.tolerance
 
     def set_floating(self, order: "Order") -> None:
         """Note whether a quote changes what an order is worth."""
@@ -104,33 +117,47 @@ class Instrument(Entity):
         if bid is ask is last is mark is None:
             return False
         due = at + self.stale_after_ns
+        if quote.source != self.source_name:
+            self._change_source(quote.source)
         if bid is None or ask is None:
             bid, ask = self._complete(bid, ask, at, due)
         else:
+            self.bid_before = self.bid
+            self.ask_before = self.ask
             self.bid_until = self.ask_until = due
         if last is None:
             last = self.last if at < self.last_until else NAN
         else:
+            self.last_before = self.last
             self.last_until = due
         if mark is None:
             mark = self.quoted_mark if at < self.mark_until else NAN
         else:
+            self.mark_before = self.quoted_mark
             self.mark_until = due
         self.quoted_at = at
         self.stale_due = due
         self.stale = False
-        self.source_name = quote.source
         self.set_prices(bid, ask, last, mark)
         return True
+
+    def _change_source(self, name: str) -> None:
+        """Keep what the source before said: it backs what the next one says."""
+        if self.quoted_at and not self.stale:
+            self.other_prices = self.prices.copy()
+            self.other_at = self.quoted_at
+        self.source_name = name
 
     def _complete(self, bid: float | None, ask: float | None, at: int, due: int) -> tuple[float, float]:
         """Keep the side that a quote leaves out, unless it is too old or crosses the newer one."""
         kept_bid = self.bid if at < self.bid_until else NAN
         kept_ask = self.ask if at < self.ask_until else NAN
         if bid is not None:
+            self.bid_before = self.bid
             self.bid_until = due
             return bid, NAN if bid > kept_ask else kept_ask
         if ask is not None:
+            self.ask_before = self.ask
             self.ask_until = due
             return NAN if kept_bid > ask else kept_bid, ask
         return kept_bid, kept_ask

@@ -11,6 +11,7 @@ from haltline.state.entity import NAN, NANO, ZERO, Entity, number
 from haltline.state.instrument import Instrument, price_index
 from haltline.state.ledger import Lot
 from haltline.state.order import Order
+from haltline.state.witness import is_backed
 
 if TYPE_CHECKING:
     from haltline.state.account import Account
@@ -83,10 +84,9 @@ class Position(Entity):
             self.devalue()
             return
         self.mark = self.reference = price
-        if price > self.high:
-            self.high = price
-        elif price < self.low:
-            self.low = price
+        if (price > self.high or price < self.low) and is_backed(self.instrument, self.price_index):
+            self.high = max(self.high, price)
+            self.low = min(self.low, price)
         self.notional = price * self.exposure_factor
         self.unrealized_pnl = profit = (price - self.average_price) * self.signed_factor
         account = self.account

@@ -15,6 +15,7 @@ import msgspec
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderReport
 from haltline.state.account import Account
+from haltline.state.entity import NAN
 from haltline.state.fill import FillEntity
 from haltline.state.instrument import Instrument
 from haltline.state.ledger import Execution, Ledger, Lot
@@ -42,6 +43,14 @@ class _Prices(msgspec.Struct, forbid_unknown_fields=True):
     stale: bool
     stale_due: int
     pending: bool
+    bid_before: float = NAN
+    ask_before: float = NAN
+    last_before: float = NAN
+    mark_before: float = NAN
+    other_prices: list[float] = []
+    other_at: int = 0
+    traded: float = NAN
+    traded_at: int = 0
 
 
 class _InstrumentImage(msgspec.Struct, forbid_unknown_fields=True):
@@ -133,6 +142,7 @@ class _AccountFacts(msgspec.Struct, forbid_unknown_fields=True):
     seen_flows: dict[str, None]
     seen_orders: dict[str, None]
     suspects: dict[str, str]
+    doubtful: bool = False
 
 
 class _AccountImage(msgspec.Struct, forbid_unknown_fields=True):
@@ -314,6 +324,8 @@ def _put_account(state: "State", item: Account, image: _AccountImage) -> None:
             FillEntity(execution, account=item, instrument=state.instruments[fill.symbol], at_ns=fill.at_ns)
         )
     item.recount()
+    item.find_lowest_peak()
+    item.adjusted = NAN  # being restored is no jump
     item.revalue()
     item.find_lowest_peak()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from haltline.api.calendar import Calendar
+from haltline.clock import NS_PER_S
 from haltline.errors import DataRefused
 from haltline.model.account import AccountSpec
 from haltline.model.event import (
@@ -31,7 +32,7 @@ from haltline.state.clockview import ClockView
 from haltline.state.day import RollClock
 from haltline.state.entity import QUOTE, Entity
 from haltline.state.hours import SessionView, always_open
-from haltline.state.instrument import FAR, Instrument
+from haltline.state.instrument import FAR, TOLERANCE, Instrument
 from haltline.state.intent import IntentEntity
 from haltline.state.portfolio import Portfolio
 from haltline.state.refuse import (
@@ -44,11 +45,17 @@ from haltline.state.refuse import (
 )
 
 
+HOLD_NS = 2 * NS_PER_S
+"""How long a breach must hold where evidence is missing, unless rule or set-up say otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateSettings:
     """What a state is made from. `stale_after_ns` is the limit of instruments without their own; None is never.
 
     `calendars` raises KeyError for an unknown name. `zone` is that of the `clock` root; `now` the first instant.
+    `tolerance` is by which fraction two observations of a price may differ and still back each other; `hold_ns` how
+    long a breach must hold where evidence is missing.
     """
 
     accounts: tuple[AccountSpec, ...] = ()
@@ -57,6 +64,8 @@ class StateSettings:
     stale_after_ns: int | None = None
     zone: str = "UTC"
     now: int = 0
+    tolerance: float = TOLERANCE
+    hold_ns: int = HOLD_NS
 
 
 class State:
@@ -95,12 +104,14 @@ class State:
         self.check_instrument(spec)
         known = self.instruments.get(spec.symbol)
         hours = self.view(spec.calendar)
-        limit = self.settings.stale_after_ns
+        limit, tolerance = self.settings.stale_after_ns, self.settings.tolerance
         if known is None:
-            known = Instrument(spec, hours=hours, portfolio=self.portfolio, clock=self.clock, stale_after_ns=limit)
+            known = Instrument(
+                spec, hours=hours, portfolio=self.portfolio, clock=self.clock, stale_after_ns=limit, tolerance=tolerance
+            )
             self.instruments[spec.symbol] = known
         else:
-            known.adopt(spec, hours=hours, stale_after_ns=limit)
+            known.adopt(spec, hours=hours, stale_after_ns=limit, tolerance=tolerance)
             self.names = {name: item for name, item in self.names.items() if item is not known}
         for name in (spec.symbol, *spec.aliases):
             self.names[name] = known
@@ -226,7 +237,9 @@ class State:
         self.reprice(instrument)
 
     def observe_trade(self, instrument: Instrument, price: float, at: int) -> None:
-        """Where no price is known, our own fill is one: it counts as the last trade until a quote comes."""
+        """A fill of ours backs a price; where none is known it is one, and counts as the last trade until a quote."""
+        if at >= instrument.traded_at:
+            instrument.traded, instrument.traded_at = price, at
         if instrument.mark == instrument.mark or at < instrument.quoted_at:
             return
         trade = Quote(at=at, received_at=at, symbol=Symbol(instrument.symbol), last=price, source="own fill")
