@@ -149,7 +149,7 @@ class TestLatch:
         assert made.phases == ["loss breached", "loss resolved"]
 
     def test_session_ends_with_the_trading_day_and_the_new_day_starts_clean(self, world, rule):
-        made = losing(world, rule.loss(latch=Latch.SESSION))
+        made = losing(world, rule.loss(latch=Latch.SESSION, then=rule.actions("notify")))
         made.quote(20_900)
         made.at(9 * 3600)
         assert made.phases == ["loss breached"]
@@ -265,7 +265,7 @@ class TestUnknown:
         assert made.phases == ["loss pending", "loss breached"]
 
     def test_a_hold_before_resolving_starts_anew_after_unknown(self, world, rule):
-        made = world(rule.loss(clear_for_ns=30 * NS_PER_S), stale_after_s=10)
+        made = world(rule.loss(clear_for_ns=30 * NS_PER_S, then=rule.actions("notify")), stale_after_s=10)
         made.fill(2, 21_000)
         made.quote(20_700)
         made.at(5).quote(20_900)

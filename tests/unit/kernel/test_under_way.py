@@ -7,7 +7,8 @@ from haltline.model.id import ActionId
 from haltline.model.order import OrderStatus
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import ActionSpec, OnUnknown, RuleSpec, Scope
-from haltline.rules.arbiter import RETRY_AFTER_NS, Arbiter
+from haltline.rules.arbiter import Arbiter
+from haltline.rules.flight import ECHO_NS
 
 NO_TRADE = RuleSpec(
     id="stopped", each=Scope.ACCOUNT, when="account.can_trade == false", then=(ActionSpec(name="flatten"),),
@@ -229,7 +230,7 @@ class TestUndoing:
         ended(locked, close.id, OutcomeStatus.DONE)
         locked.at(1)
         assert len(planned(locked, "close_position")) == 1
-        locked.restart().at(1 + RETRY_AFTER_NS / 1e9)
+        locked.restart().at(1 + ECHO_NS / 1e9)
         assert len(planned(locked, "close_position")) == 2
 
     def test_what_is_opened_right_after_a_close_is_closed_on_sight(self, locked):

@@ -2,7 +2,8 @@
 
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.plan import PlannedAction
-from haltline.rules.arbiter import RETRY_AFTER_NS, Arbiter
+from haltline.rules.arbiter import Arbiter
+from haltline.rules.flight import LONGEST_WAIT_NS
 
 
 def asked(name: str, key: str, symbol: str | None = "MNQ", **params: float | str | bool | None) -> PlannedAction:
@@ -42,7 +43,7 @@ def test_every_try_has_an_id_of_its_own() -> None:
     for _ in range(3):
         outcome = ActionOutcome(at=now, received_at=now, action_id=ids[-1], account="eval", status=OutcomeStatus.FAILED)
         arbiter.take_outcome(outcome, now)
-        now += RETRY_AFTER_NS
+        now += LONGEST_WAIT_NS
         (again,) = arbiter.due_retries(now, lambda action: True)
         ids.append(again.id)
     assert ids == ["a", "a~1", "a~2", "a~3"]

@@ -1,5 +1,6 @@
 """Operator commands and outcomes of actions: they are events like everything else, and move incidents and locks."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -8,20 +9,27 @@ from haltline.api.field import Change
 from haltline.clock import to_iso
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
+from haltline.kernel.loosening import due_commands, screen_command
 from haltline.kernel.override import take_grant, take_revocation
+from haltline.kernel.request import take_action_request, take_unacknowledge
+from haltline.kernel.retry import hasten, take_outcome
 from haltline.model.event import (
     Acknowledge,
     ActionOutcome,
+    ActionRequest,
     ArmRequest,
     Event,
+    Fill,
     LockRequest,
-    OutcomeStatus,
     OverrideGrant,
     OverrideRevoke,
+    PositionReport,
     Release,
     Silence,
+    Unacknowledge,
     Unsilence,
 )
+from haltline.model.loosening import Arming
 from haltline.model.matcher import parse_matchers
 from haltline.model.verdict import Phase
 from haltline.rules.rule import account_of
@@ -34,31 +42,35 @@ if TYPE_CHECKING:  # the core calls this module
 
 
 def take_command(core: "Core", event: Event, now: int, out: Emission) -> None:
-    """Carry out what an operator or the enforcer said; what names nothing that exists becomes a notice."""
-    if isinstance(event, ActionOutcome):
-        _take_outcome(core, event, now, out)
-    elif isinstance(event, Acknowledge):
-        incident = core.live.get(event.incident)
-        if incident is None:
-            out.notices.append(f"there is no live incident {event.incident!r} to acknowledge")
-        else:
-            out.attention.append(event)
-            core.lifecycle.acknowledge(incident, now, out)
-    elif isinstance(event, Release):
-        _take_release(core, event, now, out)
-    elif isinstance(event, LockRequest):
-        _take_lock(core, event, out)
-    elif isinstance(event, ArmRequest):
-        _take_arm(core, event, out)
-    elif isinstance(event, OverrideGrant):
-        take_grant(core, event, now, out)
-    elif isinstance(event, OverrideRevoke):
-        take_revocation(core, event, out)
-    elif isinstance(event, Silence | Unsilence):
-        _take_silence(event, now, out)
+    """Carry out what an operator or the enforcer said, unless it must wait because it loosens."""
+    wanted = screen_command(core, event, now, out)
+    if wanted is not None:
+        _carry_out(core, wanted, now, out)
 
 
-def _take_silence(event: Silence | Unsilence, now: int, out: Emission) -> None:
+def take_due(core: "Core", due: int, out: Emission) -> None:
+    """Carry out what has waited until this instant."""
+    for event in due_commands(core, due, out):
+        _carry_out(core, event, due, out)
+
+
+def _carry_out(core: "Core", event: Event, now: int, out: Emission) -> None:
+    """What names nothing that exists becomes a notice."""
+    take = _TAKERS.get(type(event))
+    if take is not None:
+        take(core, event, now, out)
+
+
+def _take_acknowledge(core: "Core", event: Acknowledge, now: int, out: Emission) -> None:
+    incident = core.live.get(event.incident)
+    if incident is None:
+        out.notices.append(f"there is no live incident {event.incident!r} to acknowledge")
+        return
+    out.attention.append(event)
+    core.lifecycle.acknowledge(incident, now, out)
+
+
+def _take_silence(_: "Core", event: Silence | Unsilence, now: int, out: Emission) -> None:
     """Messages are not the kernel's: it only says whether the request makes sense, and passes it on."""
     if isinstance(event, Unsilence):
         out.notices.append(
@@ -79,15 +91,6 @@ def _take_silence(event: Silence | Unsilence, now: int, out: Emission) -> None:
     out.attention.append(event)
 
 
-def _take_outcome(core: "Core", event: ActionOutcome, now: int, out: Emission) -> None:
-    action = core.arbiter.take_outcome(event, now)
-    if action is None:
-        return
-    out.moved = True
-    if event.status is not OutcomeStatus.DONE:
-        out.notices.append(f"{action.name} on {event.account} {event.status}: {event.detail or 'no reason was given'}")
-
-
 def _take_release(core: "Core", event: Release, now: int, out: Emission) -> None:
     out.moved = True
     if event.lock_id is not None:
@@ -103,23 +106,31 @@ def _take_release(core: "Core", event: Release, now: int, out: Emission) -> None
             core.judge(incident.rule, incident.entity, out)
 
 
-def _take_lock(core: "Core", event: LockRequest, out: Emission) -> None:
+def _take_lock(core: "Core", event: LockRequest, _: int, out: Emission) -> None:
     if event.account not in core.state.accounts:
         out.notices.append(f"there is no account {event.account!r} to lock")
         return
     if event.until is not None and event.until > _FARTHEST_NS:
         event = msgspec.structs.replace(event, until=None)
-    lock = core.governor.lock_for_operator(event)
+    lock = core.governor.pause(event) if event.entries_only else core.governor.lock_for_operator(event)
     out.moved = True
-    out.notices.append(f"{event.operator} locked {event.account}: {describe(lock)}")
+    word = "paused" if event.entries_only else "locked"
+    out.notices.append(f"{event.operator} {word} {event.account}: {describe(lock)}")
 
 
-def _take_arm(core: "Core", event: ArmRequest, out: Emission) -> None:
+def _take_arm(core: "Core", event: ArmRequest, _: int, out: Emission) -> None:
     account = core.state.accounts.get(event.account)
     if account is None:
         out.notices.append(f"there is no account {event.account!r} to arm")
         return
     out.notices.append(f"{event.operator} {'armed' if event.live else 'disarmed'} {event.account}")
+    if event.live:
+        core.loosenings.armings[event.account] = Arming(
+            account=event.account, at=out.now, operator=event.operator, reason=event.reason, gaps=event.gaps
+        )
+        core.loosenings.drop(f"disarm:{event.account}")
+    else:
+        core.loosenings.armings.pop(event.account, None)
     if account.live == event.live:
         return
     account.live = event.live
@@ -133,3 +144,25 @@ def _take_arm(core: "Core", event: ArmRequest, out: Emission) -> None:
             core.lifecycle.fire_live(incident, out.now, out)
         elif account_of(incident.entity) is None:
             core.lifecycle.ask_again(incident, event.account, out.now, out)
+
+
+def _take_activity(core: "Core", event: Fill | PositionReport, now: int, _: Emission) -> None:
+    hasten(core, event.account, now)
+
+
+_TAKERS: dict[type, Callable[..., None]] = {
+    ActionOutcome: take_outcome,
+    Fill: _take_activity,
+    PositionReport: _take_activity,
+    Acknowledge: _take_acknowledge,
+    Unacknowledge: take_unacknowledge,
+    ActionRequest: take_action_request,
+    Release: _take_release,
+    LockRequest: _take_lock,
+    ArmRequest: _take_arm,
+    OverrideGrant: take_grant,
+    OverrideRevoke: take_revocation,
+    Silence: _take_silence,
+    Unsilence: _take_silence,
+}
+"""Who takes what, each called with core, event, instant and emission."""

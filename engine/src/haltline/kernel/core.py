@@ -13,10 +13,12 @@ from haltline.api.action import HandledBy
 from haltline.clock import NS_PER_S, to_iso
 from haltline.errors import DataRefused, InvariantBroken
 from haltline.expr.window import WindowNeed
-from haltline.kernel.command import take_command
+from haltline.kernel.command import take_command, take_due
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import Governor, describe
+from haltline.kernel.loosening import LooseningBook
 from haltline.kernel.override import expire_grants
+from haltline.kernel.retry import next_due, retry_due
 from haltline.kernel.wiring import new_window, orders_of
 from haltline.model.event import Event, InstrumentUpdate, Quote
 from haltline.model.id import AccountId
@@ -50,6 +52,7 @@ class Core:
         self.arbiter = Arbiter()
         self.governor = Governor(state, self.arbiter, self.live)
         self.overrides = OverrideBook()
+        self.loosenings = LooseningBook()
         self.lifecycle = Lifecycle(self.memories, self._is_suppressed, self.judgement)
         self.deadline: int | None = None
         self.now = state.clock.now_ns
@@ -58,8 +61,8 @@ class Core:
         self._unsettled = False
         self.days: dict[str, str] = {account.id: account.day.label for account in state.accounts.values()}
         self.compiled = compiled
-        self._handlers: dict[str, HandledBy] = {}
-        self._ranks: dict[str, int] = {}
+        self._handlers: dict[str, HandledBy] = {"notify": HandledBy.NOTIFY}
+        self._ranks: dict[str, int] = {"notify": 90}
         self.index = self.link(compiled)
         self.attach_windows()
         self.schedule_next()
@@ -151,6 +154,7 @@ class Core:
             out.notices.append(f"lock on {lock.account} ended: {describe(lock)}")
             out.moved = True
         expire_grants(self, due, out)
+        take_due(self, due, out)
         for incident in [live for live in self.live.values() if live.timer is not None and live.timer <= due]:
             self.judge(incident.rule, incident.entity, out)
         if self.next_tick is not None and self.next_tick <= due:
@@ -159,10 +163,7 @@ class Core:
         if self.next_schedule is not None and self.next_schedule <= due:
             self._judge_scheduled(out)
             self._plan_schedules(due)
-        retry = self.arbiter.next_retry()
-        if retry is not None and retry <= due:
-            out.planned.extend(self.arbiter.due_retries(due, self._still_wanted))
-            out.moved = True  # what was given up may leave something to be undone
+        retry_due(self, due, out)
 
     def schedule_next(self) -> None:
         """The earliest of: state deadlines, holds, locks, retries, rule hours, and the tick of rules that read time."""
@@ -174,7 +175,7 @@ class Core:
         for instant in (self.next_tick, self.next_schedule):
             if instant is not None and (earliest is None or instant < earliest):
                 earliest = instant
-        if self.live or self.arbiter.flights or self.governor.allowances or self.overrides:
+        if self.live or self.arbiter.flights or self.governor.allowances or self.overrides or self.loosenings:
             earliest = self._earliest_hold(earliest)
         self.deadline = earliest
 
@@ -182,8 +183,9 @@ class Core:
         instants = [incident.timer for incident in self.live.values()]
         instants += [
             self.governor.locks.next_expiry(),
-            self.arbiter.next_retry(),
+            next_due(self),
             self.overrides.next_expiry(),
+            self.loosenings.next_due(),
             earliest,
         ]
         return min((instant for instant in instants if instant is not None), default=None)
@@ -229,7 +231,7 @@ class Core:
             moved = out.moved or force
             force = out.moved = False
             if self.arbiter.owed:
-                out.requests.extend(self.arbiter.take_owed(now, self._still_wanted))
+                out.requests.extend(self.arbiter.take_owed(now, self.still_wanted))
             if out.requests:
                 self._plan(out)
                 moved = True
@@ -428,7 +430,7 @@ class Core:
                 self.governor.release_for(incident, AccountId(each.id))
         out.ended.clear()
 
-    def _still_wanted(self, action: PlannedAction) -> bool:
+    def still_wanted(self, action: PlannedAction) -> bool:
         """Whether a failed action is worth another try: its incident lives, or the lock behind it stands."""
         if not action.incidents:
             return any(lock.account == action.account for lock in self.governor.locks)

@@ -275,6 +275,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     detail: str = ""
     rule: RuleId | None = None
     superseded_by: ActionId | None = None
+    retry_at: int | None = None
 
 
 Event = (

@@ -6,6 +6,7 @@ import msgspec
 
 from haltline.errors import Place
 from haltline.model.id import RuleId
+from haltline.model.loosening import LooseningPolicy
 
 
 class Scope(StrEnum):
@@ -152,6 +153,7 @@ class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. Durations in nanoseconds; `places` maps a dotted key (``limit.value``, ``then.0``) to where it stands.
 
     `constants` are names that expressions of this rule may read: the inputs of its template (``inputs.limit``).
+    `loosening` is the rule's own policy for what weakens it; it counts where it is stricter than that of the set-up.
     `during`/`excluding` hold texts: ``09:30-16:00``, ``mon-fri 09:30-16:00 America/New_York``, or ``session``.
     """
 
@@ -184,3 +186,4 @@ class RuleSpec(msgspec.Struct, frozen=True, kw_only=True):
     constants: dict[str, ConstantValue] = {}
     places: dict[str, Place] = {}
     escalate: tuple[EscalationStep, ...] = ()
+    loosening: LooseningPolicy | None = None

@@ -3,8 +3,9 @@
 Contract, strictest first: a flatten makes every close, reduction, cancellation and stop of the same account
 pointless; a close does so for its symbol; of two reductions the deeper wins; equal actions are one, asked for by all.
 What is under way is not asked for again until its outcome is known; a failed or unknown outcome is asked for again
-while its incident lives. What was left out because something stronger was planned or under way is not forgotten: it is
-asked for itself if the stronger one is given up, or was proven done before the request came up.
+while its incident lives, at the pace of `rules.flight`. What was left out because something stronger was planned or
+under way is not forgotten: it is asked for itself if the stronger one is given up, or was proven done before the
+request came up.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,15 +14,15 @@ from typing import Any
 import msgspec
 
 from haltline.api.action import HandledBy
-from haltline.clock import NS_PER_S
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Scope
+from haltline.rules.flight import ECHO_NS, Flight
 from haltline.rules.incident import Incident
 from haltline.rules.rule import LinkedAction, account_of
 
-RETRY_AFTER_NS = 5 * NS_PER_S
+type Params = dict[str, float | str | bool | None]
 
 FLATTEN = "flatten"
 CLOSE = "close_position"
@@ -36,21 +37,6 @@ class Target(msgspec.Struct, frozen=True):
     account: AccountId | None
     symbol: Symbol | None = None
     order_id: str | None = None
-
-
-class Flight(msgspec.Struct):
-    """An action whose outcome is not known yet, or that is to be asked for again at `retry_at`.
-
-    `covered` are requests left out because of it. `echo` marks one that is done, and that our books may not show yet:
-    it is kept until `retry_at` so that the governor does not ask again for the very same `state` of order or position.
-    """
-
-    action: PlannedAction
-    retry_at: int | None = None
-    attempt: int = 0
-    covered: list[PlannedAction] = []
-    state: str = ""
-    echo: bool = False
 
 
 def targets(entity: Any, accounts: Iterable[Any]) -> Iterator[Target]:
@@ -75,6 +61,7 @@ class Arbiter:
     def __init__(self) -> None:
         self.flights: dict[str, Flight] = {}
         self.owed: list[PlannedAction] = []
+        self.given_up: list[Flight] = []
         self._covered: dict[str, list[PlannedAction]] = {}
 
     def next_retry(self) -> int | None:
@@ -94,38 +81,85 @@ class Arbiter:
         """Remember an action as under way until its outcome arrives."""
         self.flights[action.id] = Flight(action, covered=self._covered.pop(action.id, []), state=state)
 
-    def take_outcome(self, outcome: ActionOutcome, now: int) -> PlannedAction | None:
-        """Forget a finished action; keep a failed one for another try. Returns the action, None if it was not ours."""
+    def take_outcome(self, outcome: ActionOutcome, now: int, *, situation: str = "") -> Flight | None:
+        """Forget a finished action; keep a failed one for another try. Returns its flight, None if it was not ours.
+
+        `situation` is what the account holds now: while that stays the same, the pauses between tries grow.
+        """
         flight = self.flights.get(outcome.action_id)
         if flight is None or flight.echo:
             return None
+        if flight.retry_at is not None and outcome.status is not OutcomeStatus.DONE:
+            return None  # a second word on a try that is known to have failed
+        if outcome.status is OutcomeStatus.SUPERSEDED:
+            return self._give_way(flight, outcome)
         if outcome.status is not OutcomeStatus.DONE:
-            flight.retry_at = now + RETRY_AFTER_NS
-            return flight.action
+            flight.fail(now, detail=outcome.detail, situation=situation, named=outcome.retry_at)
+            return flight
         self.owed += [request for request in flight.covered if request.at > outcome.at]
         if flight.state:
-            flight.echo, flight.retry_at, flight.covered = True, now + RETRY_AFTER_NS, []
+            flight.echo, flight.retry_at, flight.covered = True, now + ECHO_NS, []
         else:
             del self.flights[outcome.action_id]
-        return flight.action
+        return flight
 
-    def due_retries(self, now: int, is_live: Any) -> list[PlannedAction]:
-        """Failed actions whose time has come and whose incident still lives, with a new id each; the others go, and
-        what they covered is `owed`."""
+    def _give_way(self, flight: Flight, outcome: ActionOutcome) -> Flight:
+        """What gave way is remembered by what took over: it is asked for again, by a new id, if that is given up."""
+        del self.flights[flight.action.id]
+        again = msgspec.structs.replace(flight.action, id=ActionId(f"{flight.origin}^"))
+        stronger = self.flights.get(outcome.superseded_by or "")
+        if stronger is None or stronger.echo:
+            self.owed += [again, *flight.covered]
+        else:
+            for request in (again, *flight.covered):
+                _remember(stronger.covered, request)
+        return flight
+
+    def due_retries(
+        self, now: int, is_live: Callable[[PlannedAction], bool], renew: Callable[[PlannedAction], Params] | None = None
+    ) -> list[PlannedAction]:
+        """Failed actions whose time has come and whose incident still lives, with a new id each.
+
+        `renew` says what the parameters are now. The others go to `given_up`, and what they covered is `owed`; one
+        that something stronger under way makes pointless waits behind it.
+        """
         again = []
         for action_id, flight in list(self.flights.items()):
             if flight.retry_at is None or flight.retry_at > now:
                 continue
             del self.flights[action_id]
-            if not flight.echo and is_live(flight.action):
-                attempt = flight.attempt + 1
-                base = str(flight.action.id).partition("~")[0]
-                action = msgspec.structs.replace(flight.action, id=ActionId(f"{base}~{attempt}"), at=now)
-                self.flights[action.id] = Flight(action, None, attempt, flight.covered, flight.state)
-                again.append(action)
-            else:
-                self.owed += flight.covered
+            if flight.echo or not is_live(flight.action):
+                self._give_up(flight)
+            elif not self._waits_behind_another(flight):
+                again.append(self._relaunch(flight, now, renew(flight.action) if renew else flight.action.params))
         return again
+
+    def _give_up(self, flight: Flight) -> None:
+        self.owed += flight.covered
+        if not flight.echo:
+            self.given_up.append(flight)
+
+    def _waits_behind_another(self, flight: Flight) -> bool:
+        for other in self.flights.values():
+            if not other.echo and makes_pointless(other.action, flight.action):
+                for request in (*flight.covered, flight.action):
+                    _remember(other.covered, request)
+                return True
+        return False
+
+    def _relaunch(self, flight: Flight, now: int, params: Params) -> PlannedAction:
+        attempt = flight.attempt + 1
+        name = ActionId(f"{flight.origin}~{attempt}")
+        action = msgspec.structs.replace(flight.action, id=name, at=now, params=params)
+        self.flights[name] = msgspec.structs.replace(
+            flight, action=action, retry_at=None, attempt=attempt, since=flight.asked_at
+        )
+        return action
+
+    def take_given_up(self) -> list[Flight]:
+        """What failed and is not tried again, because nothing asks for it any more."""
+        given_up, self.given_up = self.given_up, []
+        return given_up
 
     def take_owed(self, now: int, is_live: Callable[[PlannedAction], bool]) -> list[PlannedAction]:
         """Requests that must be planned after all, if their incident still lives."""
@@ -153,7 +187,7 @@ class Arbiter:
     def _is_under_way(self, action: PlannedAction) -> bool:
         """Whether a flight does what is asked for, or more; it then remembers the request."""
         for flight in self.flights.values() if not action.shadow else ():
-            if not flight.echo and (_makes_pointless(flight.action, action) or _achieves(flight.action, action)):
+            if not flight.echo and (makes_pointless(flight.action, action) or _achieves(flight.action, action)):
                 _remember(flight.covered, action)
                 return True
         return False
@@ -161,7 +195,7 @@ class Arbiter:
     def _is_pointless(self, action: PlannedAction, planned: list[PlannedAction]) -> bool:
         """Whether another action of the same plan does more; it then remembers the request."""
         for other in planned:
-            if other is not action and other.shadow == action.shadow and _makes_pointless(other, action):
+            if other is not action and other.shadow == action.shadow and makes_pointless(other, action):
                 _remember(self._covered.setdefault(other.id, []), action)
                 return True
         return False
@@ -237,7 +271,8 @@ def _union(one: PlannedAction, other: PlannedAction) -> PlannedAction:
     return msgspec.structs.replace(one, params=params, rules=rules, incidents=incidents)
 
 
-def _makes_pointless(strong: PlannedAction, weak: PlannedAction) -> bool:
+def makes_pointless(strong: PlannedAction, weak: PlannedAction) -> bool:
+    """Whether carrying out `strong` leaves nothing of `weak` to be done."""
     if strong.account != weak.account:
         return False
     if strong.name == FLATTEN:

@@ -47,6 +47,7 @@ class CheckedRule:
     rung_actions: tuple[tuple[CheckedAction, ...], ...]
     warn_then: tuple[CheckedAction, ...]
     on_clear: tuple[CheckedAction, ...]
+    escalate: tuple[tuple[CheckedAction, ...], ...]
     schedule: Schedule | None
     fingerprint: bytes
     """What the rule means: equal fingerprints keep their incidents over a reload and a restart."""
@@ -129,6 +130,9 @@ class _RuleCheck:
         on_clear = self._actions(spec.on_clear, "on_clear")
         rungs = spec.limit.steps if spec.limit else ()
         rung_actions = tuple(self._actions(rung.then, f"limit.steps.{i}.then") for i, rung in enumerate(rungs))
+        escalate = tuple(
+            self._actions(step.then or (NOTIFY,), f"escalate.{i}.then") for i, step in enumerate(spec.escalate)
+        )
         schedule = self._schedule()
         if spec.each in _INSTANT_SCOPES and (spec.for_ns or spec.clear_for_ns):
             self._problem(
@@ -148,6 +152,7 @@ class _RuleCheck:
             rung_actions=rung_actions,
             warn_then=warn_then,
             on_clear=on_clear,
+            escalate=escalate,
             schedule=schedule,
             fingerprint=fingerprint_of(spec, self.definitions),
         )

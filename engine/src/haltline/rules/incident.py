@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from haltline.clock import NS_PER_S, format_duration, to_iso
 from haltline.model.id import IncidentId
-from haltline.model.rule import Latch, OnUnknown
+from haltline.model.rule import Latch, OnUnknown, Severity
 from haltline.model.verdict import Phase, Transition, Verdict
 from haltline.rules.rule import Judgement, LinkedAction, Rule, account_of
 
@@ -162,6 +162,10 @@ class Lifecycle:
         """Ask for what a rule above accounts did in shadow for this one, because it was armed."""
         for action in incident.rule.actions_of(range(incident.rung + 1)):
             out.ask(incident, action, cause=f"armed{now}", only=account)
+
+    def remark(self, incident: Incident, now: int, out: Outbox, reason: str, severity: Severity) -> None:
+        """Tell something about an incident that stays as it is, as loudly as it deserves."""
+        self._tell(incident, incident.phase, now, out, reason, severity)
 
     def resolve(self, incident: Incident, now: int, out: Outbox, reason: str) -> None:
         """End an incident: tell, run `on_clear`, let go of what it held."""
@@ -345,7 +349,9 @@ class Lifecycle:
         previous, incident.phase = incident.phase, phase
         self._tell(incident, previous, now, out, reason)
 
-    def _tell(self, incident: Incident, previous: Phase, now: int, out: Outbox, reason: str) -> None:
+    def _tell(
+        self, incident: Incident, previous: Phase, now: int, out: Outbox, reason: str, severity: Severity | None = None
+    ) -> None:
         rule, entity, judgement = incident.rule, incident.entity, incident.judgement
         account = account_of(entity)
         measured, threshold = judgement.measured, judgement.threshold
@@ -358,7 +364,7 @@ class Lifecycle:
                 incident=incident.id,
                 phase=incident.phase,
                 previous=previous,
-                severity=rule.severity,
+                severity=severity or rule.severity,
                 account=account.id if account is not None else None,
                 symbol=getattr(entity, "symbol", None),
                 measured=None if measured != measured else measured,

@@ -10,10 +10,15 @@ import msgspec
 
 from haltline.model.rule import ActionSpec, LimitSpec, RuleSpec
 
+_LATER = frozenset({"loosening", "evidence", "escalate"})
+"""Keys that 0.1.0 did not know: not given, they leave the meaning what it was, so that incidents outlive an upgrade."""
+
 
 def fingerprint_of(spec: RuleSpec, definitions: Mapping[str, str]) -> bytes:
     """The meaning of a rule as bytes. `definitions` maps the names of derived values to their texts."""
-    said = msgspec.json.encode(msgspec.structs.replace(bare_of(spec), title="", why="", runbook=""), order="sorted")
+    plain = msgspec.structs.replace(bare_of(spec), title="", why="", runbook="", loosening=None)
+    parts = msgspec.to_builtins(plain)
+    said = msgspec.json.encode({key: parts[key] for key in parts if key not in _LATER or parts[key]}, order="sorted")
     used = used_definitions(said.decode(), definitions)
     return said + (msgspec.json.encode(used, order="sorted") if used else b"")
 
@@ -27,6 +32,9 @@ def bare_of(spec: RuleSpec) -> RuleSpec:
         on_clear=_bare_actions(spec.on_clear),
         warn_then=_bare_actions(spec.warn_then),
         limit=None if spec.limit is None else _bare_limit(spec.limit),
+        escalate=tuple(
+            msgspec.structs.replace(step, place=None, then=_bare_actions(step.then)) for step in spec.escalate
+        ),
     )
 
 

@@ -45,6 +45,11 @@ class LinkedAction:
         """Whether every parameter that is an expression has a value."""
         return all(params[name] is not None for name, _ in self._expressions)
 
+    def left_unknown(self, params: Mapping[str, object]) -> bool:
+        """Whether these are parameters of this action, planned while one of its expressions was UNKNOWN."""
+        mine = all(params.get(name) == value for name, value in self.constants.items())
+        return mine and not all(params.get(name) is not None for name, _ in self._expressions)
+
     def params(self, entity: Any) -> dict[str, float | str | bool | None]:
         """The parameters as plain values; one whose expression is UNKNOWN is None, and the enforcer refuses it."""
         values: dict[str, float | str | bool | None] = dict(self.constants)
@@ -54,13 +59,23 @@ class LinkedAction:
         return values
 
 
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """One step of getting louder about a stuck action, ready to be taken: after so many failed tries, or so long."""
+
+    attempts: int | None
+    after_ns: int | None
+    severity: Severity
+    actions: tuple[LinkedAction, ...]
+
+
 class Rule:
     """One rule of the running set. `index` is its place in the set; incidents of an entity are kept under it."""
 
     __slots__ = (
         "_breach", "_rungs", "_thresholds", "_value", "_warn", "_where", "checked", "clear", "comparison", "each",
-        "fingerprint", "id", "index", "latch", "on_clear", "on_unknown", "rung_actions", "schedule", "severity",
-        "shadow", "spec", "suppresses", "then", "warn_then",
+        "escalation", "fingerprint", "id", "index", "latch", "on_clear", "on_unknown", "rung_actions", "schedule",
+        "severity", "shadow", "spec", "suppresses", "then", "warn_then",
     )  # fmt: skip
 
     def __init__(self, index: int, checked: CheckedRule, bindings: Bindings) -> None:
@@ -89,6 +104,10 @@ class Rule:
         self.rung_actions = tuple(self._link(actions, bindings) for actions in checked.rung_actions)
         self.warn_then = self._link(checked.warn_then, bindings)
         self.on_clear = self._link(checked.on_clear, bindings)
+        self.escalation = tuple(
+            Escalation(step.attempts, step.after_ns, step.severity, self._link(actions, bindings))
+            for step, actions in zip(spec.escalate, checked.escalate, strict=True)
+        )
 
     @staticmethod
     def _link(actions: tuple[CheckedAction, ...], bindings: Bindings) -> tuple[LinkedAction, ...]:
@@ -97,7 +116,8 @@ class Rule:
     def every_action(self) -> tuple[LinkedAction, ...]:
         """All actions the rule can ask for."""
         rungs = tuple(action for rung in self.rung_actions for action in rung)
-        return self.then + rungs + self.warn_then + self.on_clear
+        louder = tuple(action for step in self.escalation for action in step.actions)
+        return self.then + rungs + self.warn_then + self.on_clear + louder
 
     def applies(self, entity: Any, now: int) -> bool:
         """Whether `now` is within the hours of the rule, in the zone and market hours of the entity's account.
