@@ -23,7 +23,20 @@ type Meaning = Callable[[Setup | None, RuleBook], Sequence[Problem]]
 """Stage 3: what is wrong with the expressions of a book (the composition passes in `rules.compile`)."""
 
 _SETUP_KEYS = frozenset(
-    {"accounts", "brokers", "feeds", "channels", "instruments", "plugins", "store", "mode", "stale_after", "guardian"}
+    {
+        "accounts",
+        "brokers",
+        "feeds",
+        "channels",
+        "instruments",
+        "plugins",
+        "store",
+        "mode",
+        "stale_after",
+        "guardian",
+        "operators",
+        "surfaces",
+    }
 )
 
 

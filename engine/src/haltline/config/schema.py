@@ -60,6 +60,7 @@ def compose_schema(registry: Registry) -> dict[str, object]:
     _choose_by_kind(definitions, "broker", {name: kind.schema for name, kind, _ in registry.brokers.items()})
     _choose_by_kind(definitions, "feed", {name: kind.schema for name, kind, _ in registry.feeds.items()})
     _choose_by_kind(definitions, "channel", {name: kind.schema for name, kind, _ in registry.notifiers.items()})
+    _choose_by_kind(definitions, "surface", {name: kind.schema for name, kind, _ in registry.surfaces.items()})
     definitions["rules.action"] = _action_choice([action for _, action, _ in registry.actions.items()], definitions)
     has_rules = {"required": ["rules"], "properties": {"rules": {"type": "array", "items": {"type": "object"}}}}
     return {

@@ -21,7 +21,9 @@ def secret_values(setup: Setup, environ: Mapping[str, str]) -> tuple[str, ...]:
         for reference in _REFERENCE.findall(text):
             found.add(references(reference, Place(file=file)) or "")
     entries = [*(each.config for each in setup.brokers), *(each.config for each in setup.feeds)]
-    entries += [*(each.config for each in setup.channels), setup.store.config]
+    entries += [*(each.config for each in setup.channels), *(each.config for each in setup.surfaces)]
+    entries.append(setup.store.config)
+    found.update(operator.totp for operator in setup.operators)
     for config in entries:
         found.update(_named(config))
     return tuple(sorted((str(value) for value in found if _is_secret(value)), key=lambda value: (-len(value), value)))

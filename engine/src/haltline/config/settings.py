@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from haltline.config.operator import ControlEntry, OperatorEntry, SurfaceEntry
 from haltline.errors import Place
 from haltline.model.account import AccountSpec
 from haltline.model.id import AccountId
@@ -98,6 +99,9 @@ class Setup:
     feeds: tuple[FeedEntry, ...] = ()
     channels: tuple[ChannelEntry, ...] = ()
     guardian: GuardianEntry | None = None
+    operators: tuple[OperatorEntry, ...] = ()
+    control: ControlEntry = ControlEntry()  # noqa: RUF009 - frozen
+    surfaces: tuple[SurfaceEntry, ...] = ()
     instruments: tuple[InstrumentSpec, ...] = ()
     rules: tuple[str, ...] = ()
     rule_files: tuple[Path, ...] = ()

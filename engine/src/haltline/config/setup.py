@@ -11,6 +11,7 @@ from haltline.clock import parse_duration
 from haltline.config.finding import Findings, did_you_mean
 from haltline.config.guardian import bind_guardian
 from haltline.config.instrument import bind_instruments
+from haltline.config.operator import SurfaceEntry, bind_control, bind_operators
 from haltline.config.rule import labels_of, texts_of
 from haltline.config.scalar import decimal_of
 from haltline.config.schema import Schema
@@ -61,6 +62,7 @@ class SetupBinder:
         live = _text(root, "mode") == "live"
         accounts = tuple(self._account(name, node, brokers, live=live) for name, node in _named(root, "accounts"))
         stale_after = _text(root, "stale_after")
+        operators = bind_operators(_mapping(root, "operators"), [account.id for account in accounts], self._findings)
         instruments = bind_instruments(_mapping(root, "instruments"), self._findings)
         return Setup(
             path=self._path,
@@ -73,6 +75,9 @@ class SetupBinder:
             feeds=self._feeds(root),
             channels=self._channels(root),
             guardian=bind_guardian(_mapping(root, "guardian"), [account.id for account in accounts], self._findings),
+            operators=operators,
+            control=bind_control(_mapping(root, "control"), operators, self._findings),
+            surfaces=self._surfaces(root),
             instruments=instruments,
             rules=texts_of(root.get("rules")),
             rule_files=self._rule_files(root.get("rules"), directory),
@@ -115,6 +120,17 @@ class SetupBinder:
                 place=node.place,
             )
             for name, node in _named(root, "channels")
+        )  # fmt: skip
+
+    def _surfaces(self, root: MappingNode) -> tuple[SurfaceEntry, ...]:
+        return tuple(
+            SurfaceEntry(
+                name=name, kind=_text(node, "kind"),
+                config=self._config(self._registry.surfaces, "surface", name, node),
+                severities=tuple(map(Severity, texts_of(node.get("severities")))) or tuple(Severity),
+                place=node.place,
+            )
+            for name, node in _named(root, "surfaces")
         )  # fmt: skip
 
     def _config[K](self, shelf: Shelf[K], sort: str, name: str, node: MappingNode) -> Mapping[str, object]:
@@ -246,7 +262,7 @@ def plugin_entries(root: MappingNode, findings: Findings) -> tuple[PluginEntry, 
 
 def _places(root: MappingNode) -> Iterator[tuple[str, Place]]:
     """Where each entry and each of its values stands, by dotted key."""
-    for section in ("accounts", "brokers", "feeds", "channels", "instruments"):
+    for section in ("accounts", "brokers", "feeds", "channels", "surfaces", "operators", "instruments"):
         for name, node in _named(root, section):
             yield f"{section}.{name}", node.place
             for key, value in node.entries.items():

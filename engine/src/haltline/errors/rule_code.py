@@ -253,6 +253,26 @@ RULE_CODES: dict[str, CodeEntry] = {
         "One late look or heartbeat would already count as silence: the engine leaves a heartbeat every second.",
         "Allow a `silence` of at least 3s and of three times `interval`.",
     ),
+    "E440": CodeEntry(
+        "One identity, two operators",
+        "Two operators have the same id on the same platform, so nobody could say who gave a command.",
+        "Give the id to one of them.",
+    ),
+    "E441": CodeEntry(
+        "No account for the operator",
+        "A name or pattern under an operator's `accounts` fits no account of the set-up.",
+        "Correct it, or add the account.",
+    ),
+    "E442": CodeEntry(
+        "Not a secret of one-time codes",
+        "The `totp` of an operator cannot be the secret of an authenticator: that is base32 of at least ten bytes.",
+        "Make one with an authenticator, keep it in the environment, and write the reference.",
+    ),
+    "E443": CodeEntry(
+        "Nobody could confirm",
+        "`control: loosening` asks for a second person or a one-time code that no operator of the set-up could give.",
+        "List a second operator of role risk-manager or admin, or give one of them a `totp`.",
+    ),
     "E451": CodeEntry(
         "Suppressed rule not known",
         "`suppresses` names a rule that is not loaded, so nothing would ever be quiet.",
