@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the core calls this module
 def take_grant(core: "Core", event: OverrideGrant, now: int, out: Emission) -> None:
     """Let a grant stand, or say in a notice why it cannot."""
     rule = next((rule for rule in core.index.rules if rule.id == event.rule), None)
-    objection = _objection(core, rule, event, now)
+    objection = objection_to(core, event, now)
     if objection or rule is None:
         out.notices.append(f"override {event.grant_id!r} was refused: {objection}")
         return
@@ -46,7 +46,7 @@ def take_grant(core: "Core", event: OverrideGrant, now: int, out: Emission) -> N
     _judge_again(core, rule, grant, out)
 
 
-def take_revocation(core: "Core", event: OverrideRevoke, out: Emission) -> None:
+def take_revocation(core: "Core", event: OverrideRevoke, _: int, out: Emission) -> None:
     """Take a grant back."""
     grant = core.overrides.revoke(event.grant_id)
     if grant is None:
@@ -75,7 +75,9 @@ def _judge_again(core: "Core", rule: Rule, grant: Override, out: Emission) -> No
             core.judge(rule, entity, out)
 
 
-def _objection(core: "Core", rule: Rule | None, event: OverrideGrant, now: int) -> str:
+def objection_to(core: "Core", event: OverrideGrant, now: int) -> str:
+    """Why a grant cannot stand, in words; empty where it can."""
+    rule = next((rule for rule in core.index.rules if rule.id == event.rule), None)
     if rule is None:
         return f"there is no rule {event.rule!r}"
     if event.until <= now:

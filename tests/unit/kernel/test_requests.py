@@ -1,0 +1,142 @@
+"""What operators ask for at the broker, pauses, and acknowledgements taken back."""
+
+import pytest
+from msgspec.structs import replace
+
+from haltline.clock import NS_PER_S
+from haltline.model.event import (
+    Acknowledge,
+    ActionOutcome,
+    ActionRequest,
+    LockRequest,
+    OutcomeStatus,
+    Release,
+    Unacknowledge,
+)
+
+
+def asked(made, name="flatten", **more):
+    fields = {"account": "eval", "request_id": "r1", "operator": "ann", "reason": "news"} | more
+    return ActionRequest(at=made.now, received_at=made.now, name=name, **fields)
+
+
+def paused(made, **more):
+    return LockRequest(
+        at=made.now, received_at=made.now, account="eval", operator="ann", reason="lunch", entries_only=True, **more
+    )
+
+
+def ended(made, action, status=OutcomeStatus.DONE):
+    return ActionOutcome(at=made.now, received_at=made.now, action_id=action.id, account="eval", status=status)
+
+
+def test_a_flatten_blocks_entries_first_and_until_it_is_proven(world, rule):
+    made = world(rule.loss())
+    made.fill(2, 21_000)
+    result = made.send(asked(made))
+    assert [(action.name, action.account, action.shadow) for action in result.plan] == [("flatten", "eval", False)]
+    assert made.mode == "REDUCING"
+    assert not made.kernel.check(made.intent(1)).allowed
+    assert made.kernel.check(made.intent(-1)).allowed
+    made.send(ended(made, result.plan[0]))
+    assert made.mode == "ACTIVE"
+
+
+def test_a_flatten_that_failed_keeps_entries_blocked(world, rule):
+    made = world(rule.loss())
+    result = made.send(asked(made))
+    made.send(ended(made, result.plan[0], OutcomeStatus.FAILED))
+    assert made.restart().mode == "REDUCING"
+
+
+def test_the_same_request_is_never_planned_twice_while_it_is_under_way(world, rule):
+    made = world(rule.loss())
+    made.send(asked(made))
+    again = made.send(asked(made))
+    assert again.plan == () and "under way" in again.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"account": "nobody"}, "no account"),
+        ({"name": "place_stop"}, "nothing that can be asked"),
+        ({"name": "close_position"}, "needs its symbol"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said_and_changes_nothing(world, rule, more, word):
+    made = world(rule.loss())
+    result = made.send(asked(made, **more))
+    assert result.plan == () and word in result.notices[0]
+    assert made.mode == "ACTIVE"
+
+
+def test_in_shadow_nothing_is_sent(world, rule):
+    made = world(rule.loss(), live=False)
+    result = made.send(asked(made))
+    assert result.plan == () and "in shadow" in result.notices[0]
+    assert made.mode == "ACTIVE"
+
+
+def test_a_close_names_its_symbol_and_a_cancel_its_order(world, rule):
+    made = world(rule.loss())
+    close = made.send(asked(made, "close_position", symbol="MNQ", request_id="c")).plan[0]
+    cancel = made.send(asked(made, "cancel_orders", order_id="o1", request_id="d")).plan[0]
+    assert (close.symbol, close.order_id, cancel.order_id) == ("MNQ", None, "o1")
+    assert close.id != cancel.id
+    assert "ann asked for it: news" in close.reason
+
+
+def test_a_pause_stops_entries_and_closes_nothing(world, rule):
+    made = world(rule.loss())
+    made.send(paused(made))
+    made.fill(2, 21_000)
+    assert made.mode == "REDUCING"
+    assert made.actions == []
+    permission = made.kernel.check(made.intent(1))
+    assert not permission.allowed and "paused by ann" in permission.reasons[0]
+
+
+def test_a_pause_cancels_entry_orders(world, rule):
+    made = world(rule.loss())
+    made.order("o1", 1)
+    made.send(paused(made))
+    assert made.actions == ["cancel_orders"]
+
+
+def test_a_pause_ends_at_its_instant_and_survives_a_restart(world, rule):
+    made = world(rule.loss())
+    made.send(paused(made, until=made.now + 60 * NS_PER_S))
+    made.restart()
+    assert made.mode == "REDUCING"
+    assert made.at(60).mode == "ACTIVE"
+
+
+def test_a_pause_is_resumed(world, rule):
+    made = world(rule.loss())
+    made.send(paused(made))
+    made.send(Release(at=made.now, received_at=made.now, operator="ann", reason="back", lock_id="pause@eval"))
+    assert made.mode == "ACTIVE"
+
+
+def test_a_lock_over_a_pause_is_the_stricter(world, rule):
+    made = world(rule.loss())
+    made.send(paused(made))
+    made.send(replace(paused(made), entries_only=False))
+    assert made.mode == "HALTED"
+
+
+def test_an_acknowledgement_is_taken_back(world, rule):
+    made = world(rule.loss())
+    made.fill(2, 21_000)
+    made.quote(20_000)
+    incident = made.kernel.incidents()[0].id
+    made.send(Acknowledge(at=made.now, received_at=made.now, incident=incident, operator="ann"))
+    made.send(Unacknowledge(at=made.now, received_at=made.now, incident=incident, operator="ann"))
+    assert [live.acknowledged for live in made.kernel.incidents()] == [False]
+
+
+def test_an_acknowledgement_of_nothing_is_not_taken_back(world, rule):
+    made = world(rule.loss())
+    request = Unacknowledge(at=made.now, received_at=made.now, incident="loss/eval/9", operator="ann")
+    assert "no live incident" in made.send(request).notices[0]
