@@ -55,10 +55,10 @@ class Span:
 
 def read_spans(source: Source) -> list[Span]:
     """All incidents, by when they last moved, oldest first; events are not read."""
-    reading = _Reading()
+    reading = SpanReader()
     for record in source.iterate(kinds=KINDS):
         reading.take(record)
-    return sorted([*reading.closed, *reading.spans.values()], key=lambda span: span.last)
+    return reading.all()
 
 
 def find_span(spans: Sequence[Span], wanted: str | None) -> Span:
@@ -85,14 +85,21 @@ def outcome_of(record: Record) -> LegOutcome | Receipt | None:
     return _OUTCOMES.decode(record.body) if record.kind is RecordKind.OUTCOME else None
 
 
-class _Reading:
+class SpanReader:
+    """Reads incidents record by record, so that a reader can rest and go on."""
+
     def __init__(self) -> None:
         self.spans: dict[str, Span] = {}
         self.closed: list[Span] = []
         self._owners: dict[ActionId, list[Span]] = {}
         self._began = 1
 
+    def all(self) -> list[Span]:
+        """All incidents so far, by when they last moved, oldest first."""
+        return sorted([*self.closed, *self.spans.values()], key=lambda span: span.last)
+
     def take(self, record: Record) -> None:
+        """The next record of `KINDS`."""
         match record.kind:
             case RecordKind.CONFIG:
                 self._config(record)

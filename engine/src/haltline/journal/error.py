@@ -54,6 +54,24 @@ class JournalUnusable(JournalError):
     code = "E706"
 
 
+class QuotesRemoved(JournalError):
+    """What is asked for needs quotes that compaction removed."""
+
+    code = "E709"
+
+
+class BackupFailed(JournalError):
+    """A copy could not be made, or is not whole."""
+
+    code = "E710"
+
+
+class OtherSetup(JournalError):
+    """The journal belongs to accounts that this set-up does not have."""
+
+    code = "E711"
+
+
 def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError:
     """The plain words for what SQLite or the file system said."""
     name = getattr(error, "sqlite_errorname", "") or ""
@@ -62,6 +80,12 @@ def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError:
         return JournalFull(f"{path}: the disk is full", "free some space and start again; what was written is safe")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return JournalLocked(f"{path}: another program is writing to the journal", "close it and start again")
+    if name.startswith("SQLITE_TOOBIG"):
+        return JournalUnusable(f"{path}: a record is larger than the journal can hold", "see what made it so large")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
+        return JournalUnusable(f"{path}: the file or its folder may not be written to", "change its permissions")
+    if path.is_dir():
+        return JournalUnusable(f"{path}: this is a folder", "name a file under `store: path:`")
     if name.startswith("SQLITE_NOTADB"):
         return NotAJournal(f"{path}: this file is not a journal", "name another file under `store: path:`")
     if name.startswith("SQLITE_CORRUPT"):

@@ -1,10 +1,13 @@
 """A journal without a file: for tests, the demo and replays that nobody keeps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from haltline.journal.actiontable import KINDS, receipts_among, unfinished_among
 from haltline.journal.chain import ORIGIN, VerifyReport, link, verify
+from haltline.journal.gap import NoGaps
 from haltline.journal.record import Entry, Record, RecordKind, entry_of
+from haltline.model.id import ActionId
 
 
 class MemoryJournal:
@@ -13,6 +16,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.last_seq = 0
+        self.gaps = NoGaps()
         self._snapshot: tuple[int, bytes] | None = None
         self._snapshot_at = 0
 
@@ -56,6 +60,18 @@ class MemoryJournal:
     def tail(self, count: int) -> list[Record]:
         """The last records, oldest first."""
         return self.records[-count:] if count > 0 else []
+
+    def newest(self, kind: RecordKind) -> Record | None:
+        """The last record of a kind, or None."""
+        return next((record for record in reversed(self.records) if record.kind == kind), None)
+
+    def unfinished_records(self, names: Collection[str]) -> list[Record]:
+        """All records of actions of these names that have no receipt, in order; shadow ones are left out."""
+        return unfinished_among(self.iterate(kinds=KINDS), names)
+
+    def receipt_records(self, actions: Collection[ActionId]) -> list[Record]:
+        """The receipts of these actions, in order."""
+        return receipts_among(self.iterate(kinds=KINDS), actions)
 
     def verify(self, from_seq: int = 1) -> VerifyReport:
         """Walk the chain."""

@@ -9,7 +9,7 @@ from haltline.model.event import Event, Tick
 from haltline.model.plan import PlannedAction
 from haltline.model.verdict import Transition
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class RecordKind(StrEnum):
@@ -31,6 +31,8 @@ class RecordKind(StrEnum):
     CONFIG = "config"
     EQUITY = "equity"
     NOTICE = "notice"
+    COMPACTION = "compaction"
+    DAMAGE = "damage"
 
 
 class Entry(NamedTuple):

@@ -1,13 +1,15 @@
 """Where to continue: the newest good snapshot, and everything written after it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from haltline.journal.chain import VerifyReport
-from haltline.journal.error import JournalBroken
+from haltline.journal.error import JournalBroken, QuotesRemoved
+from haltline.journal.gap import Gaps
 from haltline.journal.record import Entry, Record, RecordKind
+from haltline.model.id import ActionId
 
 
 class Store(Protocol):
@@ -45,6 +47,19 @@ class Store(Protocol):
     def last_snapshot(self) -> tuple[int, bytes] | None:
         """The newest good snapshot."""
 
+    @property
+    def gaps(self) -> Gaps:
+        """Which records are gone."""
+
+    def newest(self, kind: RecordKind) -> Record | None:
+        """The last record of a kind other than `event`, or None."""
+
+    def unfinished_records(self, names: Collection[str]) -> list[Record]:
+        """All records of actions of these names that have no receipt, in order; shadow ones are left out."""
+
+    def receipt_records(self, actions: Collection[ActionId]) -> list[Record]:
+        """The receipts of these actions, in order."""
+
     def close(self) -> None:
         """Let go of the file."""
 
@@ -64,7 +79,11 @@ class Recovery:
 
 
 def recover(store: Store) -> Recovery:
-    """Verify what will be replayed, then return it; raises JournalBroken where the chain does not fit."""
+    """Verify what will be replayed, then return it.
+
+    Raises JournalBroken where the chain does not fit, QuotesRemoved where the newest good state lies before quotes that
+    are gone. A record that was found damaged and taken out is passed over: that was told when it happened.
+    """
     found = store.last_snapshot()
     seq, state = found if found is not None else (0, None)
     report = store.verify(seq + 1)
@@ -73,4 +92,16 @@ def recover(store: Store) -> Recovery:
             f"the journal cannot be trusted from record {report.broken_seq} on: {report.reason}",
             "keep the file for inspection, and start on a new one or on a backup",
         )
+    refuse_removed(store.gaps, seq + 1, store.last_seq)
     return Recovery(seq=seq, state=state, later=tuple(store.iterate(seq + 1)))
+
+
+def refuse_removed(gaps: Gaps, first: int, last: int) -> None:
+    """Raise QuotesRemoved where compaction removed quotes within a range that is to be replayed."""
+    for gap in gaps.between(first, last):
+        if gap.kind == RecordKind.COMPACTION:
+            raise QuotesRemoved(
+                f"the quotes from record {gap.first} to {gap.last} were removed by compaction, so what followed from"
+                " them cannot be decided again",
+                "begin from a state saved later, or use a backup from before they were removed",
+            )

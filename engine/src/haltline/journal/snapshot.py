@@ -1,7 +1,7 @@
 """Saved states: the newest few are kept and one of every hour, each with its digest; the chain says what was saved.
 
 The newest are for recovery, the hourly ones for looking back: an incident of last night is taken up from the hour
-before it.
+before it. One that an incident begins from outlives its hours.
 """
 
 import hashlib
@@ -17,7 +17,9 @@ _THIN = f"""
 DELETE FROM snapshot
 WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT {KEPT})
 AND seq NOT IN (SELECT MAX(seq) FROM snapshot GROUP BY at / {_HOUR_NS} ORDER BY MAX(seq) DESC LIMIT {HOURS})
+AND keep_until <= ?
 """
+_PUT = "INSERT OR REPLACE INTO snapshot (seq, at, state, digest) VALUES (?, ?, ?, ?)"
 
 
 class Snapshots:
@@ -29,9 +31,25 @@ class Snapshots:
     def put(self, seq: int, at: int, state: bytes) -> Entry:
         """Keep one and drop what is not needed any more; returns the entry that notes it in the chain."""
         digest = hashlib.sha256(state).digest()
-        self._connection.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", (seq, at, state, digest))
-        self._connection.execute(_THIN)
+        self._connection.execute(_PUT, (seq, at, state, digest))
+        self._connection.execute(_THIN, (at,))
         return entry_of(RecordKind.SNAPSHOT, at, {"seq": seq, "sha256": digest.hex(), "bytes": len(state)})
+
+    def keep(self, seq: int, until: int) -> None:
+        """Keep one until an instant (UTC nanoseconds) at least."""
+        query = "UPDATE snapshot SET keep_until = ? WHERE seq = ? AND keep_until < ?"
+        self._connection.execute(query, (until, seq, until))
+
+    def oldest_for_recovery(self) -> int | None:
+        """The record of the oldest of the newest few; what follows it is never compacted. None: there are fewer."""
+        query = "SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        found = self._connection.execute(query, (KEPT - 1,)).fetchone()
+        return found[0] if found else None
+
+    def damaged(self) -> list[int]:
+        """The records of saved states that are not what was written."""
+        rows = self._connection.execute("SELECT seq, state, digest FROM snapshot ORDER BY seq")
+        return [seq for seq, state, digest in rows if not _is_good(state, digest)]
 
     def last(self) -> tuple[int, bytes] | None:
         """The newest one that is what was written; damaged ones are passed over."""
@@ -42,6 +60,10 @@ class Snapshots:
         where, given = ("", ()) if at is None else ("WHERE at <= ?", (at,))
         query = f"SELECT seq, state, digest FROM snapshot {where} ORDER BY seq DESC"
         for seq, state, digest in self._connection.execute(query, given):
-            if hashlib.sha256(state).digest() == digest:
+            if _is_good(state, digest):
                 return seq, state
         return None
+
+
+def _is_good(state: object, digest: object) -> bool:
+    return isinstance(state, bytes) and hashlib.sha256(state).digest() == digest

@@ -7,21 +7,29 @@ committed before it durable. What is decided is therefore on disk before anythin
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
+from haltline.clock import SystemClock
 from haltline.errors import InvariantBroken
-from haltline.journal.chain import ORIGIN, VerifyReport, link, verify
-from haltline.journal.error import JournalBroken, JournalUnusable, explained
+from haltline.journal.actiontable import ActionTable, touches
+from haltline.journal.chain import ORIGIN, VerifyReport, Walk, link
+from haltline.journal.error import JournalBroken, JournalUnusable, NotAJournal, explained
+from haltline.journal.gap import GapTable
 from haltline.journal.lease import Lease
-from haltline.journal.record import Entry, Record, RecordKind
+from haltline.journal.record import SCHEMA_VERSION, Entry, Record, RecordKind, notice_entry
 from haltline.journal.schema import prepare, require_journal
 from haltline.journal.snapshot import Snapshots
+from haltline.model.id import ActionId
 
+BUSY_S = 5.0
+"""How long a write waits for another program that has locked the file."""
 _INSERT = "INSERT INTO record (seq, kind, at, body, digest) VALUES (?, ?, ?, ?, ?)"
-_SELECT = "SELECT seq, kind, at, body, digest FROM record"
+_SELECT = "SELECT seq, CAST(kind AS BLOB), CAST(at AS INTEGER), CAST(body AS BLOB), CAST(digest AS BLOB) FROM record"
+"""As bytes, so that a damaged text is read as what it is."""
+_LAST_SEQ = 2**63 - 1
 
 
 class Journal:
@@ -33,33 +41,60 @@ class Journal:
         self._lease = lease
         self._depth = 0
         self.snapshots = Snapshots(connection)
-        head = self._rows(f"{_SELECT} ORDER BY seq DESC LIMIT 1")
-        self.last_seq, self._digest = (head[0].seq, head[0].digest) if head else (0, ORIGIN)
+        self.gaps = GapTable(connection)
+        self.actions = ActionTable(connection)
+        head = next(self.raw(newest_first=True), None)
+        self.last_seq, self._digest = (head.seq, head.digest) if head else (0, ORIGIN)
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open for writing, making the file if need be; a second writer is refused with JournalLocked."""
+        """Open for writing, making the file if need be; a second writer is refused with JournalLocked.
+
+        A journal of an older format is brought up to date first, behind a proven backup beside it. A file that could not
+        be made whole is not left behind.
+        """
         with ExitStack() as undo:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 lease = Lease(path)
                 undo.callback(lease.release)
-                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+                if not path.exists():
+                    undo.callback(_remove, path)
+                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
                 undo.callback(connection.close)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                prepare(connection, path)
+                moved = cls._set_up(connection, path)
                 journal = cls(path, connection, lease)
+                if moved:
+                    journal.append_durable([notice_entry(SystemClock().now(), "journal", moved)])
             except (sqlite3.Error, OSError) as error:
                 raise explained(error, path) from error
             undo.pop_all()
         return journal
 
+    @staticmethod
+    def _set_up(connection: sqlite3.Connection, path: Path) -> str:
+        """A connection ready for writing; returns what was done to an older file, in words."""
+        # A function-level import: a migration begins with a backup, and backups are read with this very class.
+        from haltline.journal.migrate import migrate, plan_migration
+
+        version = require_journal(connection, path)
+        if not version:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        prepare(connection, path)
+        if not 0 < version < SCHEMA_VERSION:
+            return ""
+        made = migrate(connection, plan_migration(path, SystemClock().now()))
+        return f"brought from format {version} to {SCHEMA_VERSION}; the file as it was is {made.path.name}"
+
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Open for reading only, also while an engine is running on it."""
+        """Open for reading only, also while an engine is running on it; older formats are read as they are."""
         if not path.exists():
             raise JournalUnusable(f"{path}: there is no journal", "start `haltline run` once, or name its file")
+        if not path.is_dir() and not path.stat().st_size:
+            raise NotAJournal(f"{path}: this file is empty", "start `haltline run` once, or name another file")
         with ExitStack() as undo:
             try:
                 uri = f"{path.resolve().as_uri()}?mode=ro"
@@ -119,13 +154,13 @@ class Journal:
         """Write entries in one transaction; returns the last sequence number. Survives a kill, not a power cut."""
         if entries:
             with self.transaction():
-                self._insert(entries)
+                self.insert(entries)
         return self.last_seq
 
     def append_durable(self, entries: Sequence[Entry]) -> int:
         """Write entries, fsynced before this returns; returns the last sequence number."""
         with self.transaction(durable=True):
-            self._insert(entries)
+            self.insert(entries)
         return self.last_seq
 
     def iterate(self, from_seq: int = 1, *, kinds: Sequence[RecordKind] = ()) -> Iterator[Record]:
@@ -144,13 +179,77 @@ class Journal:
         """The last records, oldest first."""
         return self._rows(f"{_SELECT} ORDER BY seq DESC LIMIT {int(count)}")[::-1]
 
+    def newest(self, kind: RecordKind) -> Record | None:
+        """The last record of a kind other than `event`, or None."""
+        found = self._rows(f"{_SELECT} WHERE kind = '{kind.value}' AND kind != 'event' ORDER BY seq DESC LIMIT 1")
+        return found[0] if found else None
+
+    def count(self) -> int:
+        """How many records there are."""
+        return int(self._ask("SELECT COUNT(*) FROM record", ()))
+
+    def seq_at(self, at: int) -> int:
+        """The last record at or before an instant, 0 for none; by halving, so a clock that was set back blurs it."""
+        low, high = 0, self.last_seq
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = next(self.raw(middle, high), None)
+            if found is None or found.at > at:
+                high = middle - 1
+            else:
+                low = found.seq
+        return low
+
+    def digest_at(self, seq: int) -> bytes:
+        """The digest of a record, also of the last one of a gap; empty where there is none."""
+        if seq <= 0:
+            return ORIGIN
+        found = next(self.raw(seq, seq), None)
+        if found is not None:
+            return found.digest
+        return next((gap.after for gap in self.gaps.between(seq, seq) if gap.last == seq), b"")
+
     def verify(self, from_seq: int = 1) -> VerifyReport:
         """Walk the chain from a record on (from the first by default)."""
-        if from_seq <= 1:
-            return verify(self.iterate())
-        before = self._rows(f"{_SELECT} WHERE seq = {int(from_seq) - 1}")
-        digest = before[0].digest if before else b""
-        return verify(self.iterate(from_seq), after=from_seq - 1, digest=digest)
+        walk = self.walk(from_seq)
+        for record in self.raw(from_seq):
+            if not walk.take(record):
+                break
+        return walk.report()
+
+    def walk(self, from_seq: int = 1) -> Walk:
+        """A walk along the chain that begins with a record."""
+        after = max(0, from_seq - 1)
+        return Walk(after=after, digest=self.digest_at(after), gaps=self.gaps)
+
+    def fault(self) -> str:
+        """What SQLite finds wrong with the file itself, or with a saved state; empty where nothing is."""
+        try:
+            said = [str(line) for (line,) in self.connection.execute("PRAGMA integrity_check(3)")]
+            damaged = self.snapshots.damaged()
+        except sqlite3.Error as error:
+            return explained(error, self.path).what
+        if said != ["ok"]:
+            return "the file is damaged: " + "; ".join(line.replace("\n", " ") for line in said)
+        return f"the state saved at record {damaged[0]} is not what was written" if damaged else ""
+
+    def unfinished_records(self, names: Collection[str]) -> list[Record]:
+        """All records of actions of these names that have no receipt, in order; shadow ones are left out."""
+        return self._at(self.actions.records_of_unfinished(names))
+
+    def receipt_records(self, actions: Collection[ActionId]) -> list[Record]:
+        """The receipts of these actions, in order."""
+        return self._at(self.actions.records_of_receipts(actions))
+
+    def raw(self, first: int = 1, last: int | None = None, *, newest_first: bool = False) -> Iterator[Record]:
+        """Records as they lie there, damaged ones too, whatever their kind says."""
+        order = "DESC" if newest_first else "ASC"
+        query = f"{_SELECT} WHERE seq BETWEEN ? AND ? ORDER BY seq {order}"
+        try:
+            for row in self.connection.execute(query, (first, _LAST_SEQ if last is None else last)):
+                yield _raw(row)
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
 
     def write_snapshot(self, seq: int, at: int, state: bytes) -> None:
         """Keep the state as it is after record `seq`, and note in the chain what was kept; raises InvariantBroken
@@ -158,7 +257,7 @@ class Journal:
         if seq > self.last_seq:
             raise InvariantBroken(f"a snapshot of record {seq} was given, and the last record is {self.last_seq}")
         with self.transaction():
-            self._insert([self.snapshots.put(seq, at, state)])
+            self.insert([self.snapshots.put(seq, at, state)])
 
     def last_snapshot(self) -> tuple[int, bytes] | None:
         """The newest snapshot that is what was written, or None."""
@@ -168,12 +267,29 @@ class Journal:
         """The newest good snapshot taken at or before an instant, or None."""
         return self.snapshots.before(at)
 
-    def _insert(self, entries: Sequence[Entry]) -> None:
+    def insert(self, entries: Sequence[Entry]) -> list[Record]:
+        """Write entries inside a transaction that is under way."""
+        if self.last_seq > _LAST_SEQ - len(entries):
+            raise JournalUnusable(f"{self.path}: the journal has run out of numbers", "start on a new journal")
         records = link(entries, after=self.last_seq, digest=self._digest)
         rows = [(seq, kind.value, at, body.decode(), digest) for seq, kind, at, body, digest in records]
         self.connection.executemany(_INSERT, rows)
+        if touches(entries):
+            self.actions.take(records)
         if records:
             self.last_seq, self._digest = records[-1].seq, records[-1].digest
+        return records
+
+    def anchor(self, seq: int, digest: bytes) -> None:
+        """Go on behind this record, which is the last one of a gap."""
+        self.last_seq, self._digest = seq, digest
+
+    def _ask(self, query: str, given: Sequence[object]) -> int:
+        return next(iter(self.connection.execute(query, given)))[0] or 0
+
+    def _at(self, numbers: Sequence[int]) -> list[Record]:
+        query = f"{_SELECT} WHERE seq = ?"
+        return [_record(row) for seq in numbers for row in self.connection.execute(query, (seq,))]
 
     def _rows(self, query: str) -> list[Record]:
         try:
@@ -182,10 +298,25 @@ class Journal:
             raise explained(error, self.path) from error
 
 
-def _record(row: tuple[int, str, int, str | bytes, bytes]) -> Record:
+type _Row = tuple[int, bytes | None, int | None, bytes | None, bytes | None]
+
+
+def _raw(row: _Row) -> Record:
     seq, kind, at, body, digest = row
+    named = cast("RecordKind", (kind or b"").decode(errors="replace"))
+    return Record(seq, named, at or 0, body or b"", digest or b"")
+
+
+def _record(row: _Row) -> Record:
+    record = _raw(row)
     try:
-        known = RecordKind(kind)
+        return record._replace(kind=RecordKind(record.kind))
     except ValueError as error:
-        raise JournalBroken(f"record {seq} is of an unknown kind {kind!r}", "restore it from a backup") from error
-    return Record(seq, known, at, body.encode() if isinstance(body, str) else bytes(body), bytes(digest))
+        what = f"record {record.seq} is of an unknown kind {str(record.kind)!r}"
+        raise JournalBroken(what, "see what 'haltline journal verify' says; restore a backup") from error
+
+
+def _remove(path: Path) -> None:
+    """A file that was begun and not finished, and what SQLite keeps beside it."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from haltline.api import AccountSnapshot, Broker, Feed, QuoteTaker
+from haltline.api import AccountSnapshot, Broker, Feed, HandledBy, QuoteTaker
 from haltline.clock import NS_PER_S, Clock
 from haltline.compose.kernel import build_kernel
 from haltline.control.basis import Beginning, basis_of, config_entry
@@ -104,7 +104,8 @@ class Engine:
 
         Raises JournalError, InvariantBroken, or whatever ended a vital service (in an ExceptionGroup).
         """
-        self._resumed = resume_kernel(self.kernel, self.store)
+        enforced = [name for name, each, _ in self.parts.registry.actions.items() if each.handled_by is HandledBy.ENFORCE]
+        self._resumed = resume_kernel(self.kernel, self.store, enforced=enforced, now=self.clock.now())
         await self._begin(self._resumed)
         try:
             async with Supervisor(self.clock, self._changed) as supervisor:
@@ -160,6 +161,8 @@ class Engine:
         self._executor.mark_finished([*finished, *(action.id for action in resumed.unfinished.actions)])
         await self.publisher.publish([*resumed.late, self.kernel.evaluate_all(now)], now)
         await self.pump.save()
+        for text in resumed.alarms:
+            await self.alarm("The journal was damaged", text)
         self.pump.idle.set()
         for outcome in resumed.outcomes:
             self.inbox.put(outcome)

@@ -1,13 +1,18 @@
 """Continue where the last run ended: the newest snapshot, then every later event, without repeating any effect."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from haltline.control.basis import InForce
 from haltline.enforce.executor import outcome_of
 from haltline.enforce.resume import KINDS, Unfinished, unfinished
-from haltline.journal.record import RecordKind, entry_of, event_of
-from haltline.journal.recover import Store, recover
+from haltline.journal.error import OtherSetup
+from haltline.journal.mend import mend
+from haltline.journal.record import Record, RecordKind, entry_of, event_of
+from haltline.journal.recover import Recovery, Store, recover
+from haltline.journal.store import Journal
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import ActionOutcome
 from haltline.model.id import ActionId
@@ -19,20 +24,28 @@ from haltline.runtime.publish import entries_of
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """What recovery found. `late` are results that the last run decided or would have, and did not put on record;
-    `outcomes` are receipts the kernel never heard of; `remarks` say what could not be carried over or differs."""
+    `outcomes` are receipts the kernel never heard of; `remarks` say what could not be carried over or differs; `alarms`
+    say what people must hear at once."""
 
     late: list[Result] = field(default_factory=list)
     outcomes: list[ActionOutcome] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
     unfinished: Unfinished = field(default_factory=lambda: unfinished(()))
     is_fresh: bool = True
 
 
-def resume_kernel(kernel: Kernel, store: Store) -> Resumed:
-    """Bring an empty kernel to where the journal ends; raises JournalBroken where the chain does not fit."""
+def resume_kernel(kernel: Kernel, store: Store, *, enforced: Collection[str], now: int) -> Resumed:
+    """Bring an empty kernel to where the journal ends. `enforced` names the actions that are carried out at brokers.
+
+    What is found damaged behind the newest saved state is taken out of the journal, put aside and told. Raises
+    JournalBroken where that cannot be done, QuotesRemoved, and OtherSetup for a journal of other accounts.
+    """
+    _refuse_other_setup(kernel, store)
+    alarms = _mend(store, now)
     recovery = recover(store)
     if recovery.is_fresh:
-        return Resumed()
+        return Resumed(alarms=alarms)
     remarks = kernel.restore(recovery.state) if recovery.state is not None else []
     recorded: set[tuple[RecordKind, bytes]] = {
         _key(record.kind, record.body) for record in recovery.later if record.kind is not RecordKind.EVENT
@@ -49,10 +62,52 @@ def resume_kernel(kernel: Kernel, store: Store) -> Resumed:
     decided = {key for key in recorded if key[0] in (RecordKind.TRANSITION, RecordKind.PLAN)}
     if strangers := len(decided - seen):
         remarks = [*remarks, f"{strangers} decisions on record do not come out again; the rules or the set-up changed"]
-    begun = unfinished(store.iterate(kinds=KINDS))
     waiting = [ActionId(key) for key, flight in kernel.arbiter.flights.items() if flight.retry_at is None]
+    begun = unfinished(_records_of_actions(recovery, store, enforced, waiting))
     unheard = [outcome_of(begun.receipts[key]) for key in waiting if key in begun.receipts]
-    return Resumed(late=late, outcomes=unheard, remarks=list(remarks), unfinished=begun, is_fresh=False)
+    return Resumed(
+        late=late, outcomes=unheard, remarks=list(remarks), alarms=alarms, unfinished=begun, is_fresh=False
+    )  # fmt: skip
+
+
+def _records_of_actions(
+    recovery: Recovery, store: Store, enforced: Collection[str], waiting: Sequence[ActionId]
+) -> list[Record]:
+    """What `unfinished` needs: actions without a receipt, whatever happened since the saved state, and the receipts
+    that the kernel waits for. How much that is does not depend on how long the journal is."""
+    later = [record for record in recovery.later if record.kind in KINDS]
+    found = [*store.unfinished_records(enforced), *store.receipt_records(waiting), *later]
+    return sorted({record.seq: record for record in found}.values(), key=lambda record: record.seq)
+
+
+def _mend(store: Store, now: int) -> list[str]:
+    if not isinstance(store, Journal):
+        return []
+    newest = store.last_snapshot()
+    mended = mend(store, now, from_seq=newest[0] + 1 if newest is not None else 1)
+    return [] if mended is None else [f"{mended}. Check positions, orders and locks."]
+
+
+def _refuse_other_setup(kernel: Kernel, store: Store) -> None:
+    """A journal of other accounts would bring locks and positions of somebody else, and lose those of its own."""
+    record = store.newest(RecordKind.CONFIG)
+    if record is None:
+        return
+    try:
+        basis = msgspec.json.decode(record.body, type=InForce).basis
+    except msgspec.MsgspecError:
+        return
+    theirs = {account.id for account in basis.accounts} if basis is not None else set()
+    ours = set(kernel.state.accounts)
+    if theirs and ours and not theirs & ours:
+        raise OtherSetup(
+            f"the journal belongs to another set-up: it guards {_listed(theirs)}, and this one {_listed(ours)}",
+            "name another file under `store: path:`, or keep one of its accounts",
+        )
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _without(
