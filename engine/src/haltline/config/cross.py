@@ -63,3 +63,5 @@ def actions_of(spec: RuleSpec) -> Iterable[ActionSpec]:
     yield from (*spec.then, *spec.warn_then, *spec.on_clear)
     for step in spec.limit.steps if spec.limit is not None else ():
         yield from step.then
+    for louder in spec.escalate:
+        yield from louder.then

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from haltline.api.registry import Registry
 from haltline.clock import parse_duration
 from haltline.config.action import ActionBinder
+from haltline.config.escalation import EscalationBinder
 from haltline.config.finding import Findings
 from haltline.config.limit import LimitBinder, expression
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
 from haltline.config.validate import check_base
 from haltline.errors import Place
 from haltline.model.id import RuleId
+from haltline.model.loosening import LooseningPolicy
 from haltline.model.rule import (
     ActionSpec,
     ConstantValue,
@@ -60,6 +62,7 @@ class _Binder:
         self._findings = findings
         self._constants = constants
         self._where = where
+        self._registry = registry
         self._each = Scope(self._text("each"))
         self._actions = ActionBinder(registry, self._each, constants, findings, where)
         self._places: dict[str, Place] = {}
@@ -70,6 +73,9 @@ class _Binder:
         limit = self._limit()
         self._require_sense(limit)
         warn = limit is not None and limit.warn is not None
+        then, warn_then, on_clear = self._bound("then"), self._bound("warn_then"), self._bound("on_clear")
+        rungs = [action for step in (limit.steps if limit is not None else ()) for action in step.then]
+        louder = EscalationBinder(self._actions, self._registry, self._findings, self._where)
         return RuleSpec(
             id=RuleId(self._text("id")),
             each=self._each,
@@ -81,9 +87,10 @@ class _Binder:
             for_ns=self._duration("for"),
             clear=self._expression("clear"),
             clear_for_ns=self._duration("clear_for"),
-            then=self._bound("then"),
-            on_clear=self._bound("on_clear"),
-            warn_then=self._bound("warn_then") or (_NOTIFY if warn else ()),
+            then=then,
+            on_clear=on_clear,
+            warn_then=warn_then or (_NOTIFY if warn else ()),
+            escalate=louder.bind(self._node.get("escalate"), self._places, (*then, *rungs, *warn_then, *on_clear)),
             on_unknown=OnUnknown(self._text("on_unknown") or OnUnknown.BLOCK),
             latch=Latch(self._text("latch") or Latch.CLEAR),
             cooldown_ns=self._duration("cooldown"),
@@ -95,6 +102,7 @@ class _Binder:
             severity=Severity(self._text("severity") or Severity.WARNING),
             labels=labels_of(self._node.get("labels")),
             runbook=self._text("runbook"),
+            loosening=LooseningPolicy(text) if (text := self._text("loosening")) else None,
             template=template,
             constants=dict(self._constants),
             places=self._places,

@@ -253,6 +253,16 @@ RULE_CODES: dict[str, CodeEntry] = {
         "One late look or heartbeat would already count as silence: the engine leaves a heartbeat every second.",
         "Allow a `silence` of at least 3s and of three times `interval`.",
     ),
+    "E432": CodeEntry(
+        "Nothing that can get stuck",
+        "`escalate` says what is done about an enforcement that is stuck, and the rule enforces nothing at a broker.",
+        "Remove it, or add an action such as flatten to `then`.",
+    ),
+    "E433": CodeEntry(
+        "Patience not understood",
+        "`after` of a step of `escalate` is neither a number of failed tries nor a time.",
+        "Write 3 for three failed tries, or 30s for half a minute after the action was asked for.",
+    ),
     "E440": CodeEntry(
         "One identity, two operators",
         "Two operators have the same id on the same platform, so nobody could say who gave a command.",

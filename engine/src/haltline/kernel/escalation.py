@@ -1,7 +1,8 @@
 """Enforcement that is stuck gets louder: step by step, each step told once, until it succeeds or nobody asks for it.
 
 Contract. A rule's own steps (`escalate`) count for what its incident asked for; where no rule that asked has any, there
-is one step for everybody: critical, on every channel there is, after three failed tries or a minute. A step is taken
+is one step for everybody: critical, on every channel there is, after three failed tries, or after one that failed and a
+minute without success. A step is taken
 once for one stuck action, whatever restarts in between. It is a transition of the incident, and requests like those of
 any firing.
 """
@@ -68,7 +69,7 @@ def _ladders(core: "Core", flight: Flight) -> Iterator[Ladder]:
     own = [incident for incident in incidents if incident.rule.escalation]
     for incident in own:
         yield incident, incident.rule.escalation
-    if not own:
+    if not own and flight.failures:
         yield (incidents[0] if incidents else None), STANDARD
 
 

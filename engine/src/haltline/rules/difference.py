@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from haltline.clock import format_duration
-from haltline.model.rule import ActionSpec, Comparison, Definition, LimitSpec, RuleMode, RuleSpec
+from haltline.model.rule import ActionSpec, Comparison, Definition, EscalationStep, LimitSpec, RuleMode, RuleSpec
 from haltline.rules.meaning import bare_of, fingerprint_of
 
 _WORDS = frozenset({"title", "why", "runbook"})
@@ -108,6 +108,7 @@ def keys_of(spec: RuleSpec) -> dict[str, str]:
         "then": _actions(spec.then),
         "warn_then": _actions(spec.warn_then),
         "on_clear": _actions(spec.on_clear),
+        "escalate": "; ".join(_louder(step) for step in spec.escalate),
         "on_unknown": spec.on_unknown.value,
         "latch": spec.latch.value,
         "cooldown": _duration(spec.cooldown_ns),
@@ -156,6 +157,12 @@ def _limit(limit: LimitSpec) -> dict[str, str]:
     else:
         keys[f"limit.{limit.comparison}"] = _text(limit.threshold)
     return keys
+
+
+def _louder(step: EscalationStep) -> str:
+    after = f"{step.attempts} tries" if step.attempts is not None else _duration(step.after_ns or 0)
+    then = f", then: {_actions(step.then)}" if step.then else ""
+    return f"after: {after}, severity: {step.severity.value}{then}"
 
 
 def _actions(actions: Iterable[ActionSpec]) -> str:
