@@ -6,10 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from haltline.config.operator import ControlEntry, OperatorEntry, SurfaceEntry
+from haltline.config.routing import NotifyEntry
 from haltline.errors import Place
 from haltline.model.account import AccountSpec
 from haltline.model.id import AccountId
 from haltline.model.instrument import InstrumentSpec
+from haltline.model.loosening import LooseningPolicy
 from haltline.model.rule import Definition, RuleSpec, Severity
 
 
@@ -57,10 +59,15 @@ class ChannelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreEntry:
-    """Where the journal is kept: `path` is absolute; `kind` is ``sqlite`` or that of a store plugin."""
+    """Where the journal is kept: `path` is absolute; `kind` is ``sqlite`` or that of a store plugin.
+
+    Quotes older than `keep_quotes_ns` are removed, but for those that incidents younger than `keep_incidents_ns` need.
+    """
 
     path: Path
     kind: str = "sqlite"
+    keep_quotes_ns: int = 86_400_000_000_000
+    keep_incidents_ns: int = 7_776_000_000_000_000
     config: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -85,8 +92,9 @@ class Setup:
 
     `live` is the default of accounts that do not say `mode`. `stale_after_ns` is the age at which a price is UNKNOWN
     for instruments that do not say their own. `rules` are the patterns as written; `rule_files` what they match now.
-    `sources` maps each file read to its text, for excerpts; `places` tells where an entry or one of its values stands
-    (``accounts.eval``, ``accounts.eval.calendar``), for problems that are found later.
+    `loosening` says when a change that guards less takes effect. `sources` maps each file read to its text, for
+    excerpts; `places` tells where an entry or one of its values stands (``accounts.eval``, ``accounts.eval.calendar``),
+    for problems that are found later.
     """
 
     path: Path
@@ -99,6 +107,7 @@ class Setup:
     feeds: tuple[FeedEntry, ...] = ()
     channels: tuple[ChannelEntry, ...] = ()
     guardian: GuardianEntry | None = None
+    notify: NotifyEntry | None = None
     operators: tuple[OperatorEntry, ...] = ()
     control: ControlEntry = ControlEntry()  # noqa: RUF009 - frozen
     surfaces: tuple[SurfaceEntry, ...] = ()
@@ -106,6 +115,7 @@ class Setup:
     rules: tuple[str, ...] = ()
     rule_files: tuple[Path, ...] = ()
     plugins: tuple[PluginEntry, ...] = ()
+    loosening: LooseningPolicy = LooseningPolicy.AT_ONCE
     sources: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
 

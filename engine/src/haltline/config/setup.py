@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -28,6 +29,7 @@ from haltline.config.validate import check_base, check_fragment, plain
 from haltline.errors import Place
 from haltline.model.account import AccountSpec, MarkSource
 from haltline.model.id import AccountId
+from haltline.model.loosening import LooseningPolicy
 from haltline.model.rule import Severity
 
 BUILT_IN_STORE = "sqlite"
@@ -82,6 +84,7 @@ class SetupBinder:
             rules=texts_of(root.get("rules")),
             rule_files=self._rule_files(root.get("rules"), directory),
             plugins=plugin_entries(root, self._findings),
+            loosening=LooseningPolicy(_text(root, "loosening") or LooseningPolicy.AT_ONCE),
             sources={self._source.file: self._source.text},
             places=dict(_places(root)),
         )
@@ -197,7 +200,12 @@ class SetupBinder:
             self._findings.add(
                 "E201", node.keys["config"], f"the store {kind!r} takes no 'config'", "remove it", where="store"
             )
-        return StoreEntry(path=directory / (_text(node, "path") or "haltline.db"), kind=kind, config=config)
+        default = StoreEntry(path=directory / (_text(node, "path") or "haltline.db"))
+        return replace(
+            default, kind=kind, config=config,
+            keep_quotes_ns=_duration(node, "keep_quotes", default.keep_quotes_ns),
+            keep_incidents_ns=_duration(node, "keep_incidents", default.keep_incidents_ns),
+        )  # fmt: skip
 
     def _rule_files(self, node: Node | None, directory: Path) -> tuple[Path, ...]:
         files: dict[Path, None] = {}
@@ -211,6 +219,14 @@ class SetupBinder:
                                    f"it is looked for in {self._path.parent}", where="rules")  # fmt: skip
             files.update(dict.fromkeys(found))
         return tuple(files)
+
+
+def _duration(node: MappingNode, key: str, default_ns: int) -> int:
+    """A duration; the default where it is left out, or wrong, which is reported elsewhere."""
+    try:
+        return parse_duration(_text(node, key)) if node.get(key) is not None else default_ns
+    except ValueError:
+        return default_ns
 
 
 def rule_files(directory: Path, pattern: str) -> list[Path]:

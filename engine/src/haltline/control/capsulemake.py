@@ -45,9 +45,10 @@ from haltline.control.capsuleplay import (
 from haltline.control.incidentspan import Span, outcome_of
 from haltline.errors import EngineError
 from haltline.journal.chain import ORIGIN, digest_of
-from haltline.journal.error import JournalBroken
+from haltline.journal.error import JournalBroken, QuotesRemoved
+from haltline.journal.gap import Gaps
 from haltline.journal.receipt import Receipt
-from haltline.journal.record import Record, RecordKind
+from haltline.journal.record import Record, RecordKind, transition_of
 from haltline.kernel.view import Reasoning
 from haltline.model.plan import Result
 from haltline.model.verdict import Phase
@@ -71,6 +72,10 @@ class Source(Protocol):
 
     def snapshot_before(self, at: int) -> tuple[int, bytes] | None:
         """The newest good snapshot taken at or before an instant."""
+
+    @property
+    def gaps(self) -> Gaps:
+        """Which records are gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +136,7 @@ class _Making:
         span, source, player = self._span, self._source, self._player
         last = last_record(source, span)
         base, taken_from = self._take_up()
+        last, is_open = self._up_to_a_gap(base, last)
         records = self._chained(base, last)
         with self._writer.part(RECORDS) as write:
             last_event_at, inside = -1, False
@@ -145,10 +151,10 @@ class _Making:
                     last_event_at = record.at
                 if progress is not None and record.seq % PROGRESS_EVERY == 0:
                     progress(record.seq - base, last - base)
-        comparison = self._comparer.finish(is_open=span.is_open)
+        comparison = self._comparer.finish(is_open=is_open)
         self._put_parts()
         assert player.basis is not None
-        return self._manifest(last, taken_from, comparison), comparison
+        return self._manifest(last, taken_from, comparison, is_open=is_open), comparison
 
     # -- where to begin --------------------------------------------------------------------------------------------
 
@@ -161,6 +167,29 @@ class _Making:
             self._player.take_up(basis, found[1])
             return found[0], found[0]
         return span.began - 1, None
+
+    def _up_to_a_gap(self, base: int, last: int) -> tuple[int, bool]:
+        """The last record before one that is gone, and whether the incident had not ended there; raises QuotesRemoved
+        where what led to the incident is gone."""
+        gaps = self._source.gaps.between(base + 1, last)
+        if not gaps:
+            return last, self._span.is_open
+        if gaps[0].first <= self._fired():
+            raise QuotesRemoved(
+                f"the records from {gaps[0].first} to {gaps[0].last}, on the way to this incident, are not in the"
+                " journal any more",
+                "ask for less with --lead, or use a backup; see `store: keep_quotes` and `keep_incidents`",
+            )
+        return gaps[0].first - 1, True
+
+    def _fired(self) -> int:
+        """The record of the transition with which the incident fired; of the first one where it did not."""
+        span = self._span
+        for record in self._source.iterate(span.first, kinds=[RecordKind.TRANSITION]):
+            moved = transition_of(record)
+            if moved.incident == span.incident and moved.phase is Phase.BREACHED:
+                return record.seq
+        return span.first
 
     def _basis_at(self, seq: int) -> Basis:
         basis = None
@@ -278,7 +307,7 @@ class _Making:
             text = text.replace(needle, b"***")
         return text
 
-    def _manifest(self, last: int, taken_from: int | None, comparison: Comparison) -> Manifest:
+    def _manifest(self, last: int, taken_from: int | None, comparison: Comparison, *, is_open: bool) -> Manifest:
         span, kept = self._span, self._kept
         assert kept.basis is not None
         head = self._source.last_seq
@@ -291,7 +320,7 @@ class _Making:
             ),
             journal=Slice(
                 first=kept.first, last=last, before=kept.before.hex(), head_seq=head,
-                head=self._digest_at(head).hex(), is_open=span.is_open,
+                head=self._digest_at(head).hex(), is_open=is_open,
             ),
             lead_ns=self._lead_ns, transitions=comparison.transitions, plans=comparison.plans,
             proof=str(comparison), taken_from=taken_from, hidden=kept.hidden,
@@ -306,7 +335,7 @@ def last_record(source: Source, span: Span) -> int:
         return limit
     last = max(span.last, span.settled)
     for record in source.iterate(last + 1):
-        if record.seq > limit or record.kind in (RecordKind.EVENT, RecordKind.CONFIG):
-            break
+        if record.seq > min(limit, last + 1) or record.kind in (RecordKind.EVENT, RecordKind.CONFIG):
+            break  # the first event after it, or where that event was removed
         last = record.seq
     return min(last, limit)

@@ -81,6 +81,11 @@ class Walk:
         self.records += 1
         return True
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether every gap so far was vouched for."""
+        return not self._owed
+
     def behind(self, gap: Gap) -> "Walk":
         """A walk that goes on behind records that are to be taken out."""
         return Walk(after=gap.last, digest=gap.after, gaps=self._gaps)

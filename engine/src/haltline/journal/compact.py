@@ -165,7 +165,7 @@ def cursor_of(journal: Journal) -> int:
 def free_pages(journal: Journal, *, pages: int = _FREED_PAGES, spare: int = _SPARE_PAGES) -> bool:
     """Give some of the file's free space back; True while there is more. `spare` pages stay for what comes next.
 
-    A file that an older version made cannot: its free space is used again, and `haltline journal compact` gives it back.
+    A file that version 0.1 made cannot: its free space is used again, and `haltline journal compact` gives it back.
     """
     run = journal.connection.execute
     if run("PRAGMA auto_vacuum").fetchone()[0] != 2:
@@ -194,7 +194,8 @@ def subtract(spans: Sequence[Span], others: Sequence[Span]) -> list[Span]:
 
 
 def _subtract(spans: Sequence[Span], others: Sequence[Span]) -> Iterator[Span]:
-    for first, last in spans:
+    for span in spans:
+        first, last = span
         for other in others:
             if other.last < first or other.first > last:
                 continue

@@ -34,8 +34,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 class Vouch(msgspec.Struct, frozen=True, kw_only=True):
     """The body of a `compaction` or `damage` record: `gaps` gaps of `records` records between `first` and `last`.
 
-    `bytes` is the size of their bodies, `sha256` the seal over the gaps. `reason` and `file` (where the records were put
-    aside) are given for damage.
+    `bytes` is the size of their bodies, `sha256` the seal over the gaps. Damage has a `reason`, and a `file` where the
+    records were put aside.
     """
 
     first: int

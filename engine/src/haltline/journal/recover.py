@@ -86,13 +86,13 @@ def recover(store: Store) -> Recovery:
     """
     found = store.last_snapshot()
     seq, state = found if found is not None else (0, None)
+    refuse_removed(store.gaps, seq + 1, store.last_seq)
     report = store.verify(seq + 1)
     if not report.ok:
         raise JournalBroken(
             f"the journal cannot be trusted from record {report.broken_seq} on: {report.reason}",
             "keep the file for inspection, and start on a new one or on a backup",
         )
-    refuse_removed(store.gaps, seq + 1, store.last_seq)
     return Recovery(seq=seq, state=state, later=tuple(store.iterate(seq + 1)))
 
 

@@ -40,6 +40,11 @@ class Snapshots:
         query = "UPDATE snapshot SET keep_until = ? WHERE seq = ? AND keep_until < ?"
         self._connection.execute(query, (until, seq, until))
 
+    def seq_before(self, at: int) -> int | None:
+        """The record of the newest one taken at or before an instant, whatever it looks like; None: there is none."""
+        found = self._connection.execute("SELECT MAX(seq) FROM snapshot WHERE at <= ?", (at,)).fetchone()
+        return None if found[0] is None else int(found[0])
+
     def oldest_for_recovery(self) -> int | None:
         """The record of the oldest of the newest few; what follows it is never compacted. None: there are fewer."""
         query = "SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 1 OFFSET ?"

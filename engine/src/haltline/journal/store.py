@@ -50,8 +50,8 @@ class Journal:
     def open(cls, path: Path) -> Self:
         """Open for writing, making the file if need be; a second writer is refused with JournalLocked.
 
-        A journal of an older format is brought up to date first, behind a proven backup beside it. A file that could not
-        be made whole is not left behind.
+        A journal of an older format is brought up to date first, behind a proven backup beside it. A file that could
+        not be made whole is not left behind.
         """
         with ExitStack() as undo:
             try:
@@ -74,8 +74,10 @@ class Journal:
     @staticmethod
     def _set_up(connection: sqlite3.Connection, path: Path) -> str:
         """A connection ready for writing; returns what was done to an older file, in words."""
-        # A function-level import: a migration begins with a backup, and backups are read with this very class.
-        from haltline.journal.migrate import migrate, plan_migration
+        from haltline.journal.migrate import (  # noqa: PLC0415 - backups are read with this very class
+            migrate,
+            plan_migration,
+        )
 
         version = require_journal(connection, path)
         if not version:
@@ -186,7 +188,7 @@ class Journal:
 
     def count(self) -> int:
         """How many records there are."""
-        return int(self._ask("SELECT COUNT(*) FROM record", ()))
+        return int(self.connection.execute("SELECT COUNT(*) FROM record").fetchone()[0])
 
     def seq_at(self, at: int) -> int:
         """The last record at or before an instant, 0 for none; by halving, so a clock that was set back blurs it."""
@@ -232,6 +234,15 @@ class Journal:
         if said != ["ok"]:
             return "the file is damaged: " + "; ".join(line.replace("\n", " ") for line in said)
         return f"the state saved at record {damaged[0]} is not what was written" if damaged else ""
+
+    def state_before(self, at: int) -> int | None:
+        """The record of the newest state saved at or before an instant, or None; the state itself is not read."""
+        return self.snapshots.seq_before(at)
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lease is not None
 
     def unfinished_records(self, names: Collection[str]) -> list[Record]:
         """All records of actions of these names that have no receipt, in order; shadow ones are left out."""
@@ -283,9 +294,6 @@ class Journal:
     def anchor(self, seq: int, digest: bytes) -> None:
         """Go on behind this record, which is the last one of a gap."""
         self.last_seq, self._digest = seq, digest
-
-    def _ask(self, query: str, given: Sequence[object]) -> int:
-        return next(iter(self.connection.execute(query, given)))[0] or 0
 
     def _at(self, numbers: Sequence[int]) -> list[Record]:
         query = f"{_SELECT} WHERE seq = ?"

@@ -21,13 +21,17 @@ from haltline.errors import EngineError, InvariantBroken
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import notice_entry
 from haltline.journal.recover import Store
+from haltline.journal.store import Journal
 from haltline.model.event import ActionOutcome, ConnectionStatus, ConnectionUpdate, Event
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, TradingMode
-from haltline.notify.outbox import Outbox, OutboxTable, Pending
-from haltline.notify.render import alarm_message, receipt_message
-from haltline.runtime.compose import Parts, brokers_by_account, make_brokers, make_channels, make_feeds
+from haltline.notify.desk import Desk
+from haltline.notify.outbox import Outbox
+from haltline.notify.render import alarm_message
+from haltline.notify.table import OutboxTable, Pending
+from haltline.runtime.compose import Parts, brokers_by_account, limits_of, make_brokers, make_channels, make_feeds
+from haltline.runtime.directory import directory_of, live_labels, tell_when_due
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.publish import Publisher
@@ -37,6 +41,7 @@ from haltline.runtime.recovery import Resumed, resume_kernel
 from haltline.runtime.reload import Reloader
 from haltline.runtime.sampler import Sampler
 from haltline.runtime.supervise import Supervisor
+from haltline.runtime.upkeep import Upkeep
 from haltline.runtime.watchdog import Watchdog, Watched
 from haltline.runtime.writer import Writer
 
@@ -73,7 +78,13 @@ class Engine:
         channels, routes = make_channels(parts)
         self._channels = channels
         self._outbox = Outbox(
-            channels=channels, routes=routes, table=table, write=writer.run_in_transaction, clock=clock, lost=self._lost
+            channels=channels,
+            routes=routes,
+            table=table,
+            write=writer.run_in_transaction,
+            clock=clock,
+            lost=self._lost,
+            limits=limits_of(parts),
         )
         self._executor = Executor(
             actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self._brokers), clock=clock,
@@ -81,7 +92,14 @@ class Engine:
             instruments={spec.symbol: spec for spec in parts.setup.instruments},
         )  # fmt: skip
         self.publisher = Publisher(
-            store=store, writer=writer, executor=self._executor, outbox=self._outbox, actions=parts.registry.actions
+            store=store,
+            writer=writer,
+            executor=self._executor,
+            outbox=self._outbox,
+            actions=parts.registry.actions,
+            desk=Desk(routes, table.memory(), clock.now()),
+            directory=directory_of(parts.setup, self.kernel),
+            live=lambda: live_labels(parts.setup, self.kernel),
         )
         self.publisher.subscribers.extend(observer.on_result for _, observer, _ in parts.registry.observers.items())
         takers = [broker for broker in self._brokers.values() if isinstance(broker, QuoteTaker)]
@@ -104,7 +122,8 @@ class Engine:
 
         Raises JournalError, InvariantBroken, or whatever ended a vital service (in an ExceptionGroup).
         """
-        enforced = [name for name, each, _ in self.parts.registry.actions.items() if each.handled_by is HandledBy.ENFORCE]
+        actions = self.parts.registry.actions.items()
+        enforced = [name for name, action, _ in actions if action.handled_by is HandledBy.ENFORCE]
         self._resumed = resume_kernel(self.kernel, self.store, enforced=enforced, now=self.clock.now())
         await self._begin(self._resumed)
         try:
@@ -160,6 +179,7 @@ class Engine:
         finished = [key for key in resumed.unfinished.planned if key in resumed.unfinished.receipts]
         self._executor.mark_finished([*finished, *(action.id for action in resumed.unfinished.actions)])
         await self.publisher.publish([*resumed.late, self.kernel.evaluate_all(now)], now)
+        await self.publisher.reconcile(live_labels(self.parts.setup, self.kernel), now)
         await self.pump.save()
         for text in resumed.alarms:
             await self.alarm("The journal was damaged", text)
@@ -173,7 +193,10 @@ class Engine:
         supervisor.vital("saver", self._save_often)
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
+        supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
         supervisor.vital("reconciler", partial(self._reconcile_all, partial(self._start, started)))
+        if isinstance(self.store, Journal):
+            supervisor.guard("journal", self._make_upkeep(self.store).run)
         if self.watchdog is not None:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
@@ -205,6 +228,12 @@ class Engine:
         return Watchdog(
             watched, steady=steady, journal=self.parts.setup.store.path if directory is not None else None,
             pid=os.getpid(), guardian_silence_ns=guardian.silence_ns if guardian is not None else None,
+        )  # fmt: skip
+
+    def _make_upkeep(self, journal: Journal) -> Upkeep:
+        return Upkeep(
+            journal, writer=self._writer, store=self.parts.setup.store, clock=self.clock, health=self.health,
+            tell=self.alarm,
         )  # fmt: skip
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
@@ -267,7 +296,7 @@ class Engine:
     async def _tell_receipts(self) -> None:
         while True:
             receipt = await self._receipts.get()
-            await self.publisher.tell([receipt_message(receipt)])
+            await self.publisher.tell_receipt(receipt)
 
     def _reported(self, outcome: ActionOutcome, receipt: Receipt) -> None:
         self.inbox.put(outcome)
