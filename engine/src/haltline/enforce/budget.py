@@ -1,4 +1,4 @@
-"""How long an action may take, and how its repeats are spaced."""
+"""How long an action may take, how its repeats are spaced, and how long its result must hold."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,22 @@ class Budget:
     """Limits of one action. `call_s` is the real time one call to a broker may take; the rest is on the clock.
 
     Repeats wait `first_wait_ns`, then twice as long each time up to `longest_wait_ns`. A position that does not yet
-    show an execution the venue has confirmed is given `settle_ns` before more is sent.
+    show an execution the venue has confirmed is given `settle_ns` before more is sent. An action that must give way to
+    a stronger one may finish a request under way within `grace_s` of real time.
+
+    A flatten or close is done once it was so for `hold_ns`, by the broker's pushes and by a pull. Pushes that lag are
+    given `push_ns`; meanwhile both are looked at whenever the state changed, and at least every `look_ns`.
     """
 
     action_ns: int = 30 * NS_PER_S
     call_s: float = 10.0
+    grace_s: float = 0.15
     first_wait_ns: int = NS_PER_S // 20
     longest_wait_ns: int = 2 * NS_PER_S
     settle_ns: int = 3 * NS_PER_S
+    hold_ns: int = NS_PER_S
+    push_ns: int = 3 * NS_PER_S
+    look_ns: int = NS_PER_S // 20
     orders: int = 25
 
     def wait_ns(self, attempt: int) -> int:

@@ -4,15 +4,15 @@ Doubt comes first: after a cut-off request the desk looks for the order by its c
 before it sends anything. The size of every reducing order comes from a snapshot pulled just before it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from haltline.api import AccountSnapshot, Broker
-from haltline.clock import Clock, format_duration
+from haltline.clock import NS_PER_S, Clock, format_duration
 from haltline.enforce.budget import Budget
 from haltline.enforce.ledger import Ledger, client_id
+from haltline.enforce.legs import History, LegBook
 from haltline.enforce.order import (
     ZERO,
     is_as_tight,
@@ -22,49 +22,65 @@ from haltline.enforce.order import (
     reducing_order,
     whole_lots,
 )
-from haltline.errors import OutcomeUnknown, Refused, Transient
-from haltline.journal.receipt import LegIntent, LegOutcome
-from haltline.journal.record import RecordKind, entry_of
+from haltline.enforce.precedence import Superseded
+from haltline.enforce.wait import Wait
+from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
+from haltline.journal.receipt import LegIntent
 from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import OrderReport, OrderRequest, OrderStatus
+from haltline.model.order import OrderReport, OrderRequest, OrderType
+from haltline.model.plan import PlannedAction
 
 type MarkOf = Callable[[Symbol], float | None]
 """The mark in force for a symbol, or None."""
 
 
-@dataclass(slots=True)
-class History:
-    """What is on record of an action from before a restart: legs that were begun, and how those that ended did."""
-
-    begun: dict[str, LegIntent] = field(default_factory=dict)
-    ended: dict[str, LegOutcome] = field(default_factory=dict)
-
-
 class ActionDesk:
-    """`api.Desk` for one action. Raises Transient, Refused or OutcomeUnknown once the budget is used up."""
+    """`api.Desk` for one action. Raises Transient, Refused or OutcomeUnknown once the budget is used up, and Superseded
+    once `make_way` was called.
+    """
 
     def __init__(
         self, action: ActionId, *, broker: Broker, clock: Clock, ledger: Ledger, budget: Budget,
         instruments: Mapping[Symbol, InstrumentSpec], mark_of: MarkOf, history: History | None = None,
+        marks: Mapping[Symbol, float] | None = None, changed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._action = action
         self._broker = broker
         self._clock = clock
-        self._ledger = ledger
         self._budget = budget
         self._instruments = instruments
         self._mark_of = mark_of
+        self._marks = marks or {}
         self._history = history or History()
         self._deadline = clock.now() + budget.action_ns
+        self._wait = Wait()
+        self._behind: PlannedAction | None = None
+        self._adopted: dict[Symbol, str] = {}
+        self._handed: dict[Symbol, str] = {}
         self._doubt = ""
         self._last_failure = ""
-        self.proven_at: int | None = None
+        self._not_before = 0
+        self.book = LegBook(clock=clock, ledger=ledger, history=self._history, changed=changed)
+        self.superseded_by: PlannedAction | None = None
+
+    def make_way(self, stronger: PlannedAction) -> None:
+        """End between two requests: now, where nothing is under way that could not be looked up by the stronger one."""
+        self.superseded_by = stronger
+        self._wait.cut()
+
+    def hurry(self, stronger: PlannedAction | None) -> None:
+        """Something stronger waits behind (None: no more): end at the first thing that is in the way."""
+        self._behind = stronger
+
+    def renew(self) -> None:
+        """What was done did not hold: take up the work again, with as much time as before."""
+        self._deadline = self._clock.now() + self._budget.action_ns
 
     @property
-    def legs(self) -> tuple[LegOutcome, ...]:
-        """The newest word on every request, in the order in which they were first heard of."""
-        return tuple(self._history.ended.values())
+    def come_back_at(self) -> int | None:
+        """When the broker wants to be asked again, where it said so and that is still to come."""
+        return self._not_before if self._not_before > self._clock.now() else None
 
     def instrument(self, symbol: Symbol) -> InstrumentSpec | None:
         """The economics of an instrument, or None."""
@@ -75,33 +91,48 @@ class ActionDesk:
         return await self._ask(lambda: self._broker.snapshot(account))
 
     async def recall(self) -> None:
-        """Ask the broker what became of the requests that a crash cut off, and put it on record."""
+        """Ask the broker what became of the requests that were cut off, ours and those handed to us."""
         for leg, intent in tuple(self._history.begun.items()):
-            if leg in self._history.ended:
-                continue
-            outcome = await (self._recall_order(intent) if intent.order else self._recall_cancel(intent))
-            if outcome is not None:
-                await self._end(outcome)
+            if leg not in self._history.ended:
+                await (self._recall_order(intent, intent.order) if intent.order else self._recall_cancel(intent))
+        for client, intent in self._history.inherited.items():
+            if intent.order is not None:
+                await self._take_over(client, intent, intent.order)
 
-    async def _recall_order(self, intent: LegIntent) -> LegOutcome | None:
-        """How the order of a cut-off request ended; None where it never arrived."""
-        request = intent.order
-        assert request is not None
-        report = await self._ask(lambda: self._broker.find_order(intent.account, request.client_id))
-        if report is None:
-            return None
-        status = "refused" if report.status is OrderStatus.REJECTED and not report.filled else "accepted"
-        return LegOutcome(
-            action=self._action, leg=intent.leg, status=status, detail=report.reason, order_id=report.order_id,
-            filled=report.filled,
-        )  # fmt: skip
+    async def _recall_order(self, intent: LegIntent, request: OrderRequest) -> None:
+        """How the order of a cut-off request ended; nothing where it never arrived."""
+        report = await self._find(intent.account, request.client_id)
+        if report is not None:
+            await self.book.answer(intent.leg, report)
 
-    async def _recall_cancel(self, intent: LegIntent) -> LegOutcome | None:
-        """Whether a cut-off cancel took effect; None where the order still works."""
+    async def _take_over(self, client: str, intent: LegIntent, request: OrderRequest) -> None:
+        """An order in doubt of an action that gave way: what it does is waited for. One that has not arrived may be on
+        its way still: the next order for the symbol takes its id, so that only one of them can ever take effect.
+        """
+        report = await self._find(intent.account, client)
+        if report is not None:
+            await self.book.take_over(self._action, intent, report)
+        if request.type is OrderType.MARKET:
+            (self._adopted if report is None else self._handed)[request.symbol] = client
+
+    async def _recall_cancel(self, intent: LegIntent) -> None:
+        """Whether a cut-off cancel took effect; nothing where the order still works."""
         present = await self.snapshot(intent.account)
-        if any(order.order_id == intent.cancels and order.status.is_working for order in present.orders):
-            return None
-        return LegOutcome(action=self._action, leg=intent.leg, status="cancelled", order_id=intent.cancels)
+        if not any(order.order_id == intent.cancels and order.status.is_working for order in present.orders):
+            await self.book.cancelled(intent.leg)
+
+    async def settle(self) -> None:
+        """Ask once what became of orders that had not filled when last heard of; silence is no failure."""
+        for intent in self.book.unfinished_orders():
+            if intent.order is None:
+                continue
+            find = self._broker.find_order(intent.account, intent.order.client_id)
+            try:
+                report = await self._wait.for_(find, longest_s=self._budget.call_s)
+            except (Transient, Refused, OutcomeUnknown, TimeoutError):
+                return
+            if report is not None:
+                await self.book.answer(intent.leg, report)
 
     async def cancel(self, account: AccountId, order: OrderReport) -> None:
         """Cancel one working order and confirm that it no longer works."""
@@ -109,23 +140,24 @@ class ActionDesk:
         await self._begin(LegIntent(action=self._action, leg=leg, account=account, cancels=order.order_id))
         attempt = 0
         while True:
-            refusal = await self._try_cancel(account, order)
+            refusal = await self._try_cancel(account, order, leg)
             present = await self.snapshot(account)
             if not any(other.order_id == order.order_id and other.status.is_working for other in present.orders):
                 self._doubt = ""
-                await self._end(LegOutcome(action=self._action, leg=leg, status="cancelled", order_id=order.order_id))
+                await self.book.cancelled(leg)
                 return
-            if refusal:
-                await self._end(LegOutcome(action=self._action, leg=leg, status="refused", detail=refusal))
-                raise Refused(refusal)
+            if refusal is not None:
+                await self.book.refuse(leg, str(refusal), stuck=isinstance(refusal, SessionClosed))
+                raise refusal
             attempt = await self._pause(attempt)
 
     async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal) -> None:
         """Bring a position down to size `to` with reduce-only orders, and confirm it from a pulled snapshot."""
         pending: _Sent | None = None
         attempt, number = 0, self._next_number(symbol)
-        if number > 0:
-            pending = _Sent(client_id(self._action, _reduce_leg(symbol, number - 1)), None, self._clock.now())
+        before = self._handed.get(symbol) if number == 0 else self._client_of(_reduce_leg(symbol, number - 1), symbol)
+        if before is not None:
+            pending = _Sent(before, None, self._clock.now())
         while True:
             held = quantity_of(await self.snapshot(account), symbol)
             if abs(held) <= to:
@@ -138,19 +170,19 @@ class ActionDesk:
                 raise Transient(f"{symbol} is still {held:+f} after {number} orders")
             leg = _reduce_leg(symbol, number)
             request = reducing_order(
-                account, symbol, held=held, to=to, spec=self.instrument(symbol), client=client_id(self._action, leg)
+                account, symbol, held=held, to=to, spec=self.instrument(symbol), client=self._client_of(leg, symbol)
             )
             try:
                 report = await self._submit(leg, request)
-            except Refused:
+            except Refused as refusal:
                 if not await self._has_changed(account, symbol, held):
-                    raise
+                    raise await self._judged(leg, request, refusal) from refusal
                 pending, number, attempt = None, number + 1, 0
                 continue
             if report is None:
                 attempt = await self._pause(attempt)
                 continue
-            pending, number, attempt = _Sent(request.client_id, abs(held), self._clock.now()), number + 1, 0
+            pending, number, attempt = _Sent(request.client_id, abs(held), self._clock.now(), leg), number + 1, 0
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Protect the whole position, `distance` from the mark (from its average price where there is no mark)."""
@@ -201,6 +233,15 @@ class ActionDesk:
             if order.stop_price is not None and not is_as_tight(order, price, held):
                 await self.cancel(account, order)
 
+    async def _judged(self, leg: str, request: OrderRequest, refusal: Refused) -> Refused:
+        """A refusal in plain words: what is smaller than the venue's smallest lot no order of ours takes off."""
+        spec = self.instrument(request.symbol)
+        if spec is None or request.quantity >= spec.lot_size or isinstance(refusal, SessionClosed):
+            return refusal
+        await self.book.refuse(leg, str(refusal), stuck=True)
+        left = f"{request.quantity:f} {request.symbol} is less than the smallest lot of {spec.lot_size:f}"
+        return Refused(f"{left}, and the venue does not take it: {refusal}")
+
     async def _has_changed(self, account: AccountId, symbol: Symbol, held: Decimal) -> bool:
         """Whether the position is no longer the one that a refused order was made for: somebody else traded."""
         return quantity_of(await self.snapshot(account), symbol) != held
@@ -214,45 +255,56 @@ class ActionDesk:
     async def _submit(self, leg: str, request: OrderRequest) -> OrderReport | None:
         """Send one order; None where it did not reach the venue and the caller must look before it tries again."""
         self._last_failure = ""
-        await self._begin(LegIntent(action=self._action, leg=leg, account=request.account, order=request))
+        mark = self._mark(request.symbol)
+        await self._begin(LegIntent(action=self._action, leg=leg, account=request.account, order=request, mark=mark))
         try:
-            async with asyncio.timeout(self._budget.call_s):
-                report: OrderReport | None = await self._broker.submit(request)
+            report: OrderReport | None = await self._mutate(self._broker.submit(request))
         except Transient as failure:
-            self._last_failure = str(failure)
+            self._note(failure)
+            self.book.missed(leg, self._last_failure)
             return None
         except Refused as refusal:
-            await self._end(LegOutcome(action=self._action, leg=leg, status="refused", detail=str(refusal)))
+            await self.book.refuse(leg, str(refusal), stuck=isinstance(refusal, SessionClosed))
             raise
         except (OutcomeUnknown, TimeoutError) as failure:
-            self._last_failure = self._doubt = str(failure) or "the broker did not answer in time"
-            report = await self._ask(lambda: self._broker.find_order(request.account, request.client_id))
+            self._note(failure, in_doubt=True)
+            self.book.doubt(leg, self._doubt)
+            report = await self._find(request.account, request.client_id)
         if report is None:
             return None
         self._doubt = ""
-        await self._end(
-            LegOutcome(action=self._action, leg=leg, status="accepted", order_id=report.order_id, filled=report.filled)
-        )
+        await self.book.answer(leg, report)
         return report
 
-    async def _try_cancel(self, account: AccountId, order: OrderReport) -> str:
-        """Send the cancel once; returns the venue's refusal, empty for anything else."""
+    async def _try_cancel(self, account: AccountId, order: OrderReport, leg: str) -> Refused | None:
+        """Send the cancel once; returns the venue's refusal, None for anything else."""
         try:
-            async with asyncio.timeout(self._budget.call_s):
-                await self._broker.cancel(account, order.order_id)
+            await self._mutate(self._broker.cancel(account, order.order_id))
         except Refused as refusal:
-            return str(refusal)
+            return refusal
         except Transient as failure:
-            self._last_failure = str(failure)
+            self._note(failure)
+            self.book.missed(leg, self._last_failure)
         except (OutcomeUnknown, TimeoutError) as failure:
-            self._last_failure = self._doubt = str(failure) or "the broker did not answer in time"
-        return ""
+            self._note(failure, in_doubt=True)
+            self.book.doubt(leg, self._doubt)
+        return None
+
+    def _note(self, failure: Exception, *, in_doubt: bool = False) -> None:
+        """Remember why a call failed, and when the broker wants to be asked again."""
+        self._last_failure = str(failure) or "the broker did not answer in time"
+        if in_doubt:
+            self._doubt = self._last_failure
+        if isinstance(failure, Transient) and failure.retry_after_s > 0:
+            self._not_before = self._clock.now() + round(failure.retry_after_s * NS_PER_S)
 
     async def _is_settling(self, account: AccountId, sent: "_Sent", size: Decimal) -> bool:
         """Whether the last order still works, or has filled and the position does not show it yet."""
-        report = await self._ask(lambda: self._broker.find_order(account, sent.client))
+        report = await self._find(account, sent.client)
         if report is None:
             return False
+        if sent.leg is not None:
+            await self.book.answer(sent.leg, report)
         if report.status.is_working:
             return True
         is_shown = sent.size is None or size <= sent.size - report.filled
@@ -262,22 +314,41 @@ class ActionDesk:
         """A query, repeated while the broker cannot be reached."""
         attempt = 0
         while True:
+            self._require_lane()
             try:
-                async with asyncio.timeout(self._budget.call_s):
-                    return await call()
+                return await self._wait.for_(call(), longest_s=self._longest_s)
             except (Transient, OutcomeUnknown, TimeoutError) as failure:
-                self._last_failure = str(failure) or "the broker did not answer in time"
+                self._note(failure)
             attempt = await self._pause(attempt)
 
+    async def _find(self, account: AccountId, client: str) -> OrderReport | None:
+        return await self._ask(lambda: self._broker.find_order(account, client))
+
+    async def _mutate[T](self, call: Awaitable[T]) -> T:
+        """A request that changes something: whoever takes over lets it end within its grace."""
+        return await self._wait.for_(call, longest_s=self._longest_s, grace_s=self._budget.grace_s)
+
+    @property
+    def _longest_s(self) -> float:
+        return self._budget.call_s if self._behind is None else min(self._budget.call_s, self._budget.grace_s)
+
+    def _require_lane(self) -> None:
+        if self.superseded_by is not None:
+            raise Superseded(self.superseded_by)
+
     async def _pause(self, attempt: int) -> int:
-        """Wait before the next attempt; raises once the time of the action is used up."""
+        """Wait before the next attempt; raises once the time of the action is used up, or another needs the lane."""
+        self.superseded_by = self.superseded_by or self._behind
+        self._require_lane()
         now = self._clock.now()
         if now >= self._deadline:
             waited = format_duration(self._budget.action_ns)
             cause = self._doubt or self._last_failure
             text = f"not confirmed within {waited}" + (f" ({cause})" if cause else "")
             raise (OutcomeUnknown if self._doubt else Transient)(text)
-        await self._clock.sleep_until(min(self._deadline, now + self._budget.wait_ns(attempt)))
+        wake = max(now + self._budget.wait_ns(attempt), self._not_before)
+        await self._wait.until(self._clock, min(self._deadline, wake))
+        self._require_lane()
         return attempt + 1
 
     def _next_number(self, symbol: Symbol) -> int:
@@ -294,23 +365,36 @@ class ActionDesk:
             number += 1
         return number
 
-    async def _begin(self, intent: LegIntent) -> None:
-        self._history.begun[intent.leg] = intent
-        entry = entry_of(RecordKind.INTENT, self._clock.now(), intent)
-        await self._ledger.record([entry], durable=True)
+    def _client_of(self, leg: str, symbol: Symbol) -> str:
+        """The id of a reducing order: as on record, taken over from an order in doubt, or made from action and leg."""
+        begun = self._history.begun.get(leg)
+        if begun is not None and begun.order is not None:
+            return begun.order.client_id
+        return self._adopted.pop(symbol, None) or client_id(self._action, leg)
 
-    async def _end(self, outcome: LegOutcome) -> None:
-        self._history.ended[outcome.leg] = outcome
-        await self._ledger.record([entry_of(RecordKind.OUTCOME, self._clock.now(), outcome)], durable=False)
+    def _mark(self, symbol: Symbol) -> Decimal | None:
+        """The mark when the action was decided, else the one in force."""
+        mark = self._marks.get(symbol)
+        mark = self._mark_of(symbol) if mark is None else mark
+        return None if mark is None else Decimal(str(mark))
+
+    async def _begin(self, intent: LegIntent) -> None:
+        self._require_lane()
+        await self.book.begin(intent)
+        if self.superseded_by is not None:
+            self.book.missed(intent.leg, "it was not sent")
+            self._require_lane()
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """The last reducing order: its client id, the size just before it (None after a restart), and when it was sent."""
+    """The last reducing order: its client id, the size just before it (None after a restart), when it was sent, and
+    which of our requests it is (None for one that was handed to us)."""
 
     client: str
     size: Decimal | None
     at: int
+    leg: str | None = None
 
 
 def _reduce_leg(symbol: Symbol, number: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from haltline.enforce.desk import History
+from haltline.enforce.legs import History
 from haltline.journal.receipt import LegIntent, LegOutcome, Receipt
 from haltline.journal.record import Record, RecordKind, planned_of
 from haltline.model.id import ActionId
@@ -33,7 +33,8 @@ class Unfinished:
 def unfinished(records: Iterable[Record]) -> Unfinished:
     """Read the `KINDS` of a journal.
 
-    The same ids are used again, so a request that arrived is recognised and not repeated.
+    The same ids are used again, so a request that arrived is recognised and not repeated. Orders in doubt of an action
+    that gave way belong to the one that took over.
     """
     planned: dict[ActionId, PlannedAction] = {}
     receipts: dict[ActionId, Receipt] = {}
@@ -49,7 +50,10 @@ def unfinished(records: Iterable[Record]) -> Unfinished:
             outcome = _OUTCOMES.decode(record.body)
             if isinstance(outcome, Receipt):
                 receipts[outcome.action] = outcome
-                histories.pop(outcome.action, None)
+                history = histories.pop(outcome.action, None)
+                if history is not None and outcome.superseded_by is not None:
+                    heir = histories.setdefault(outcome.superseded_by, History())
+                    heir.inherited |= {intent.order.client_id: intent for intent in history.in_doubt() if intent.order}
             else:
                 histories.setdefault(outcome.action, History()).ended[outcome.leg] = outcome
     return Unfinished(

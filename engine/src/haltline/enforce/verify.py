@@ -1,17 +1,22 @@
 """Is it really so? What a pulled snapshot must show before an action counts as done."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from haltline.api import AccountSnapshot
 from haltline.journal.receipt import Remaining
+from haltline.model.id import Symbol
 from haltline.model.plan import PlannedAction
 
 
-def remaining_of(snapshot: AccountSnapshot) -> Remaining:
-    """Open positions and working orders."""
+def remaining_of(snapshot: AccountSnapshot, value_of: Callable[[Symbol], Decimal | None] | None = None) -> Remaining:
+    """Open positions and working orders; `value_of` tells the money that one unit of a symbol stands for."""
+    held = {position.symbol: position.quantity for position in snapshot.positions if position.quantity}
+    values = {symbol: value_of(symbol) for symbol in held} if value_of is not None else {}
     return Remaining(
-        positions={position.symbol: position.quantity for position in snapshot.positions if position.quantity},
+        positions=held,
         working_orders=sum(order.status.is_working for order in snapshot.orders),
+        notional={symbol: abs(held[symbol]) * value for symbol, value in values.items() if value is not None},
     )
 
 

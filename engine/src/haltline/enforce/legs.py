@@ -1,0 +1,154 @@
+"""The requests of one action as they live: on record before they are sent, visible while they are under way."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from haltline.clock import Clock
+from haltline.enforce.ledger import Ledger
+from haltline.journal.receipt import LegIntent, LegOutcome, LegState, slippage_of
+from haltline.journal.record import RecordKind, entry_of
+from haltline.model.event import OutcomeStatus
+from haltline.model.id import ActionId
+from haltline.model.order import OrderReport, OrderStatus
+
+_OPEN = frozenset({LegState.PLANNED, LegState.SENT, LegState.UNKNOWN})
+_UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
+
+
+@dataclass(slots=True)
+class History:
+    """What is on record of an action from before: legs that were begun, and how those that ended did.
+
+    `inherited` are orders in doubt of actions that gave way to this one, by client id.
+    """
+
+    begun: dict[str, LegIntent] = field(default_factory=dict)
+    ended: dict[str, LegOutcome] = field(default_factory=dict)
+    inherited: dict[str, LegIntent] = field(default_factory=dict)
+
+    def in_doubt(self) -> list[LegIntent]:
+        """Orders that may or may not have arrived, its own and those it was handed."""
+        own = [intent for leg, intent in self.begun.items() if intent.order is not None and leg not in self.ended]
+        known = {intent.order.client_id for intent in own if intent.order is not None}
+        return [*own, *(intent for client, intent in self.inherited.items() if client not in known)]
+
+
+class LegBook:
+    """Legs of one action. `changed` is told after each change; it must be quick."""
+
+    def __init__(self, *, clock: Clock, ledger: Ledger, history: History, changed: Callable[[], None]) -> None:
+        self.history = history
+        self._clock = clock
+        self._ledger = ledger
+        self._changed = changed
+        self._live: dict[str, LegOutcome] = {leg: _restored(intent) for leg, intent in history.begun.items()}
+        self._live |= history.ended
+
+    @property
+    def legs(self) -> tuple[LegOutcome, ...]:
+        """The newest word on every request, in the order in which they were first heard of."""
+        return tuple(self._live.values())
+
+    async def begin(self, intent: LegIntent) -> None:
+        """Put a request on record; it is sent right after."""
+        known = self._live.get(intent.leg)
+        leg = _restored(intent) if known is None else known
+        self._show(leg)
+        self.history.begun[intent.leg] = intent
+        await self._ledger.record([entry_of(RecordKind.INTENT, self._clock.now(), intent)], durable=True)
+        self._show(msgspec.structs.replace(leg, state=LegState.SENT, sent_at=leg.sent_at or self._clock.now()))
+
+    def doubt(self, leg: str, detail: str) -> None:
+        """It may have arrived."""
+        self._show(msgspec.structs.replace(self._live[leg], state=LegState.UNKNOWN, detail=detail))
+
+    def missed(self, leg: str, detail: str) -> None:
+        """It did not arrive; it may be sent again."""
+        self._show(msgspec.structs.replace(self._live[leg], state=LegState.PLANNED, detail=detail))
+
+    async def refuse(self, leg: str, detail: str, *, stuck: bool = False) -> None:
+        """The venue said no: to this order, or, `stuck`, to any of ours for now."""
+        state = LegState.STUCK if stuck else LegState.REFUSED
+        await self._end(msgspec.structs.replace(self._live[leg], status="refused", state=state, detail=detail))
+
+    async def cancelled(self, leg: str) -> None:
+        """The order no longer works."""
+        known = self._live[leg]
+        ended = msgspec.structs.replace(known, status="cancelled", state=LegState.DONE, detail="")
+        await self._end(msgspec.structs.replace(ended, order_id=self.history.begun[leg].cancels))
+
+    async def answer(self, leg: str, report: OrderReport) -> None:
+        """The venue's word on an order, the first or a newer one; nothing new changes nothing."""
+        known, mark = self._live[leg], self.history.begun[leg].mark
+        is_refused = report.status is OrderStatus.REJECTED and not report.filled
+        new = msgspec.structs.replace(
+            known, status="refused" if is_refused else "accepted", state=_state_of(report), detail=report.reason,
+            order_id=report.order_id, filled=report.filled, price=report.average_price,
+            slippage=slippage_of(report.side.sign, report.average_price, mark),
+        )  # fmt: skip
+        if new != known or leg not in self.history.ended:
+            await self._end(new)
+
+    async def take_over(self, action: ActionId, intent: LegIntent, report: OrderReport) -> None:
+        """What an order does that was handed to us, as a request of ours: it is part of how the account got flat."""
+        leg = f"taken over: {intent.leg}"
+        own = msgspec.structs.replace(intent, action=action, leg=leg)
+        self._live[leg], self.history.begun[leg] = self._live.get(leg) or _restored(own), own
+        await self.answer(leg, report)
+
+    def unfinished_orders(self) -> Iterable[LegIntent]:
+        """Orders the venue has and that were not filled when it last spoke of them."""
+        return [
+            self.history.begun[leg]
+            for leg, live in self._live.items()
+            if live.state in _UNFILLED and leg in self.history.begun
+        ]
+
+    def close(self, status: OutcomeStatus) -> None:
+        """The action is over: what is still open never will be more."""
+        for leg in [live for live in self._live.values() if live.state is not None]:
+            if status is OutcomeStatus.DONE or status is OutcomeStatus.SUPERSEDED:
+                continue
+            if leg.state in (LegState.PLANNED, LegState.ACKNOWLEDGED):
+                detail = leg.detail or ("still working" if leg.order_id else "it did not reach the broker")
+                self._show(msgspec.structs.replace(leg, state=LegState.STUCK, detail=detail))
+            elif leg.state is LegState.SENT:
+                self._show(msgspec.structs.replace(leg, state=LegState.UNKNOWN))
+
+    async def _end(self, outcome: LegOutcome) -> None:
+        now = self._clock.now()
+        outcome = msgspec.structs.replace(outcome, ended_at=now)
+        self.history.ended[outcome.leg] = outcome
+        self._show(outcome)
+        await self._ledger.record([entry_of(RecordKind.OUTCOME, now, outcome)], durable=False)
+
+    def _show(self, leg: LegOutcome) -> None:
+        self._live[leg.leg] = leg
+        self._changed()
+
+
+def _restored(intent: LegIntent) -> LegOutcome:
+    """A request that is on record and of which nothing more is known."""
+    order = intent.order
+    if order is None:
+        return LegOutcome(
+            action=intent.action, leg=intent.leg, status="", state=LegState.PLANNED, order_id=intent.cancels
+        )
+    return LegOutcome(
+        action=intent.action, leg=intent.leg, status="", state=LegState.PLANNED, symbol=order.symbol,
+        side=order.side.value, quantity=order.quantity, mark=intent.mark,
+    )  # fmt: skip
+
+
+def _state_of(report: OrderReport) -> LegState:
+    match report.status:
+        case OrderStatus.FILLED:
+            return LegState.FILLED
+        case OrderStatus.PARTIALLY_FILLED:
+            return LegState.PARTIAL
+        case OrderStatus.PENDING | OrderStatus.WORKING:
+            return LegState.DONE if report.type.is_stop else LegState.ACKNOWLEDGED
+        case _:
+            return LegState.PARTIAL if report.filled else LegState.REFUSED
