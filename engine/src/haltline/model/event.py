@@ -254,12 +254,22 @@ class CancelLoosening(_Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Consent(_Event, frozen=True, kw_only=True):
+    """An operator lets an enforcement go beyond its caps, once: by the id of the action, or of an incident it is for."""
+
+    operator: str
+    reason: str
+    action: ActionId | None = None
+    incident: IncidentId | None = None
+
+
 class OutcomeStatus(StrEnum):
     """How an action ended; a superseded one gave way to another that does more."""
 
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    NEEDS_CONSENT = "needs consent"
     SUPERSEDED = "superseded"
 
 
@@ -301,5 +311,6 @@ Event = (
     | CancelLoosening
     | Silence
     | Unsilence
+    | Consent
     | ActionOutcome
 )
