@@ -9,6 +9,7 @@ from haltline_bot_kit.compose import heading, reply_view
 from haltline_bot_kit.press import ButtonBook
 from haltline_bot_kit.view import Item, View
 
+_SETTLING = frozenset({"confirm", "decline"})
 FORGOTTEN = View(
     items=(heading("This button is no longer known", Tone.WARNING), Item(text="Ask again with a command.")),
     tone=Tone.WARNING, private=True,
@@ -16,13 +17,17 @@ FORGOTTEN = View(
 
 
 class Answer:
-    """A reply and how it is shown. One that `is_open` has begun something: `Assistant.outcome` tells how it ends."""
+    """A reply and how it is shown. One that `is_open` has begun something: `Assistant.outcome` tells how it ends.
 
-    __slots__ = ("reply", "view")
+    One that `settles` answers a question of ours: it takes the place of the question.
+    """
 
-    def __init__(self, reply: Reply) -> None:
+    __slots__ = ("reply", "settles", "view")
+
+    def __init__(self, reply: Reply, *, settles: bool = False) -> None:
         self.reply = reply
         self.view = reply_view(reply)
+        self.settles = settles
 
     @property
     def is_open(self) -> bool:
@@ -51,7 +56,9 @@ class Assistant:
         found = self._buttons.read(payload)
         if found is None:
             return None
-        return await self.asked(caller, *found)
+        command, arguments = found
+        reply = await self._control.run(Request(caller=caller, command=command, arguments=arguments))
+        return Answer(reply, settles=command in _SETTLING)
 
     async def outcome(self, answer: Answer) -> Answer:
         """How the actions of an answer ended; waits for it."""
