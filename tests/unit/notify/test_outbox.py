@@ -11,8 +11,9 @@ from haltline.clock import ManualClock
 from haltline.errors import Refused, Transient
 from haltline.journal.store import Journal
 from haltline.model.rule import Severity
-from haltline.notify.outbox import MemoryOutboxTable, Outbox, OutboxTable, Pending, SqliteOutboxTable
+from haltline.notify.outbox import Outbox
 from haltline.notify.route import Routes
+from haltline.notify.table import MemoryOutboxTable, OutboxTable, Pending, SqliteOutboxTable
 
 ALL = tuple(Severity)
 
@@ -83,7 +84,7 @@ async def test_a_channel_that_is_down_for_a_while_hears_it_later() -> None:
 
 @pytest.mark.parametrize("fault", [Refused("blocked by user"), ZeroDivisionError("bug")])
 async def test_a_dead_channel_hands_on_to_the_next(fault: Exception) -> None:
-    table, clock, phone, mail = MemoryOutboxTable(), ManualClock(), Channel(fault), Channel()
+    table, clock, phone, mail = MemoryOutboxTable(), ManualClock(), Channel(fault, fault), Channel()
     await deliver(outbox(table, clock, phone=phone, mail=mail), clock, (message(), "phone"))
     assert (phone.heard, mail.heard, table.rows()) == ([], ["m"], [])
 
@@ -111,7 +112,7 @@ async def test_where_no_channel_is_left_the_loss_is_counted_and_told() -> None:
     lost: list[str] = []
     table, clock = MemoryOutboxTable(), ManualClock()
     box = Outbox(
-        channels={"phone": Channel(Refused("no"))}, routes=Routes(severities={"phone": ALL}), table=table, write=write,
+        channels={"phone": Channel(Refused("no"), Refused("no"))}, routes=Routes(severities={"phone": ALL}), table=table, write=write,
         clock=clock, lost=lambda pending, reason: lost.append(reason),
     )  # fmt: skip
     await deliver(box, clock, (message(), ""))
@@ -150,7 +151,7 @@ def test_only_messages_of_the_lowest_severity_are_dropped_when_too_many_wait() -
     table, clock = MemoryOutboxTable(), ManualClock()
     box = outbox(table, clock, capacity=2, phone=Deaf())
     box.release(box.prepare([(message("loud"), ""), (message("low", Severity.INFO), ""), (message("new"), "")]))
-    assert sorted(key for key in box._lanes["phone"]) == ["loud>phone", "new>phone"]
+    assert sorted(item.key for item in box.waiting("phone")) == ["loud>phone", "new>phone"]
     assert box.dropped == 1
 
 

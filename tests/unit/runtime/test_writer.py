@@ -8,7 +8,7 @@ from haltline.api import Message
 from haltline.journal.error import JournalFull
 from haltline.journal.store import Journal
 from haltline.model.rule import Severity
-from haltline.notify.outbox import Pending, SqliteOutboxTable
+from haltline.notify.table import Pending, SqliteOutboxTable
 from haltline.runtime.writer import InlineWriter, ThreadWriter
 
 

@@ -33,7 +33,7 @@ _SETUP_KEYS = frozenset(
         "store",
         "mode",
         "stale_after",
-        "guardian",
+        "guardian", "notify",
         "operators",
         "surfaces",
     }

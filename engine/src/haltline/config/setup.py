@@ -12,6 +12,7 @@ from haltline.clock import parse_duration
 from haltline.config.finding import Findings, did_you_mean
 from haltline.config.guardian import bind_guardian
 from haltline.config.instrument import bind_instruments
+from haltline.config.notify import bind_notify
 from haltline.config.operator import SurfaceEntry, bind_control, bind_operators
 from haltline.config.rule import labels_of, texts_of
 from haltline.config.scalar import decimal_of
@@ -80,6 +81,9 @@ class SetupBinder:
             operators=operators,
             control=bind_control(_mapping(root, "control"), operators, self._findings),
             surfaces=self._surfaces(root),
+            notify=bind_notify(
+                _mapping(root, "notify"), [name for name, _ in _named(root, "channels")], self._findings
+            ),
             instruments=instruments,
             rules=texts_of(root.get("rules")),
             rule_files=self._rule_files(root.get("rules"), directory),

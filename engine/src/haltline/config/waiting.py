@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from haltline.config.routing import NotifyEntry
 from haltline.config.settings import BrokerEntry, ChannelEntry, FeedEntry, GuardianEntry, PluginEntry, Setup
 
 
@@ -25,11 +26,12 @@ def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
         "stale_after": (running.stale_after_ns, edited.stale_after_ns),
         "store": (running.store, edited.store),
         "guardian": (_unplaced(running.guardian), _unplaced(edited.guardian)),
+        "notify": (_unplaced(running.notify), _unplaced(edited.notify)),
     }
     return (*found, *(f"{name} was changed" for name, (old, new) in plain.items() if old != new))
 
 
-def _unplaced(entry: GuardianEntry | None) -> GuardianEntry | None:
+def _unplaced[E: (GuardianEntry, NotifyEntry)](entry: E | None) -> E | None:
     return None if entry is None else replace(entry, place=None)
 
 

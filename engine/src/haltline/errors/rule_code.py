@@ -263,6 +263,36 @@ RULE_CODES: dict[str, CodeEntry] = {
         "`after` of a step of `escalate` is neither a number of failed tries nor a time.",
         "Write 3 for three failed tries, or 30s for half a minute after the action was asked for.",
     ),
+    "E434": CodeEntry(
+        "Matcher not understood",
+        "A matcher compares one label: `=`, `!=`, or with a simple regular expression `=~`, `!~`.",
+        "Write severity=critical, account!=test or rule=~daily-.*; repeat no groups in expressions.",
+    ),
+    "E435": CodeEntry(
+        "Unknown name under notify",
+        "A route, a chain or an hour of rest names a channel, a chain or an entry of times that is not there.",
+        "Correct the name, or add what it names.",
+    ),
+    "E436": CodeEntry(
+        "Hours of notify not understood",
+        "Times under `notify` are hours with a zone, because people hear messages by the clock on their wall.",
+        "Write mon-fri 22:00-07:00 America/Chicago, or 00:00-00:00 UTC for a whole day.",
+    ),
+    "E437": CodeEntry(
+        "Steps of a chain out of order",
+        "Each step of an escalation comes later than the one before it.",
+        "Put them in order; `after` counts from the first message.",
+    ),
+    "E438": CodeEntry(
+        "Critical messages wait",
+        "The set-up lets critical messages wait or rest, which they do only where it says so.",
+        "Remove the key unless that is what you mean.",
+    ),
+    "E439": CodeEntry(
+        "Route out of reach",
+        "A route before this one takes everything, so that it never gets anything.",
+        "Give the earlier route a `match` or `continue: true`, or put it last.",
+    ),
     "E440": CodeEntry(
         "One identity, two operators",
         "Two operators have the same id on the same platform, so nobody could say who gave a command.",

@@ -32,8 +32,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """One change in the life of one rule on one entity; also what is journalled and what people are told.
 
     `measured` is the limit's value (None for a `when` rule or when unknown), `threshold` the rung that counts,
-    `utilization` their ratio; `reason` says in words why. `since` is when the incident began, `worst` its farthest value
-    so far.
+    `utilization` their ratio; `reason` says in words why. `since` is when the incident began, `worst` its farthest
+    value so far.
     """
 
     at: int

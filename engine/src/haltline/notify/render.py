@@ -1,15 +1,22 @@
 """What happened, in complete sentences: what is stopped, for which account, until when, and what was not done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from haltline.api import Message
-from haltline.clock import format_duration
+import msgspec
+
+from haltline.api import Button, Message
+from haltline.clock import NS_PER_S, format_duration
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Severity
 from haltline.model.verdict import Phase, Transition
 
+if TYPE_CHECKING:  # a notice is made with this module's sentences
+    from haltline.notify.notice import Notice
+
+SNOOZE = "1h"
 _PHASE_WORDS = {
     Phase.OK: "is fine",
     Phase.PENDING: "is about to be broken",
@@ -24,7 +31,7 @@ def notice_message(
     planned: PlannedAction, transition: Transition | None, siblings: Sequence[PlannedAction] = ()
 ) -> Message:
     """The message of a `notify` action: what the rule says, and what is done about it in the same plan."""
-    severity = transition.severity if transition else Severity.WARNING
+    severity = _severity(planned, transition)
     title = _title(planned, transition)
     sentences = [f"{title}{_measure(transition)}."]
     if transition and transition.reason:
@@ -49,6 +56,14 @@ def notice_message(
     )
 
 
+def _severity(planned: PlannedAction, transition: Transition | None) -> Severity:
+    """How loudly: as the action itself says (what is stuck gets louder), else as its rule does."""
+    own = planned.params.get("severity")
+    if isinstance(own, str) and own in set(Severity):
+        return Severity(own)
+    return transition.severity if transition else Severity.WARNING
+
+
 def receipt_message(receipt: Receipt) -> Message:
     """The message of a finished action: done with its proof, or not done and what to look at."""
     about = f"{receipt.symbol} on account {receipt.account}" if receipt.symbol else f"account {receipt.account}"
@@ -70,6 +85,66 @@ def receipt_message(receipt: Receipt) -> Message:
         rule=", ".join(receipt.rules),
         phase=receipt.status.value,
     )
+
+
+def over_message(
+    told: Message, begun: int, now: int, *, closing: "Notice | None" = None, deeds: Sequence[str] = (), reason: str = ""
+) -> Message:
+    """The end of something that people have heard of: how long it lasted, how bad it was, what was done and what is
+    still locked. `closing` is what ended it; a message that its rule asks for then is kept whole."""
+    said = closing.transition if closing is not None else None
+    asked = closing is not None and closing.is_asked
+    title = closing.message.title if closing is not None and asked else _ended(told.title)
+    reason = reason or (said.reason if said is not None else "")
+    sentences = [closing.message.text if closing is not None and asked else f"{title}."]
+    sentences.append(f"It lasted {format_duration((now - begun) // NS_PER_S * NS_PER_S)}{_worst(said)}.")
+    if reason and not asked:
+        sentences.append(_sentence(reason))
+    if deeds:
+        sentences.append(_sentence("; ".join(deeds)))
+    if closing is not None and closing.standing:
+        sentences.append(f"Still locked: {', '.join(closing.standing)}.")
+    labels = {**told.labels, "phase": Phase.RESOLVED.value}
+    return msgspec.structs.replace(
+        told, id=f"{told.id}:over", at=now, title=title, text=" ".join(sentences), phase=Phase.RESOLVED.value,
+        facts=(), buttons=(), items=(), labels=labels,
+    )  # fmt: skip
+
+
+def incident_buttons(labels: Mapping[str, str], *, acked: bool = False) -> tuple[Button, ...]:
+    """What can be done about an incident that goes on: commands for whoever may use them."""
+    incident, rule, entity = labels.get("incident", ""), labels.get("rule", ""), labels.get("entity", "")
+    account = labels.get("account", "")
+    if not incident:
+        return ()
+    about = {"rule": rule, "entity": entity}
+    found = [] if acked else [Button(label="Acknowledge", command="ack", arguments={"incident": incident})]
+    snoozed = {"matchers": f"incident={incident}", "for": SNOOZE}
+    found.append(Button(label=f"Snooze {SNOOZE}", command="silence", arguments=snoozed))
+    found.append(Button(label="Why?", command="why", arguments=about))
+    found.append(Button(label="Override", command="override", arguments=about))
+    if account:
+        found.append(Button(label="Flatten", command="flatten", arguments={"account": account}))
+    return tuple(found)
+
+
+def loss_message(at: int, channel: str, count: int) -> Message:
+    """So many messages of the lowest severity were dropped because too many waited."""
+    title = f"{count} messages were dropped"
+    text = f"{title} because too many waited for the channel {channel}; all were of severity info. The journal has all."
+    return Message(id=f"lost:{channel}:{at}", at=at, severity=Severity.WARNING, title=title, text=text)
+
+
+def _ended(title: str) -> str:
+    begun = next((words for words in _PHASE_WORDS.values() if title.endswith(words)), "")
+    return title.removesuffix(begun) + _PHASE_WORDS[Phase.RESOLVED] if begun else f"{title}: over"
+
+
+def _worst(said: Transition | None) -> str:
+    if said is None or said.worst is None:
+        return ""
+    limit = f" (limit {said.threshold:,.10g})" if said.threshold is not None else ""
+    return f"; the worst value was {said.worst:,.10g}{limit}"
 
 
 def alarm_message(at: int, title: str, text: str) -> Message:

@@ -11,6 +11,7 @@ from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
 from haltline.errors import ConfigError, EngineError, Problem
 from haltline.model.id import AccountId
+from haltline.notify.lane import ChannelLimit
 from haltline.notify.route import Routes
 
 
@@ -77,7 +78,26 @@ def make_channels(parts: Parts) -> tuple[dict[str, Notifier], Routes]:
             channels[entry.name] = kind.make(
                 NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
             )
-    return channels, Routes(severities={entry.name: entry.severities for entry in parts.setup.channels})
+    return channels, routes_of(parts.setup)
+
+
+def routes_of(setup: Setup) -> Routes:
+    """The routes of a set-up: its section `notify:`, or what its channels say of severities."""
+    return Routes(severities={entry.name: entry.severities for entry in setup.channels}, policy=setup.notify)
+
+
+def limits_of(parts: Parts) -> dict[str, ChannelLimit]:
+    """What each channel takes: what its kind says, or the set-up where that says less."""
+    policy = parts.setup.notify
+    limits = {}
+    for entry in parts.setup.channels:
+        kind = parts.registry.notifiers.get(entry.kind)
+        own = [each for each in (kind.per_minute if kind else None, policy.per_minute if policy else None) if each]
+        limits[entry.name] = ChannelLimit(
+            max_chars=kind.max_chars if kind else None, per_minute=min(own, default=None),
+            reserved=policy.reserved if policy else ChannelLimit().reserved,
+        )  # fmt: skip
+    return limits
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Intent, Side
 from haltline.model.plan import Permission, Result
 from haltline.model.verdict import Transition
-from haltline.notify.outbox import MemoryOutboxTable, SqliteOutboxTable
+from haltline.notify.table import MemoryOutboxTable, SqliteOutboxTable
 from haltline.plugins.load import PluginRequest, load_plugins
 from haltline.runtime.compose import Parts
 from haltline.runtime.engine import Engine

@@ -21,8 +21,9 @@ from haltline.model.account import AccountSpec
 from haltline.model.event import Event
 from haltline.model.id import AccountId
 from haltline.model.rule import Severity
-from haltline.notify.outbox import MemoryOutboxTable, Outbox
+from haltline.notify.outbox import Outbox
 from haltline.notify.render import receipt_message
+from haltline.notify.table import MemoryOutboxTable
 from haltline.runtime.compose import Parts, make_brokers, make_channels
 from haltline.runtime.floor import FloorGuard
 from haltline.runtime.guardian_hand import GuardianHand, YieldingLedger

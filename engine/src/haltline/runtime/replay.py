@@ -26,9 +26,10 @@ from haltline.model.event import ActionOutcome, Event, Quote, Tick
 from haltline.model.id import Symbol
 from haltline.model.plan import Result
 from haltline.model.rule import Severity
-from haltline.notify.outbox import MemoryOutboxTable, Outbox
+from haltline.notify.outbox import Outbox
 from haltline.notify.render import receipt_message
 from haltline.notify.route import Routes
+from haltline.notify.table import MemoryOutboxTable
 from haltline.runtime.compose import Parts, brokers_by_account, make_brokers
 from haltline.runtime.publish import Publisher
 from haltline.runtime.supervise import Supervisor
