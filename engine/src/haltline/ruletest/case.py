@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from haltline.errors import Place
-from haltline.model.event import ConnectionStatus
+from haltline.model.event import ConnectionStatus, OutcomeStatus
 from haltline.model.order import OrderStatus, OrderType, Side
 from haltline.model.plan import TradingMode
 from haltline.model.verdict import Phase
@@ -177,6 +177,31 @@ class Wait:
     until: int | None = None
 
 
+class Ending(StrEnum):
+    """How a try of an action may end in a test."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """How every try of an action ends from here on: badly, until it is `done` again. `retry_after_ns` is what the
+    broker asks for."""
+
+    status: OutcomeStatus
+    detail: str = ""
+    retry_after_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Fates by the name of the action."""
+
+    fates: dict[str, Fate]
+
+
 @dataclass(frozen=True, slots=True)
 class Restart:
     """The process ends and starts again: snapshot, fresh kernel, restore."""
@@ -195,6 +220,7 @@ type Deed = (
     | LockBody
     | ArmBody
     | IntentBody
+    | Outcomes
     | Prices
     | Wait
     | Restart

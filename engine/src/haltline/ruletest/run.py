@@ -16,6 +16,7 @@ from haltline.ruletest.case import (
     Case,
     IncidentBody,
     IntentBody,
+    Outcomes,
     Prices,
     ReleaseBody,
     Restart,
@@ -35,7 +36,7 @@ from haltline.ruletest.expect import (
 from haltline.ruletest.load import Suite, load_suite, make_kernel
 from haltline.ruletest.report import CaseReport, Failure, FileReport, Mismatch, TestReport
 from haltline.ruletest.series import Gap
-from haltline.ruletest.world import World
+from haltline.ruletest.world import OF_LOCKS, World
 
 SUFFIX = ".test.yaml"
 
@@ -134,6 +135,8 @@ class _Run:
                 self._play_prices(deed)
             case Wait():
                 self._wait(deed, step)
+            case Outcomes():
+                self._decide(deed, step)
             case Restart():
                 world.restart()
                 self._restarted = True
@@ -147,6 +150,12 @@ class _Run:
         for notice in world.notices:
             if "was refused" in notice:
                 self.fail(step, "the event was refused", "an event the state can use", notice)
+
+    def _decide(self, outcomes: Outcomes, step: Step) -> None:
+        known = {linked.action.name for rule in self.world.kernel.index.rules for linked in rule.every_action()}
+        for name in sorted(outcomes.fates.keys() - known - OF_LOCKS):
+            self.fail(step, f"outcome of {name}", "an action that a rule names", "none of that name")
+        self.world.decide(outcomes.fates)
 
     def _wait(self, wait: Wait, step: Step) -> None:
         target = wait.until if wait.until is not None else self.world.now + wait.for_ns

@@ -3,16 +3,20 @@
 from haltline.clock import NS_PER_S
 from haltline.config.finding import did_you_mean
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
+from haltline.model.event import OutcomeStatus
 from haltline.model.plan import TradingMode
 from haltline.model.verdict import Phase
 from haltline.ruletest.case import (
     BODIES,
     Deed,
+    Ending,
     Expectation,
     ExpectedAction,
     ExpectedIntent,
     ExpectedMode,
     ExpectedValue,
+    Fate,
+    Outcomes,
     Prices,
     Restart,
     Step,
@@ -21,13 +25,14 @@ from haltline.ruletest.case import (
 from haltline.ruletest.reading import Reader, plain
 from haltline.ruletest.series import Series, parse_series
 
-DEEDS = (*BODIES, "quotes", "after", "at", "restart")
+DEEDS = (*BODIES, "quotes", "after", "at", "restart", "outcome")
 CHECKS = ("expect", "expect_plan", "expect_mode", "expect_intent", "expect_value")
 STEP_KEYS = (*DEEDS, *CHECKS, "every", "note")
 _EXPECTATION_KEYS = (
     "rule", "entity", "state", "measured", "threshold", "utilization", "headroom", "step", "severity", "shadow",
     "suppressed", "reason", "actions",
 )  # fmt: skip
+_FATE_KEYS = ("status", "detail", "retry_after")
 _PRICE_FIELDS = ("last", "bid", "ask", "mark")
 
 
@@ -74,7 +79,29 @@ def _deed(name: str, mapping: MappingNode, reader: Reader) -> Deed | None:
     if name == "at":
         instant = reader.instant(node, "at")
         return None if instant is None else Wait(until=instant)
-    return Restart()
+    return _outcomes(node, reader) if name == "outcome" else Restart()
+
+
+def _outcomes(node: Node, reader: Reader) -> Outcomes | None:
+    mapping = reader.mapping(node, "outcome")
+    if mapping is None:
+        return None
+    return Outcomes(fates={name: _fate(name, value, reader) for name, value in mapping.entries.items()})
+
+
+def _fate(name: str, node: Node, reader: Reader) -> Fate:
+    """A word, or a mapping with the broker's own words and when it wants to be asked again."""
+    where = f"outcome of {name}"
+    if not isinstance(node, MappingNode):
+        return Fate(status=OutcomeStatus(reader.value(node, Ending, where) or Ending.FAILED))
+    reader.refuse_unknown(node, _FATE_KEYS, where)
+    status, retry_after = node.get("status"), node.get("retry_after")
+    ending = None if status is None else reader.value(status, Ending, f"{where}: status")
+    return Fate(
+        status=OutcomeStatus(ending or Ending.FAILED),
+        detail=reader.text(node.get("detail"), f"{where}: detail") or "",
+        retry_after_ns=None if retry_after is None else reader.duration(retry_after, f"{where}: retry_after"),
+    )
 
 
 def _prices(node: Node, every: Node | None, reader: Reader) -> Prices | None:

@@ -1,6 +1,6 @@
 """The world of one test: a kernel on a virtual clock, its deadlines honoured, and everything it said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from haltline.errors import InvariantBroken
 from haltline.kernel.kernel import Kernel
@@ -8,9 +8,13 @@ from haltline.model.event import ActionOutcome, Event, OutcomeStatus, Tick
 from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction, Result
 from haltline.model.verdict import Transition
+from haltline.ruletest.case import Fate
 from haltline.ruletest.outcome import is_done
 
 _MOST_ROUNDS = 1000
+_DONE = Fate(status=OutcomeStatus.DONE)
+OF_LOCKS = frozenset({"cancel_orders", "close_position", "reduce_to"})
+"""What the kernel itself asks for, to undo what appears in spite of a lock."""
 _NOT_ENFORCED = frozenset({"notify", "block_entries", "lock"})
 
 
@@ -19,12 +23,13 @@ class World:
 
     It begins empty, or from a saved `state`. Nothing is enforced: positions and orders change by the steps of the test
     alone. An enforcement that is planned (and not in shadow) is reported as done as soon as they agree with it, as an
-    enforcer that looks would do.
+    enforcer that looks would do; one with another `fate` ends like that, each time it is tried.
     """
 
     def __init__(self, make_kernel: Callable[[], Kernel], start: int, state: bytes = b"") -> None:
         self._make_kernel = make_kernel
         self._under_way: dict[ActionId, PlannedAction] = {}
+        self._fates: dict[str, Fate] = {}
         self.now = start
         self.kernel = make_kernel()
         if state:
@@ -36,6 +41,11 @@ class World:
         self.feed(Tick(at=start, received_at=start))
         self._note(self.kernel.evaluate_all(start))
 
+    def decide(self, fates: Mapping[str, Fate]) -> None:
+        """From now on tries of these actions end like this."""
+        self._fates |= fates
+        self._report_ended()
+
     def begin_step(self) -> None:
         """Forget what was said in the step before."""
         self.transitions = []
@@ -45,7 +55,7 @@ class World:
     def feed(self, event: Event) -> None:
         """Give the kernel one event, now."""
         self._note(self.kernel.step(event, self.now))
-        self._report_done()
+        self._report_ended()
 
     def advance(self, until: int) -> None:
         """Let time pass; the kernel is stepped at each of its deadlines on the way, and at the end."""
@@ -77,15 +87,26 @@ class World:
             if action.account is not None and not action.shadow and action.name not in _NOT_ENFORCED:
                 self._under_way[action.id] = action
 
-    def _report_done(self) -> None:
+    def _report_ended(self) -> None:
         for _ in range(_MOST_ROUNDS):
-            done = next((action for action in self._under_way.values() if is_done(action, self.kernel.state)), None)
-            if done is None:
+            ended = next((action for action in self._under_way.values() if self._has_ended(action)), None)
+            if ended is None:
                 return
-            del self._under_way[done.id]
-            assert done.account is not None
-            outcome = ActionOutcome(
-                at=self.now, received_at=self.now, action_id=done.id, account=done.account, status=OutcomeStatus.DONE
-            )
-            self._note(self.kernel.step(outcome, self.now))
+            del self._under_way[ended.id]
+            self._note(self.kernel.step(self._outcome(ended), self.now))
         raise InvariantBroken("an action that is done is planned again and again")
+
+    def _has_ended(self, action: PlannedAction) -> bool:
+        return self._fate(action).status is not OutcomeStatus.DONE or is_done(action, self.kernel.state)
+
+    def _fate(self, action: PlannedAction) -> Fate:
+        return self._fates.get(action.name, _DONE)
+
+    def _outcome(self, action: PlannedAction) -> ActionOutcome:
+        fate = self._fate(action)
+        assert action.account is not None
+        wait = fate.retry_after_ns
+        return ActionOutcome(
+            at=self.now, received_at=self.now, action_id=action.id, account=action.account, status=fate.status,
+            detail=fate.detail, retry_at=None if wait is None else self.now + wait,
+        )  # fmt: skip
