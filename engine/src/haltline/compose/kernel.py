@@ -19,7 +19,9 @@ def build_kernel(setup: Setup, book: RuleBook, registry: Registry, *, now: int =
     Raises ConfigError with every problem of rules, calendars and instruments.
     """
     compiled = compile_book(book, registry)
-    return Kernel(build_state(setup, registry, now=now), compiled)
+    kernel = Kernel(build_state(setup, registry, now=now), compiled)
+    kernel.loosenings.policy = setup.loosening
+    return kernel
 
 
 def build_state(setup: Setup, registry: Registry, *, now: int) -> State:

@@ -12,12 +12,13 @@ from pathlib import Path, PurePath
 import msgspec
 
 from haltline.api.registry import Registry
-from haltline.compose.kernel import build_state, compile_book
+from haltline.compose.kernel import build_kernel
 from haltline.config.settings import RuleBook, Setup, StoreEntry
 from haltline.journal.record import Entry, RecordKind, entry_of
 from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
 from haltline.model.instrument import InstrumentSpec
+from haltline.model.loosening import LooseningPolicy
 from haltline.model.rule import Definition, RuleSpec
 from haltline.plugins.discover import PACK_GROUP, PLUGIN_GROUP, distribution_of, installed, version_of
 from haltline.plugins.version import engine_version
@@ -43,6 +44,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, str] = {}
     plugins: dict[str, str] = {}
     enabled: tuple[str, ...] = ()
+    loosening: LooseningPolicy = LooseningPolicy.AT_ONCE
 
 
 class Beginning(StrEnum):
@@ -81,6 +83,7 @@ def basis_of(setup: Setup, book: RuleBook) -> Basis:
         sources=_by_name(book.sources),
         plugins=_versions([entry.name for entry in setup.plugins]),
         enabled=tuple(entry.name for entry in setup.plugins),
+        loosening=setup.loosening,
     )
 
 
@@ -96,7 +99,7 @@ def config_entry(at: int, basis: Basis, start: Beginning, *, built: int | None =
 
 def kernel_of(basis: Basis, registry: Registry, now: int) -> Kernel:
     """An empty kernel with these rules, at an instant; raises ConfigError for what this installation does not know."""
-    return Kernel(build_state(_setup_of(basis), registry, now=now), compile_book(book_of(basis), registry))
+    return build_kernel(_setup_of(basis), book_of(basis), registry, now=now)
 
 
 def book_of(basis: Basis) -> RuleBook:
@@ -111,7 +114,7 @@ def _setup_of(basis: Basis) -> Setup:
     here = Path()
     return Setup(
         path=here, directory=here, store=StoreEntry(path=here), live=basis.live, stale_after_ns=basis.stale_after_ns,
-        accounts=basis.accounts, instruments=basis.instruments,
+        accounts=basis.accounts, instruments=basis.instruments, loosening=basis.loosening,
     )  # fmt: skip
 
 

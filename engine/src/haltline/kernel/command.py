@@ -7,17 +7,19 @@ import msgspec
 
 from haltline.api.field import Change
 from haltline.clock import to_iso
+from haltline.kernel.consent import take_consent, take_word
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
 from haltline.kernel.loosening import due_commands, screen_command
 from haltline.kernel.override import take_grant, take_revocation
 from haltline.kernel.request import take_action_request, take_unacknowledge
-from haltline.kernel.retry import hasten, take_outcome
+from haltline.kernel.retry import hasten
 from haltline.model.event import (
     Acknowledge,
     ActionOutcome,
     ActionRequest,
     ArmRequest,
+    Consent,
     Event,
     Fill,
     LockRequest,
@@ -151,7 +153,8 @@ def _take_activity(core: "Core", event: Fill | PositionReport, now: int, _: Emis
 
 
 _TAKERS: dict[type, Callable[..., None]] = {
-    ActionOutcome: take_outcome,
+    ActionOutcome: take_word,
+    Consent: take_consent,
     Fill: _take_activity,
     PositionReport: _take_activity,
     Acknowledge: _take_acknowledge,

@@ -15,6 +15,7 @@ from haltline.errors import DataRefused, InvariantBroken
 from haltline.expr.window import WindowNeed
 from haltline.kernel.command import take_command, take_due
 from haltline.kernel.emission import Emission
+from haltline.kernel.evidence import EvidenceGate
 from haltline.kernel.governor import Governor, describe
 from haltline.kernel.loosening import LooseningBook
 from haltline.kernel.override import expire_grants
@@ -53,6 +54,7 @@ class Core:
         self.governor = Governor(state, self.arbiter, self.live)
         self.overrides = OverrideBook()
         self.loosenings = LooseningBook()
+        self.gate = EvidenceGate(self)
         self.lifecycle = Lifecycle(self.memories, self._is_suppressed, self.judgement)
         self.deadline: int | None = None
         self.now = state.clock.now_ns
@@ -186,6 +188,7 @@ class Core:
             next_due(self),
             self.overrides.next_expiry(),
             self.loosenings.next_due(),
+            self.gate.next_due(),
             earliest,
         ]
         return min((instant for instant in instants if instant is not None), default=None)
@@ -228,6 +231,7 @@ class Core:
                 out = self._judge_touched(now, out, governed)
             if out is None:
                 return None
+            self.gate.sift(out)
             moved = out.moved or force
             force = out.moved = False
             if self.arbiter.owed:

@@ -14,12 +14,15 @@ import msgspec
 from haltline.errors import EngineError
 from haltline.expr.node import Constant, Node, OneOf, children
 from haltline.expr.window import WindowNeed
+from haltline.kernel.consent import Refused
 from haltline.kernel.core import Core
+from haltline.kernel.evidence import Waiting
 from haltline.model.id import IncidentId, RuleId
+from haltline.model.loosening import Arming, LooseningPolicy, Pending
 from haltline.model.plan import Lock, Override
 from haltline.model.rule import Scope
 from haltline.model.verdict import Phase, Verdict
-from haltline.rules.arbiter import Flight
+from haltline.rules.flight import Flight
 from haltline.rules.incident import Incident, Memory
 from haltline.rules.override import describe_override
 from haltline.rules.rule import Judgement, Rule
@@ -53,6 +56,8 @@ class SavedIncident(msgspec.Struct, kw_only=True):
     judged_rung: int
     reason: str
     cleared: bool = False
+    seen: Verdict = Verdict.OK
+    held: dict[int, int] = {}
 
 
 class Saved(msgspec.Struct, kw_only=True):
@@ -73,6 +78,12 @@ class Saved(msgspec.Struct, kw_only=True):
     days: dict[str, str]
     windows: list[tuple[str, str, Any]]
     overrides: list[Override] = []
+    policy: LooseningPolicy | None = None
+    loosenings: list[Pending] = []
+    armings: list[Arming] = []
+    waiting: list[Waiting] = []
+    refused: list[Refused] = []
+    consents: int = 0
 
 
 def save(kernel: Core) -> bytes:
@@ -99,6 +110,12 @@ def save(kernel: Core) -> bytes:
             for need, window in zip(needs, entity.windows, strict=True)
         ],
         overrides=list(kernel.overrides),
+        policy=kernel.loosenings.policy,
+        loosenings=list(kernel.loosenings),
+        armings=list(kernel.loosenings.armings.values()),
+        waiting=kernel.gate.waiting,
+        refused=list(kernel.gate.consents.refused.values()),
+        consents=kernel.gate.consents.serial,
     )
     return msgspec.msgpack.encode(saved)
 
@@ -128,6 +145,11 @@ def restore(kernel: Core, encoded: bytes) -> list[str]:
     _restore_windows(kernel, saved)
     notices = _restore_incidents(kernel, saved)
     kernel.overrides.replace(saved.overrides)
+    _restore_loosenings(kernel, saved)
+    kernel.gate.waiting = saved.waiting
+    kernel.gate.consents.refused = {each.action.id: each for each in saved.refused}
+    kernel.gate.consents.serial = saved.consents
+    kernel.gate.mark()
     notices += _ended_grants(
         kernel, [rule.id for rule in kernel.index.rules if saved.rules.get(rule.id) == _meaning(rule)]
     )
@@ -141,6 +163,14 @@ def _ended_grants(kernel: Core, unchanged: list[RuleId]) -> list[str]:
     """Grants are for a rule as it was meant when they were given."""
     ended = kernel.overrides.keep_rules(unchanged)
     return [f"ended, because its rule was changed or removed: {describe_override(grant)}" for grant in ended]
+
+
+def _restore_loosenings(kernel: Core, saved: Saved) -> None:
+    """Versions before 0.2 saved no policy: that of the set-up stays."""
+    book = kernel.loosenings
+    book.policy = saved.policy or book.policy
+    book.replace(saved.loosenings)
+    book.armings = {each.account: each for each in saved.armings}
 
 
 def _restore_windows(kernel: Core, saved: Saved) -> None:
@@ -195,6 +225,8 @@ def _save_incident(incident: Incident) -> SavedIncident:
         threshold=None if judgement.threshold != judgement.threshold else judgement.threshold,
         judged_rung=judgement.rung,
         reason=judgement.reason,
+        seen=incident.seen,
+        held=incident.held,
     )
 
 
@@ -212,6 +244,8 @@ def _load_incident(saved: SavedIncident, rule: Rule, entity: Any) -> Incident:
     incident.warned = saved.warned
     incident.followed = saved.followed
     incident.follows = saved.follows
+    incident.seen = saved.seen
+    incident.held = saved.held
     measured = _NAN if saved.measured is None else saved.measured
     threshold = _NAN if saved.threshold is None else saved.threshold
     incident.judgement = Judgement(saved.verdict, measured, threshold, saved.judged_rung, saved.reason)

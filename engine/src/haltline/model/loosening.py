@@ -1,4 +1,4 @@
-"""What makes a guard weaker, and how it is made to wait: policies, the changes that wait, what an account was armed with.
+"""What makes a guard weaker, and how it is made to wait: policies, what waits, and what an account was armed with.
 
 A change *tightens* where it can be shown that nothing escapes afterwards that was caught before; everything that cannot
 be shown to is a *loosening*.

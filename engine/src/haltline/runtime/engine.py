@@ -6,7 +6,8 @@ start-up is recovery. Brokers, feeds and channels are guarded and start again.
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -17,23 +18,27 @@ from haltline.compose.kernel import build_kernel
 from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
+from haltline.enforce.progress import OnProgress, Progress
 from haltline.errors import EngineError, InvariantBroken
 from haltline.journal.receipt import Receipt
-from haltline.journal.record import notice_entry
+from haltline.journal.record import event_entry, notice_entry
 from haltline.journal.recover import Store
 from haltline.journal.store import Journal
 from haltline.model.event import ActionOutcome, ConnectionStatus, ConnectionUpdate, Event
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Intent
-from haltline.model.plan import Permission, TradingMode
+from haltline.model.plan import Permission, Result, TradingMode
 from haltline.notify.desk import Desk
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
-from haltline.runtime.compose import Parts, brokers_by_account, limits_of, make_brokers, make_channels, make_feeds
+from haltline.runtime.arming import armed_message, arming_by_file
+from haltline.runtime.compose import Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.directory import directory_of, live_labels, tell_when_due
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
+from haltline.runtime.loosening import hold
+from haltline.runtime.pair import BrokerPairs, Puller
 from haltline.runtime.publish import Publisher
 from haltline.runtime.pump import Pump
 from haltline.runtime.reconcile import activity_of, corrections
@@ -43,6 +48,7 @@ from haltline.runtime.sampler import Sampler
 from haltline.runtime.supervise import Supervisor
 from haltline.runtime.upkeep import Upkeep
 from haltline.runtime.watchdog import Watchdog, Watched
+from haltline.runtime.witness import KernelWitness, pushing_accounts
 from haltline.runtime.writer import Writer
 
 SAVE_EVERY_NS = 10 * NS_PER_S
@@ -60,6 +66,8 @@ class Engine:
         directory: Path | None, feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
         steady: Clock | None = None, watch: bool = False,
     ) -> None:  # fmt: skip
+        self._held = hold(parts.setup, parts.book, parts.registry, store, now=clock.now())
+        parts = replace(parts, setup=self._held.setup, book=self._held.book, origin=parts.origin or parts.setup)
         self.parts = parts
         self.clock = clock
         self.store = store
@@ -68,7 +76,8 @@ class Engine:
         self.reconciled: set[AccountId] = set()
         self.kernel = build_kernel(parts.setup, parts.book, parts.registry, now=clock.now())
         self._writer = writer
-        self._brokers = make_brokers(parts, clock, directory)
+        self._pairs = BrokerPairs(parts, clock, directory)
+        self._brokers = self._pairs.readers
         self._feeds: dict[str, Feed] = dict(feeds or {})
         for name, feed in make_feeds(parts, clock).items():
             if hasattr(feed, "run"):
@@ -87,9 +96,13 @@ class Engine:
             limits=limits_of(parts),
         )
         self._executor = Executor(
-            actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self._brokers), clock=clock,
+            actions=parts.registry.actions, brokers=self._pairs.hands(), clock=clock,
             ledger=writer, report=self._reported, mark_of=self._mark_of, budget=budget,
             instruments={spec.symbol: spec for spec in parts.setup.instruments},
+            witness=KernelWitness(
+                self.kernel, clock=clock, pushed=pushing_accounts(parts.setup, parts.registry),
+                confirmed=self.reconciled, is_settled=self._is_settled, put=self.inbox.put,
+            ),
         )  # fmt: skip
         self.publisher = Publisher(
             store=store,
@@ -109,7 +122,8 @@ class Engine:
         )  # fmt: skip
         self.watchdog = self._make_watchdog(steady, directory) if steady is not None else None
         self.reloader = Reloader(
-            parts, kernel=self.kernel, pump=self.pump, clock=clock, health=self.health, publisher=self.publisher
+            parts, kernel=self.kernel, pump=self.pump, clock=clock, health=self.health, publisher=self.publisher,
+            held=self._held, put=self.inbox.put,
         )  # fmt: skip
         self._watches = watch
         self._connected: asyncio.Queue[str] = asyncio.Queue()
@@ -166,7 +180,7 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether every event is processed, every action ended, every message delivered."""
         is_quiet = not len(self.inbox) and not self.pump.is_wanted and self._executor.is_idle
-        return is_quiet and self._receipts.empty() and self._outbox.is_idle
+        return is_quiet and self._receipts.empty() and self._outbox.is_idle and self.reloader.is_idle
 
     async def _begin(self, resumed: Resumed) -> None:
         """What the last run left unsaid goes on record now; then the state is saved, so that nothing is said twice."""
@@ -174,11 +188,14 @@ class Engine:
         basis = basis_of(self.parts.setup, self.parts.book)
         start = Beginning.FRESH if resumed.is_fresh else Beginning.RESUME
         in_force = config_entry(now, basis, start, built=self.kernel.now)
-        remarks = [notice_entry(now, "recovery", text) for text in resumed.remarks]
+        by_file = arming_by_file(self.parts, self.kernel, self._held.before, now=now)
+        remarks = [notice_entry(now, "recovery", text) for text in (*resumed.remarks, *self._held.remarks)]
+        disarmed = await self._take_first(by_file.disarm, now)
         await self._writer.record([in_force, *remarks], durable=True)
         finished = [key for key in resumed.unfinished.planned if key in resumed.unfinished.receipts]
         self._executor.mark_finished([*finished, *(action.id for action in resumed.unfinished.actions)])
-        await self.publisher.publish([*resumed.late, self.kernel.evaluate_all(now)], now)
+        await self.publisher.publish([*resumed.late, *disarmed, self.kernel.evaluate_all(now)], now)
+        await self.publisher.publish(await self._take_first(by_file.arm, now), now)
         await self.publisher.reconcile(live_labels(self.parts.setup, self.kernel), now)
         await self.pump.save()
         for text in resumed.alarms:
@@ -187,9 +204,22 @@ class Engine:
         for outcome in resumed.outcomes:
             self.inbox.put(outcome)
             self._receipts.put_nowait(resumed.unfinished.receipts[outcome.action_id])
+        for each in by_file.arm:
+            await self.publisher.tell([armed_message(each, len(self.parts.book.rules))])
+        await self.reloader.tell_gaps()
+        for text in self._held.remarks:
+            await self.alarm("What was in force could not be kept", text)
+
+    async def _take_first(self, events: Sequence[Event], now: int) -> list[Result]:
+        """What the set-up file asks for, before the pump runs."""
+        if not events:
+            return []
+        await self._writer.record([event_entry(event, now) for event in events], durable=True)
+        return [self.kernel.step(event, now) for event in events]
 
     def _start_services(self, supervisor: Supervisor, started: Callable[[], None]) -> None:
         supervisor.vital("pump", self.pump.run)
+        supervisor.vital("loosening", self.reloader.follow)
         supervisor.vital("saver", self._save_often)
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
@@ -209,6 +239,10 @@ class Engine:
         for name, broker in self._brokers.items():
             self.health.set(f"broker {name}", "starting", at=self.clock.now())
             supervisor.guard(f"broker {name}", partial(self._serve_broker, name, broker))
+        for name, actuator in self._pairs.actuators.items():
+            self.health.set(f"actuator {name}", "starting", at=self.clock.now())
+            up = partial(self.health.set, f"actuator {name}", "up")
+            supervisor.guard(f"actuator {name}", partial(actuator.run, self.inbox.put, up))
         for name, feed in self._feeds.items():
             self.health.set(f"feed {name}", "starting", at=self.clock.now())
             up = partial(self.health.set, f"feed {name}", "up")
@@ -249,14 +283,14 @@ class Engine:
             name = await self._connected.get()
             for account in self.parts.setup.accounts:
                 if account.broker == name:
-                    await self._reconcile(account.id, self._brokers[name])
+                    await self._reconcile(account.id, self._pairs.puller(name))
             self.health.set(f"broker {name}", "up", at=self.clock.now())
             expected.discard(name)
             if not expected and not is_told:
                 is_told = True
                 started()
 
-    async def _reconcile(self, account: AccountId, broker: Broker) -> None:
+    async def _reconcile(self, account: AccountId, broker: Puller) -> None:
         for _ in range(_PULLS):
             before = activity_of(self.kernel, account)
             snapshot = await self._pull(account, broker)
@@ -270,7 +304,7 @@ class Engine:
         actions = [action for action in self._resumed.unfinished.actions if action.account == account]
         self._executor.resume(actions, self._resumed.unfinished.histories)
 
-    async def _pull(self, account: AccountId, broker: Broker) -> AccountSnapshot:
+    async def _pull(self, account: AccountId, broker: Puller) -> AccountSnapshot:
         """The broker's truth, asked for until it answers."""
         while True:
             try:
@@ -297,6 +331,18 @@ class Engine:
         while True:
             receipt = await self._receipts.get()
             await self.publisher.tell_receipt(receipt)
+
+    def progress(self) -> tuple[Progress, ...]:
+        """What enforcement has under way: every action with the state of its requests, account by account."""
+        return self._executor.progress()
+
+    @property
+    def watchers(self) -> list[OnProgress]:
+        """Who is told of each change of an action or of one of its requests; one that raises is told no more."""
+        return self._executor.watchers
+
+    def _is_settled(self) -> bool:
+        return not len(self.inbox) and not self.pump.is_busy
 
     def _reported(self, outcome: ActionOutcome, receipt: Receipt) -> None:
         self.inbox.put(outcome)

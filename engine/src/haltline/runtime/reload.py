@@ -6,7 +6,7 @@ and stays visible until the files are good again.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -23,29 +23,38 @@ from haltline.config.waiting import changes_that_wait
 from haltline.control.basis import Beginning, basis_of, in_force
 from haltline.errors import ConfigError, EngineError, Problem
 from haltline.kernel.kernel import Kernel
+from haltline.model.event import Event
+from haltline.model.loosening import LooseningSort
 from haltline.model.plan import Result
 from haltline.model.rule import Severity
 from haltline.model.verdict import Phase
 from haltline.rules.compile import CompiledRules
 from haltline.rules.difference import RuleDifference, compare_rules
+from haltline.rules.exchange import Waiting
+from haltline.runtime.arming import GapWatch
 from haltline.runtime.compose import Parts
 from haltline.runtime.health import HealthBook, RulesStatus
+from haltline.runtime.loosening import Held, hold_setup, plan_for, requests_for
 from haltline.runtime.publish import Publisher
 from haltline.runtime.pump import Pump, Swap
 from haltline.runtime.rulefile import Look, changed_files, look
 
 POLL_NS = NS_PER_S
 _SERVICE = "rules"
+NOBODY = frozenset({"", "program", "file watch", "start", "haltline"})
+"""Who asks for a reload without being a person: what loosens then has nobody's name yet."""
 
 
 class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a reload did. `result` is what followed at once, empty where the rules say what they said before;
-    `waiting` lists changes of the set-up that need a restart."""
+    `waiting` lists changes of the set-up that need a restart, `held` what guards less and must wait before it counts.
+    """
 
     digest: str
     difference: RuleDifference
     result: Result
     waiting: tuple[str, ...] = ()
+    held: tuple[Waiting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +63,20 @@ class _Loaded:
     book: RuleBook
 
 
+@dataclass(frozen=True, slots=True)
+class _Rehearsed:
+    compiled: CompiledRules
+    book: RuleBook
+    held: tuple[Waiting, ...]
+
+
 class Reloader:
     """The rules of one engine: what the files say, what was added by hand, and whether the last look at them failed."""
 
     def __init__(
-        self, parts: Parts, *, kernel: Kernel, pump: Pump, clock: Clock, health: HealthBook, publisher: Publisher
-    ) -> None:
+        self, parts: Parts, *, kernel: Kernel, pump: Pump, clock: Clock, health: HealthBook, publisher: Publisher,
+        held: Held, put: Callable[[Event], None],
+    ) -> None:  # fmt: skip
         self._parts = parts
         self._origin = parts.origin or parts.setup
         self._kernel = kernel
@@ -67,7 +84,15 @@ class Reloader:
         self._clock = clock
         self._health = health
         self._publisher = publisher
-        self._files = parts.book
+        self._files = held.wanted
+        self._held = held
+        self._put = put
+        self._freed = asyncio.Event()
+        self._follows = False
+        self._known: frozenset[str] = frozenset()
+        self._held_setup = held.waiting
+        self._gaps = GapWatch(parts, kernel)
+        publisher.subscribers.append(self._hear)
         self._added: tuple[RuleBook, ...] = ()
         self._read = self._origin
         self._turn = asyncio.Lock()
@@ -77,9 +102,10 @@ class Reloader:
     def add(self, added: RuleBook) -> None:
         """Add rules, or replace those of the same ids, from the next turn on; raises ConfigError with all problems."""
         merged = merged_books(self._files, (*self._added, added))
-        compiled = compile_book(merged, self._parts.registry)
+        usable = self._usable(merged, compile_book(merged, self._parts.registry))
         self._added = (*self._added, added)
-        self._want(merged, compiled, by="program", why="rules were added")
+        self._want(usable.book, usable.compiled, by="program", why="rules were added")
+        self._ask(usable.held, by="", why="rules were added")
 
     async def reload(self, *, by: str, why: str = "") -> ReloadReport:
         """Read the files again and use what they say, from the next turn on; returns once it is in force and on record.
@@ -154,36 +180,113 @@ class Reloader:
         return [Problem(code="E831", where="plugins", what=what, cure="restart the engine to apply it")]
 
     async def _exchange(self, loaded: _Loaded, *, by: str, why: str) -> ReloadReport:
-        compiled, merged = await self._rehearsed(loaded.book)
+        rehearsed = await self._rehearsed(loaded.book)
+        book, held = rehearsed.book, rehearsed.held
         self._files, self._read = loaded.book, loaded.setup
         waiting = changes_that_wait(self._origin, loaded.setup)
-        difference = _difference(self.book, merged)
+        difference = _difference(self.book, book)
         result = Result()
-        if merged.digest != self.book.digest:
-            swap = self._want(merged, compiled, by=by, why=why)
+        if book.digest != self.book.digest:
+            swap = self._want(book, rehearsed.compiled, by=by, why=why)
             await swap.done.wait()
             if swap.result is None:
                 raise EngineError("the engine ended before the rules were exchanged [E810]")
             result = swap.result
+        self._held_setup = self._waiting_of(loaded.setup)
+        self._ask(held, by=by, why=why)
         await self._accepted(difference, result, waiting, by=by, why=why)
-        return ReloadReport(digest=merged.digest, difference=difference, result=result, waiting=waiting)
+        return ReloadReport(digest=book.digest, difference=difference, result=result, waiting=waiting, held=held)
 
-    async def _rehearsed(self, files: RuleBook) -> tuple[CompiledRules, RuleBook]:
+    async def follow(self) -> None:
+        """Use what the files say as far as it may be used, at the start and whenever something is let go."""
+        began = self._has_begun_behind()
+        if began:
+            self._freed.set()
+        while True:
+            await self._freed.wait()
+            async with self._turn:
+                self._freed.clear()
+                self._follows = True
+                by, why = ("start", "edited while nothing ran") if began else ("haltline", "its time had come")
+                try:
+                    await self._apply(by=by, why=why)
+                finally:
+                    self._follows = False
+                began = False
+
+    def _has_begun_behind(self) -> bool:
+        """Whether files and kernel do not agree at the start."""
+        book = self._kernel.loosenings
+        return bool(
+            self._files.digest != self.book.digest or self._held_setup or self._read.loosening is not book.policy
+            or any(each.sort is not LooseningSort.REQUEST for each in book)
+        )  # fmt: skip
+
+    async def _apply(self, *, by: str, why: str) -> None:
+        try:
+            rehearsed = await self._rehearsed(self._files)
+            if rehearsed.book.digest != self.book.digest:
+                difference = _difference(self.book, rehearsed.book)
+                swap = self._want(rehearsed.book, rehearsed.compiled, by=by, why=why)
+                await swap.done.wait()
+                await self._tell_exchange(difference, swap.result or Result(), by=by, why=why)
+            self._ask(rehearsed.held, by=by, why=why)
+        except ConfigError as refusal:
+            await self._refuse(refusal.problems)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing that was let go is still to be applied."""
+        return not (self._freed.is_set() or self._follows)
+
+    def _hear(self, _: Result) -> None:
+        released = self._kernel.loosenings.released() - self._known
+        if released:
+            self._known |= released
+            self._freed.set()
+
+    def _waiting_of(self, edited: Setup) -> tuple[Waiting, ...]:
+        """What of an edited set-up guards less and will wait at a restart, too."""
+        return hold_setup(self._parts.setup, edited, policy=self._kernel.loosenings.policy)[1]
+
+    def _ask(self, held: Sequence[Waiting], *, by: str, why: str) -> None:
+        """Have the kernel keep what waits, and forget what does not wait any more."""
+        operator = "" if by in NOBODY else by
+        events = requests_for(
+            self._kernel, [*held, *self._held_setup], policy=self._read.loosening, operator=operator, reason=why,
+            now=self._clock.now(),
+        )  # fmt: skip
+        for event in events:
+            self._put(event)
+        self._known &= self._kernel.loosenings.released()
+
+    def _usable(self, merged: RuleBook, compiled: CompiledRules) -> _Rehearsed:
+        """What of rules that are valid may be used now; where that part does not go without the rest, all of it waits."""
+        book, exchange = plan_for(self._kernel, self.book, merged)
+        held = exchange.waiting if exchange is not None else ()
+        if book is merged or book.digest == merged.digest:
+            return _Rehearsed(compiled, merged, held)
+        try:
+            return _Rehearsed(compile_book(book, self._parts.registry), book, held)
+        except ConfigError:
+            return _Rehearsed(self._kernel.compiled, self.book, held)
+
+    async def _rehearsed(self, files: RuleBook) -> _Rehearsed:
         """The whole set, compiled and tried on a copy of the present state; anew if rules were added meanwhile."""
         registry = self._parts.registry
         while True:
             added = self._added
             merged = merged_books(files, added)
-            compiled = await asyncio.to_thread(compile_book, merged, registry)
+            usable = self._usable(merged, await asyncio.to_thread(compile_book, merged, registry))
             state, current, now = self._kernel.snapshot(), self._kernel.compiled, self._clock.now()
             try:
                 await asyncio.to_thread(
-                    rehearse, self._parts.setup, registry, state=state, current=current, other=compiled, now=now
+                    rehearse, self._parts.setup, registry, state=state, current=current, other=usable.compiled, now=now
                 )
             except Exception as error:
                 raise ConfigError([_unforeseen(error)]) from error
             if added is self._added:
-                return compiled, merged
+                return usable
 
     def _want(self, book: RuleBook, compiled: CompiledRules, *, by: str, why: str) -> Swap:
         difference = _difference(self.book, book)
@@ -208,7 +311,7 @@ class Reloader:
             self._health.set(_SERVICE, "up", at=now)
             sentences.append("the files are good again")
         if not difference.is_empty:
-            sentences.append(f"rules reloaded by {by}{f' ({why})' if why else ''}: {difference}; {_outcome(result)}")
+            sentences.append(_exchanged(difference, result, by=by, why=why))
         if waiting and waiting != before.waiting:
             sentences.append(f"restart to apply: {', '.join(waiting)}")
         if not sentences:
@@ -218,6 +321,22 @@ class Reloader:
         title = "Rules reloaded" if not difference.is_empty else "Set-up read again"
         message = Message(id=f"reload:{now}", at=now, severity=severity, title=title, text=text)
         await self._publisher.announce(now, "reload", text, message, everywhere=bool(before.problems))
+        await self.tell_gaps()
+
+    async def tell_gaps(self) -> None:
+        """Tell of what armed accounts are not covered for, and nobody accepted, as the rules are now."""
+        messages = self._gaps.look(self.book, now=self._clock.now())
+        if messages:
+            await self._publisher.tell(messages)
+
+    async def _tell_exchange(self, difference: RuleDifference, result: Result, *, by: str, why: str) -> None:
+        now, text = self._clock.now(), _exchanged(difference, result, by=by, why=why) + "."
+        message = Message(
+            id=f"reload:{now}", at=now, severity=Severity.WARNING, title="Rules exchanged",
+            text=text[0].upper() + text[1:],
+        )  # fmt: skip
+        await self._publisher.announce(now, "reload", message.text, message)
+        await self.tell_gaps()
 
     async def _refuse(self, problems: Sequence[Problem]) -> None:
         """Keep the rules, and say so where everybody looks; the same problems are told once."""
@@ -255,6 +374,10 @@ def _difference(old: RuleBook, new: RuleBook) -> RuleDifference:
     return compare_rules(
         old.rules, new.rules, old_definitions=old.definitions, new_definitions=new.definitions
     )  # fmt: skip
+
+
+def _exchanged(difference: RuleDifference, result: Result, *, by: str, why: str) -> str:
+    return f"rules reloaded by {by}{f' ({why})' if why else ''}: {difference}; {_outcome(result)}"
 
 
 def _outcome(result: Result) -> str:
