@@ -18,6 +18,7 @@ from haltline.model.order import Intent, OrderReport, OrderStatus, OrderType, Si
 from haltline.model.plan import Result
 from haltline.model.rule import ActionSpec, Comparison, LimitSpec, RuleSpec, Scope
 from haltline.rules.compile import compile_rules
+from haltline.state.backing import is_backed
 from haltline.state.state import State, StateSettings
 
 EVAL = AccountId("eval")
@@ -77,7 +78,21 @@ class World:
         return self.note(self.kernel.step(event, self.now))
 
     def quote(self, price: float, symbol: str = "MNQ") -> Result:
-        return self.send(Quote(at=self.now, received_at=self.now, symbol=Symbol(symbol), last=float(price)))
+        """A price; one that jumped is said twice, so that it is believed."""
+        said = self.tick(price, symbol)
+        if all(is_backed(self.kernel.state.resolve(symbol), index) for index in range(5)):
+            return said
+        again = self.tick(price, symbol)
+        return Result(
+            transitions=said.transitions + again.transitions,
+            plan=said.plan + again.plan,
+            notices=said.notices + again.notices,
+            deadline=again.deadline,
+        )
+
+    def tick(self, price: float, symbol: str = "MNQ", **more: object) -> Result:
+        """A price that is said once."""
+        return self.send(Quote(at=self.now, received_at=self.now, symbol=Symbol(symbol), last=float(price), **more))
 
     def fill(
         self,

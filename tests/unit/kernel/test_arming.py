@@ -114,6 +114,9 @@ class TestArming:
         made.quote(20_000)
         made.at(20).forget()
         arm(made)
+        assert made.mode == "REDUCING"
+        assert "flatten" not in made.actions
+        made.at(22)
         assert "flatten" in made.actions
 
     def test_arming_what_is_armed_repeats_nothing(self, losing):

@@ -24,7 +24,7 @@ def test_nothing_happens_below_the_limit(world, rule):
 def test_a_loss_of_exactly_the_limit_fires(world, rule):
     made = losing(world, rule.loss(), by=1000)
     assert made.phases == ["loss breached"]
-    assert made.actions == ["block_entries", "flatten", "notify"]
+    assert made.actions == ["block_entries", "notify", "flatten"]
 
 
 def test_a_condition_that_stays_true_does_nothing_more(world, rule):
@@ -197,7 +197,7 @@ class TestLadder:
 
     def test_a_jump_runs_all_rungs_passed(self, world, rule):
         made = losing(world, self.ladder(rule), by=1200)
-        assert made.actions == ["flatten", "notify"]
+        assert made.actions == ["notify", "flatten"]
 
     def test_falling_back_a_rung_and_rising_again_runs_nothing(self, world, rule):
         made = losing(world, self.ladder(rule), by=1200)
@@ -309,8 +309,8 @@ class TestModes:
         loud = rule.loss("account-loss", suppresses=("second",), then=rule.actions("flatten", "notify"))
         second = rule.loss("second", then=rule.actions("block_entries", "notify"))
         made = losing(world, loud, second)
-        assert made.actions == ["block_entries", "flatten", "notify"]
-        notify = next(action for action in made.results[-1].plan if action.name == "notify")
+        assert made.actions == ["block_entries", "notify", "flatten"]
+        notify = next(action for result in made.results for action in result.plan if action.name == "notify")
         assert notify.rules == ("account-loss",)
 
 

@@ -75,6 +75,11 @@ class Action:
     evidence: Evidence | None = None
 
     @property
+    def is_immediate(self) -> bool:
+        """Whether it never waits for evidence: messages, and blocking entries for as long as an incident lives."""
+        return self.handled_by is HandledBy.NOTIFY or self.name == "block_entries"
+
+    @property
     def grade(self) -> Evidence:
         """The evidence it needs where no rule says otherwise."""
         if self.evidence is not None:

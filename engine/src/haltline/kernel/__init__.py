@@ -3,6 +3,9 @@
 kernel      the step: state → screens → judgements → life cycle → arbiter → plan
 emission    what one step collects
 governor    trading modes and locks: what they allow, and undoing what appears in spite of them
+request     what operators want done at the broker
+evidence    what waits for a second witness, or for a breach to hold
+consent     what waits for an operator, because it went beyond its caps
 permission  may this order be sent?
 view        incidents, gauges and explanations for people
 snapshot    the whole kernel as bytes, and back, exactly

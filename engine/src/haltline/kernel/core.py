@@ -13,6 +13,7 @@ from haltline.api.action import HandledBy
 from haltline.clock import NS_PER_S, to_iso
 from haltline.errors import DataRefused, InvariantBroken
 from haltline.expr.window import WindowNeed
+from haltline.kernel.arrival import take_arrivals
 from haltline.kernel.command import take_command, take_due
 from haltline.kernel.emission import Emission
 from haltline.kernel.evidence import EvidenceGate
@@ -29,7 +30,7 @@ from haltline.model.verdict import Phase
 from haltline.rules.arbiter import Arbiter
 from haltline.rules.compile import CompiledRules
 from haltline.rules.incident import Incident, Lifecycle, Memory, MemoryKey
-from haltline.rules.index import ACCOUNT_SHIFT, BORN, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
+from haltline.rules.index import ACCOUNT_SHIFT, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
 from haltline.rules.override import OverrideBook
 from haltline.rules.rule import Judgement, Rule, account_of
 from haltline.state.state import State
@@ -226,7 +227,7 @@ class Core:
             governed: list[Any] = []
             if state.created or state.removed:
                 out = out or self.emission(now)
-                self._arrivals(now, out)
+                take_arrivals(self, now, out)
             if state.touched:
                 out = self._judge_touched(now, out, governed)
             if out is None:
@@ -362,49 +363,6 @@ class Core:
             for entity in list(self.state.entities(scope)) if screen is not None else ():
                 self._judge_hits(entity, screen(entity) if screen is not None else (), out)
 
-    def _arrivals(self, now: int, out: Emission) -> None:
-        """New entities get their windows and, if they are fills, are judged once; incidents of vanished ones end."""
-        state, index = self.state, self.index
-        created: list[Any] = list(state.created)
-        removed: list[Any] = list(state.removed)
-        state.created.clear()
-        state.removed.clear()
-        for entity in created:
-            self._attach(entity, {})
-            if entity.scope is Scope.FILL:
-                for feed in index.events.get(Scope.ACCOUNT, ()):
-                    entity.account.windows[feed.index].add(now, feed.read(entity))
-                self._judge_fill(entity, out)
-            else:
-                state.touch(entity, BORN)
-        for entity in removed:
-            if entity.changed:
-                entity.changed = 0
-                state.touched.remove(entity)
-            for incident in list(entity.instances.values()):
-                self.lifecycle.resolve(incident, now, out, f"{entity.scope} {entity.key} is gone")
-            if entity.scope is Scope.ORDER:
-                self._forget(entity)
-            if entity.scope is Scope.FILL:  # voided: windows count it no longer
-                for feed in index.events.get(Scope.ACCOUNT, ()):
-                    entity.account.windows[feed.index].take_back(entity.execution.applied_at, feed.read(entity))
-
-    def _judge_fill(self, fill: Any, out: Emission) -> None:
-        """A fill is an instant: what it breaches fires, and the incident is over in the same step."""
-        screen = self.index.screen(Scope.FILL, EVERYTHING)
-        if screen is None:
-            return
-        for number in screen(fill):
-            self.judge(self.index.rules[number], fill, out)
-        for incident in list(fill.instances.values()):
-            self.lifecycle.resolve(incident, out.now, out, "a fill is an instant")
-        self._forget(fill)
-
-    def _forget(self, entity: Any) -> None:
-        """An order or fill that is over never comes back: nothing of it needs to be remembered."""
-        for rule in self.index.of_scope(entity.scope):
-            self.memories.pop((rule.id, entity.key), None)
-
     # -- from requests to a plan -----------------------------------------------------------------------------------
 
     def _plan(self, out: Emission) -> None:
@@ -459,10 +417,11 @@ class Core:
         for scope in Scope:
             if scope is not Scope.INTENT:
                 for entity in self.state.entities(scope):
-                    self._attach(entity, old or {})
+                    self.attach(entity, old or {})
         self.state.created.clear()
 
-    def _attach(self, entity: Any, old: dict[tuple[str, WindowNeed], Any]) -> None:
+    def attach(self, entity: Any, old: dict[tuple[str, WindowNeed], Any]) -> None:
+        """Give one entity the windows its scope needs: old ones of equal meaning, or new ones."""
         needs = self.index.needs.get(entity.scope, ())
         found = [old.get((entity.key, need)) for need in needs]
         entity.windows = [

@@ -6,11 +6,14 @@ from typing import Any
 from haltline.api.action import HandledBy
 from haltline.model.event import Acknowledge, Silence, Unsilence
 from haltline.model.plan import PlannedAction
+from haltline.model.rule import Evidence
 from haltline.model.verdict import Phase, Transition
 from haltline.rules.arbiter import Target, request, targets
 from haltline.rules.incident import Incident, is_shadow
 from haltline.rules.rule import LinkedAction, account_of
 
+type Claim = tuple[Incident, LinkedAction, PlannedAction]
+"""A request that needs more evidence than one witness, and who asks for it."""
 _OVER = frozenset({Phase.RESOLVED, Phase.OK})
 
 
@@ -27,6 +30,7 @@ class Emission:
         self.now = now
         self.transitions: list[Transition] = []
         self.requests: list[PlannedAction] = []
+        self.claims: list[Claim] = []
         self.planned: list[PlannedAction] = []
         self.notices: list[str] = []
         self.attention: list[Acknowledge | Silence | Unsilence] = []
@@ -53,9 +57,11 @@ class Emission:
         params = action.params(incident.entity)
         for target, shadow in self._targets(incident, action):
             if only is None or target.account == only:
-                self.requests.append(
-                    request(incident, action, target, params, cause=cause, now=self.now, shadow=shadow)
-                )
+                made = request(incident, action, target, params, cause=cause, now=self.now, shadow=shadow)
+                if action.grade is Evidence.WITNESS:
+                    self.requests.append(made)
+                else:
+                    self.claims.append((incident, action, made))
 
     def _targets(self, incident: Incident, action: LinkedAction) -> Iterable[tuple[Target, bool]]:
         rule, entity = incident.rule, incident.entity

@@ -177,7 +177,7 @@ class Governor:
         """Accounts with an incident that blocks entries; None stands for all of them."""
         blocked: set[str | None] = set()
         for incident in self._live.values():
-            if incident.blocks and not incident.rule.shadow:
+            if incident.is_blocking and not incident.rule.shadow:
                 blocked.update(accounts_of(incident.entity))
         return blocked
 

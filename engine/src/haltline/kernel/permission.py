@@ -45,7 +45,7 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
         blocking = sorted({
             incident.rule.id
             for incident in kernel.live.values()
-            if incident.blocks and not {None, account.id}.isdisjoint(accounts_of(incident.entity))
+            if incident.is_blocking and not {None, account.id}.isdisjoint(accounts_of(incident.entity))
         })  # fmt: skip
         pauses = [lock for lock in kernel.governor.locks.of_account(account.id) if lock.entries_only]
         reasons += [f"{account.id} is paused by {lock.operator}: {describe(lock)}" for lock in pauses]

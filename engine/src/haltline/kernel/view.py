@@ -17,7 +17,10 @@ from haltline.rules.rule import Rule
 
 
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
-    """One live incident. Instants are UTC nanoseconds; `until` is when its present hold ends."""
+    """One live incident. Instants are UTC nanoseconds; `until` is when its present hold ends.
+
+    `waits` says which of its actions wait for evidence or consent, and for which.
+    """
 
     id: str
     rule: str
@@ -35,6 +38,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: bool = False
     blocks_entries: bool = False
     shadow: bool = False
+    waits: str = ""
 
 
 class Gauge(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
     where: Explanation | None
     condition: Explanation
     value: Explanation | None
+    waits: str = ""
 
 
 def incidents(kernel: Core) -> list[IncidentView]:
@@ -90,7 +95,8 @@ def _view(incident: Incident) -> IncidentView:
         worst=incident.worst,
         reason=judgement.reason,
         acknowledged=incident.acknowledged,
-        blocks_entries=incident.blocks,
+        blocks_entries=incident.is_blocking,
+        waits=incident.waits,
         shadow=is_shadow(rule, incident.entity),
     )
 
@@ -152,6 +158,7 @@ def reasoning(kernel: Core, rule_id: str, entity_key: str) -> Reasoning:
         where=explain(checked.where, entity, bindings) if checked.where else None,
         condition=explain(checked.conditions.breach, entity, bindings),
         value=explain(checked.value, entity, bindings) if checked.value else None,
+        waits=incident.waits if incident else "",
     )
 
 

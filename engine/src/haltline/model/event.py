@@ -255,7 +255,7 @@ class CancelLoosening(_Event, frozen=True, kw_only=True):
 
 
 class Consent(_Event, frozen=True, kw_only=True):
-    """An operator lets an enforcement go beyond its caps, once: by the id of the action, or of an incident it is for."""
+    """An operator lets an enforcement go beyond its caps, once: named by its own id, or by that of an incident."""
 
     operator: str
     reason: str

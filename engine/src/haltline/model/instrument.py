@@ -24,8 +24,8 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     Money per price unit and quantity unit is `tick_value / tick_size` and nothing else (S0-30): MNQ has
     ``tick_size 0.25, tick_value 0.50``, so one point of one lot is 2 USD. `calendar` names an exchange
-    calendar. `initial_margin` is money per unit; `margin_fraction` is used where it is None. `tolerance` is the fraction
-    by which two observations of its price may differ and still back each other; None is the set-up's.
+    calendar. `initial_margin` is money per unit; `margin_fraction` is used where it is None. `tolerance` is the
+    fraction by which two observations of its price may differ and still back each other; None is the set-up's.
     """
 
     symbol: Symbol

@@ -161,6 +161,13 @@ class Arbiter:
         given_up, self.given_up = self.given_up, []
         return given_up
 
+    def withdraw(self, action_id: ActionId) -> Flight | None:
+        """Forget an action that is not carried out as it is; what was left out because of it is owed."""
+        flight = self.flights.pop(action_id, None)
+        if flight is not None:
+            self.owed += flight.covered
+        return flight
+
     def take_owed(self, now: int, is_live: Callable[[PlannedAction], bool]) -> list[PlannedAction]:
         """Requests that must be planned after all, if their incident still lives."""
         owed, self.owed = self.owed, []
@@ -226,6 +233,7 @@ def request(
         incidents=(IncidentId(incident.id),),
         shadow=shadow,
         reason=incident.rule.spec.title or incident.rule.id,
+        caps=action.caps,
     )
 
 

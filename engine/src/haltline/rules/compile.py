@@ -12,6 +12,7 @@ from haltline.errors import ConfigError, Place, Problem
 from haltline.expr.check import check
 from haltline.expr.checked import Checked
 from haltline.expr.vocabulary import Vocabulary
+from haltline.model.plan import Caps
 from haltline.model.rule import ActionSpec, Comparison, LimitSpec, RuleMode, RuleSpec, Scope
 from haltline.rules.condition import UPWARD, Conditions, Threshold, limit_conditions, screening
 from haltline.rules.meaning import fingerprint_of
@@ -30,6 +31,7 @@ class CheckedAction:
     action: Action
     constants: Mapping[str, float | str | bool | None]
     expressions: Mapping[str, Checked]
+    caps: Caps | None = None
 
 
 @dataclass(frozen=True, slots=True)

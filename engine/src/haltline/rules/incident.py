@@ -19,7 +19,7 @@ from haltline.clock import NS_PER_S, format_duration, to_iso
 from haltline.model.id import IncidentId
 from haltline.model.rule import Latch, OnUnknown, Severity
 from haltline.model.verdict import Phase, Transition, Verdict
-from haltline.rules.rule import Judgement, LinkedAction, Rule, account_of
+from haltline.rules.rule import AFTERWARDS, ALERT, Judgement, LinkedAction, Rule, account_of
 
 type MemoryKey = tuple[str, str]
 
@@ -49,12 +49,15 @@ class Incident:
         "fired_at",
         "followed",
         "follows",
+        "held",
         "id",
         "judgement",
         "phase",
         "rule",
         "rung",
+        "seen",
         "since",
+        "waits",
         "warned",
         "worst",
     )  # fmt: skip
@@ -78,6 +81,24 @@ class Incident:
         self.followed: list[dict[str, float | str | bool | None]] = []
         self.follows = 0
         self.begun_in: tuple[Outbox, int] | None = None
+        self.seen = Verdict.OK
+        self.held: dict[int, int] = {}
+        self.waits = ""
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether entries are blocked: because it was asked for, or because something stronger is waiting."""
+        return self.blocks or bool(self.waits)
+
+    def note(self, verdict: Verdict, rung: int, now: int) -> None:
+        """Take down since when each level has held without a break; what is UNKNOWN breaks nothing by itself."""
+        self.seen = verdict
+        if verdict is Verdict.UNKNOWN:
+            if self.rule.on_unknown not in (OnUnknown.HOLD, OnUnknown.ACT):
+                self.held.clear()
+            return
+        top = rung if verdict is Verdict.BREACH else ALERT if verdict is Verdict.WARNING else AFTERWARDS
+        self.held = {level: self.held.get(level, now) for level in range(ALERT, top + 1)}
 
     @property
     def timer(self) -> int | None:
@@ -116,16 +137,20 @@ class Lifecycle:
         """Take one judgement into account."""
         incident: Incident | None = entity.instances.get(rule.index)
         verdict = judgement.verdict
+        if incident is not None:
+            incident.note(verdict, judgement.rung, now)
         if verdict is Verdict.UNKNOWN:
             if rule.on_unknown is not OnUnknown.ACT:
                 self._unknown(rule, entity, incident, judgement, now, out)
                 return
             judgement.verdict = verdict = Verdict.BREACH
+            judgement.is_assumed = True
             judgement.reason = judgement.reason or "the condition is unknown, and on_unknown is act"
         if incident is None:
             if verdict is Verdict.OK:
                 return
             incident = self._open(rule, entity, now)
+            incident.note(Verdict.UNKNOWN if judgement.is_assumed else verdict, judgement.rung, now)
         incident.judgement = judgement
         self._worsen(incident, judgement)
         if incident.phase is Phase.BREACHED:
@@ -245,6 +270,8 @@ class Lifecycle:
         memory.fired_at = now
         incident.begun_in = (out, now)
         incident.rung = incident.judgement.rung
+        if incident.seen is Verdict.UNKNOWN:  # the last verdict goes on, and counts from here where it never counted
+            incident.held = {level: incident.held.get(level, now) for level in range(ALERT, incident.rung + 1)}
         note = f"fired {maximum} times in this session already, no actions are run" if spent else ""
         self._move(incident, Phase.BREACHED, now, out, incident.judgement.reason or note)
         if not spent:

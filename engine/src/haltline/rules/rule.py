@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from haltline.api.action import Action
 from haltline.clock import to_iso
 from haltline.expr.compile import Truth, compile_truth, compile_value
-from haltline.model.plan import Override
-from haltline.model.rule import Comparison, Latch, OnUnknown, RuleMode, Scope, Severity
+from haltline.model.plan import Caps, Override
+from haltline.model.rule import Comparison, Evidence, Latch, OnUnknown, RuleMode, RuleSpec, Scope, Severity
 from haltline.model.verdict import Verdict
 from haltline.rules.compile import CheckedAction, CheckedRule
 from haltline.rules.condition import utilization, weigh, widened
@@ -18,25 +19,41 @@ NAN = float("nan")
 
 @dataclass(slots=True)
 class Judgement:
-    """One evaluation. `measured` and `threshold` are NaN where there is no limit or no value; `rung` counts from 0."""
+    """One evaluation. `measured` and `threshold` are NaN where there is no limit or no value; `rung` counts from 0.
+
+    `is_assumed` marks a breach that is one only because `on_unknown: act` takes what is UNKNOWN for it.
+    """
 
     verdict: Verdict
     measured: float = NAN
     threshold: float = NAN
     rung: int = 0
     reason: str = ""
+    is_assumed: bool = False
 
 
 _FINE = Judgement(Verdict.OK)
 
 
+ALERT, AFTERWARDS = -1, -2
+"""Levels of actions beside the rungs, which count from 0: those of a warning, and those that need no condition."""
+
+
 class LinkedAction:
-    """An action of a rule, ready to have its parameters read from an entity."""
+    """An action of a rule, ready to have its parameters read from an entity.
 
-    __slots__ = ("_expressions", "action", "constants", "read")
+    `level` is the rung that must be reached for it to be wanted, `grade` the evidence it needs.
+    """
 
-    def __init__(self, checked: CheckedAction, bindings: Bindings) -> None:
+    __slots__ = ("_expressions", "action", "caps", "constants", "grade", "level", "read")
+
+    def __init__(
+        self, checked: CheckedAction, bindings: Bindings, *, level: int = 0, grade: Evidence = Evidence.WITNESS
+    ) -> None:
         self.action = checked.action
+        self.caps: Caps | None = checked.caps
+        self.level = level
+        self.grade = grade
         self.constants = checked.constants
         self.read = tuple(checked.expressions.values())
         self._expressions = [(name, compile_value(expr, bindings)) for name, expr in checked.expressions.items()]
@@ -100,18 +117,27 @@ class Rule:
         self.clear: Truth | None = compile_truth(checked.clear, bindings) if checked.clear else None
         self._value = compile_value(checked.value, bindings) if checked.value else None
         self._thresholds = tuple(_threshold_reader(threshold, bindings) for threshold in checked.thresholds)
-        self.then = self._link(checked.then, bindings)
-        self.rung_actions = tuple(self._link(actions, bindings) for actions in checked.rung_actions)
-        self.warn_then = self._link(checked.warn_then, bindings)
+        self.then = self._link(checked.then, bindings, 0)
+        self.rung_actions = tuple(self._link(each, bindings, rung) for rung, each in enumerate(checked.rung_actions))
+        self.warn_then = self._link(checked.warn_then, bindings, ALERT)
         self.on_clear = self._link(checked.on_clear, bindings)
         self.escalation = tuple(
             Escalation(step.attempts, step.after_ns, step.severity, self._link(actions, bindings))
             for step, actions in zip(spec.escalate, checked.escalate, strict=True)
         )
 
-    @staticmethod
-    def _link(actions: tuple[CheckedAction, ...], bindings: Bindings) -> tuple[LinkedAction, ...]:
-        return tuple(LinkedAction(action, bindings) for action in actions)
+    def _link(
+        self, actions: tuple[CheckedAction, ...], bindings: Bindings, level: int = AFTERWARDS
+    ) -> tuple[LinkedAction, ...]:
+        return tuple(
+            LinkedAction(each, bindings, level=level, grade=self._grade(each.action, level)) for each in actions
+        )
+
+    def _grade(self, action: Action, level: int) -> Evidence:
+        """The evidence an action needs. What blocks or tells never waits, and what happens in an instant cannot."""
+        if level == AFTERWARDS or action.is_immediate or self.each in (Scope.FILL, Scope.INTENT):
+            return Evidence.WITNESS
+        return grade_of(self.spec, action)
 
     def every_action(self) -> tuple[LinkedAction, ...]:
         """All actions the rule can ask for."""
@@ -213,6 +239,14 @@ class Rule:
         if not self.rung_actions:
             return self.then
         return tuple(action for rung in rungs for action in self.rung_actions[rung])
+
+
+def grade_of(spec: RuleSpec, action: Action) -> Evidence:
+    """What a rule asks of an action: its own word on it, its word on all, or what the action declares."""
+    said = spec.evidence
+    if said is None:
+        return action.grade
+    return said.actions.get(action.name) or said.grade or action.grade
 
 
 def is_in_play(instrument: Any) -> bool:

@@ -2,6 +2,8 @@
 
 import math
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,6 +11,7 @@ from haltline.model.account import AccountSpec
 from haltline.model.event import AccountReport
 from haltline.model.plan import TradingMode
 from haltline.model.rule import Scope
+from haltline.state.backing import is_backed
 from haltline.state.day import RollClock
 from haltline.state.entity import MONEY, NAN, NANO, ZERO, Entity, number, ratio
 from haltline.state.fill import FillEntity
@@ -17,7 +20,6 @@ from haltline.state.ledger import Ledger, Shift
 from haltline.state.order import Order
 from haltline.state.period import Period
 from haltline.state.portfolio import Portfolio, leverage
-from haltline.state.witness import is_backed
 
 if TYPE_CHECKING:
     from haltline.state.position import Position
@@ -52,8 +54,8 @@ class Account(Entity):
 
     __slots__ = (
         "adjusted", "balance", "balance_at", "balance_sum", "book", "can_trade", "cash", "connected", "connection_at",
-        "currency", "day",
-        "doubtful", "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
+        "currency", "day", "doubtful",
+        "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
         "gross_nano",
         "gross_quantity", "hours", "last_closing_pnl", "ledgers", "live", "lock_reason", "locked", "loss_streak",
         "lowest_peak", "mode", "net_nano", "net_quantity", "order_book", "peak_adjusted", "pnl_sum", "portfolio",
@@ -184,6 +186,17 @@ class Account(Entity):
         self.adjusted = adjusted = self.cash + profit - self.flows
         if not adjusted <= self.lowest_peak:
             self._raise_peaks(adjusted, before)
+
+    @contextmanager
+    def as_reported(self) -> Iterator[None]:
+        """Within it the account is worth what its broker says, whatever our marks are; nothing else moves."""
+        kept = self.equity, self.adjusted, self.unrealized_pnl
+        profit = self.reported_equity - self.cash
+        self.equity, self.adjusted, self.unrealized_pnl = self.reported_equity, self.cash + profit - self.flows, profit
+        try:
+            yield
+        finally:
+            self.equity, self.adjusted, self.unrealized_pnl = kept
 
     def _raise_peaks(self, adjusted: float, before: float) -> None:
         """A peak is for ever, so a price that jumped raises none until it is backed."""

@@ -39,7 +39,7 @@ class Instrument(Entity):
     mid; mid to mark, then last; bid and ask to nothing. A quote that leaves a price out keeps the one before it until
     that is older than `stale_after_ns`. Once stale, all prices are UNKNOWN until the next quote.
 
-    What backs them (`state.witness`): the price of each sort before the present one (`*_before`), the last prices of
+    What backs them (`state.backing`): the price of each sort before the present one (`*_before`), the last prices of
     another source (`other_prices`), and the last fill of ours (`traded`).
     """
 

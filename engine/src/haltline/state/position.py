@@ -7,11 +7,11 @@ from haltline.clock import NS_PER_S
 from haltline.model.event import PositionReport
 from haltline.model.order import Side
 from haltline.model.rule import Scope
+from haltline.state.backing import is_backed
 from haltline.state.entity import NAN, NANO, ZERO, Entity, number
 from haltline.state.instrument import Instrument, price_index
 from haltline.state.ledger import Lot
 from haltline.state.order import Order
-from haltline.state.witness import is_backed
 
 if TYPE_CHECKING:
     from haltline.state.account import Account

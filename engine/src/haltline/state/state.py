@@ -44,7 +44,6 @@ from haltline.state.refuse import (
     refuse_symbol,
 )
 
-
 HOLD_NS = 2 * NS_PER_S
 """How long a breach must hold where evidence is missing, unless rule or set-up say otherwise."""
 

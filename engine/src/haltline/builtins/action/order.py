@@ -8,7 +8,7 @@ from haltline.builtins.action.attempt import Attempts, account_of
 from haltline.model.event import PositionReport
 from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
-from haltline.model.rule import Scope
+from haltline.model.rule import Evidence, Scope
 
 AT_BROKER = frozenset(Scope) - {Scope.INTENT}
 
@@ -103,6 +103,7 @@ CANCEL_ORDERS = Action(
     scopes=AT_BROKER,
     run=cancel_orders,
     rank=20,
+    evidence=Evidence.WITNESS,
     example="then: [{cancel_orders: {side: buy}}]",
 )
 
@@ -122,6 +123,7 @@ FLATTEN = Action(
     scopes=AT_BROKER,
     run=flatten,
     rank=50,
+    evidence=Evidence.CORROBORATED,
     example="then: [block_entries, flatten]",
 )
 

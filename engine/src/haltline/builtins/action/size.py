@@ -9,7 +9,7 @@ from haltline.errors import Refused
 from haltline.model.event import PositionReport
 from haltline.model.id import Symbol
 from haltline.model.plan import PlannedAction
-from haltline.model.rule import Scope
+from haltline.model.rule import Evidence, Scope
 
 ZERO = Decimal(0)
 ONE_POSITION = frozenset({Scope.POSITION, Scope.ORDER, Scope.FILL, Scope.INSTRUMENT})
@@ -132,6 +132,7 @@ CLOSE_POSITION = Action(
     scopes=ONE_POSITION,
     run=close_position,
     rank=40,
+    evidence=Evidence.CORROBORATED,
     example="then: [close_position, notify]",
 )
 
@@ -144,6 +145,7 @@ REDUCE_TO = Action(
     scopes=ONE_POSITION,
     run=reduce_to,
     rank=30,
+    evidence=Evidence.FRESH,
     example="then: [{reduce_to: {quantity: 5}}]",
 )
 
@@ -169,6 +171,7 @@ REDUCE_BY = Action(
     scopes=ONE_POSITION | {Scope.ACCOUNT, Scope.PORTFOLIO},
     run=reduce_by,
     rank=30,
+    evidence=Evidence.FRESH,
     example="then: [{reduce_by: {fraction: 50%}}]",
 )
 
@@ -190,6 +193,7 @@ REDUCE_GROSS_TO = Action(
     scopes=frozenset({Scope.ACCOUNT}),
     run=reduce_gross_to,
     rank=30,
+    evidence=Evidence.FRESH,
     example="then: [{reduce_gross_to: {quantity: 5}}]",
 )
 
@@ -215,6 +219,7 @@ PLACE_STOP = Action(
     scopes=ONE_POSITION,
     run=place_stop,
     rank=60,
+    evidence=Evidence.CORROBORATED,
     example="then: [{place_stop: {distance: 10}}]",
     follows=True,
 )

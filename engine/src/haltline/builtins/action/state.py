@@ -1,7 +1,7 @@
 """Actions that touch no broker: messages, blocks and locks. The kernel and the notifier carry them out."""
 
 from haltline.api import Action, HandledBy, Kind, Parameter
-from haltline.model.rule import Scope
+from haltline.model.rule import Evidence, Scope
 
 NOTIFY = Action(
     name="notify",
@@ -12,6 +12,7 @@ NOTIFY = Action(
         Parameter(name="text", kind=Kind.TEXT, meaning="a sentence to add to the message", required=False),
     ),
     rank=90,
+    evidence=Evidence.WITNESS,
     example="then: [{notify: {channels: phone, text: stop trading for today}}]",
 )
 
@@ -21,6 +22,7 @@ BLOCK_ENTRIES = Action(
     handled_by=HandledBy.KERNEL,
     scopes=frozenset(Scope) - {Scope.FILL, Scope.INTENT},  # instants: an incident that is over at once blocks nothing
     rank=0,
+    evidence=Evidence.WITNESS,
     example="then: [block_entries]",
 )
 
@@ -53,6 +55,7 @@ LOCK = Action(
         ),
     ),
     rank=10,
+    evidence=Evidence.CORROBORATED,
     example="then: [{lock: {until: next_session}}]",
 )
 
