@@ -1,0 +1,63 @@
+"""The front end: a new client for each connection, and the alerts, which need none."""
+
+import asyncio
+
+from haltline.api import Control, Message, Started, SurfaceSetup
+from haltline_bot_discord.alert import Alerts
+from haltline_bot_discord.client import Connection, use_server
+from haltline_bot_discord.draw import CUSTOM_ID_LETTERS
+from haltline_bot_discord.failure import classified
+from haltline_bot_discord.talk import PLATFORM, Talk
+from haltline_bot_kit.doorman import Doorman
+from haltline_bot_kit.press import ButtonBook
+
+
+class DiscordFront:
+    """`api.Surface`, and `api.EditingNotifier` where the set-up names a channel for alerts."""
+
+    def __init__(self, setup: SurfaceSetup) -> None:
+        config = setup.config
+        if server := config.get("server"):
+            use_server(str(server).rstrip("/"))
+        self._setup = setup
+        self._token = str(config["token"])
+        self._guild = _number(config.get("guild"))
+        self._buttons = ButtonBook(setup.memory, limit=CUSTOM_ID_LETTERS)
+        self._alerts = Alerts(
+            self._token, _number(config.get("channel")), threads=config.get("threads") is True, buttons=self._buttons,
+            memory=setup.memory,
+        )  # fmt: skip
+
+    async def run(self, control: Control, started: Started) -> None:
+        """Connect and answer until cancelled; raises Transient or Refused where the connection ends for good.
+
+        discord.py resumes by itself what can be resumed; a malformed frame or a gateway that is down when it starts
+        ends it with an exception of any kind, and then only a new client helps: `run` is called again.
+        """
+        people = self._setup.people.get(PLATFORM, ())
+        talk = Talk(control, self._buttons, Doorman(people, self._setup.clock))
+        try:
+            async with (
+                asyncio.TaskGroup() as group,
+                Connection(control=control, talk=talk, started=started, group=group, guild=self._guild) as client,
+            ):
+                await client.start(self._token)
+        except BaseExceptionGroup as failures:
+            failure = failures.exceptions[0]
+            if not isinstance(failure, Exception):
+                raise
+            raise classified(failure) from failure
+        finally:
+            await self._alerts.close()
+
+    async def send(self, message: Message) -> str:
+        """Send an alert to the channel of the set-up; returns its handle."""
+        return await self._alerts.send(message)
+
+    async def edit(self, handle: str, message: Message) -> str:
+        """Bring an alert up to date."""
+        return await self._alerts.edit(handle, message)
+
+
+def _number(value: object) -> int | None:
+    return int(str(value)) if value is not None else None
