@@ -4,6 +4,7 @@ kernel      the step: state → screens → judgements → life cycle → arbite
 emission    what one step collects
 governor    trading modes and locks: what they allow, and undoing what appears in spite of them
 request     what operators want done at the broker
+finding     is what a rule says sure enough for what it asks for?
 evidence    what waits for a second witness, or for a breach to hold
 consent     what waits for an operator, because it went beyond its caps
 permission  may this order be sent?

@@ -14,10 +14,10 @@ import msgspec
 from haltline.clock import format_duration, to_iso
 from haltline.kernel.consent import ConsentBook
 from haltline.kernel.emission import Claim, Emission
+from haltline.kernel.finding import SUFFICIENT, Finding, hold_of, weigh_evidence
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import OnUnknown
 from haltline.model.verdict import Verdict
-from haltline.rules.evidence import SUFFICIENT, Finding, hold_of, weigh_evidence
 from haltline.rules.incident import Incident
 from haltline.rules.rule import LinkedAction
 

@@ -6,7 +6,6 @@ compile    every rule checked against the vocabulary and the actions; all proble
 rule       a rule linked to a state: compiled conditions, ready to judge an entity
 index      what must be looked at again when something changed: fused screens and windows
 incident   the life of one rule on one entity: pending, warning, breached, resolved, unknown
-evidence   is what a rule says sure enough for what it asks for?
 arbiter    who wins when several rules decide for one account; what is already under way
 lock       lockouts as a set with union semantics
 
