@@ -44,7 +44,6 @@ class Executor:
         self, *, actions: Shelf[Action], brokers: Mapping[AccountId, Broker], clock: Clock, ledger: Ledger,
         report: Report, instruments: Mapping[Symbol, InstrumentSpec], mark_of: MarkOf = lambda symbol: None,
         budget: Budget | None = None, capacity: int = 1000, witness: Witness | None = None,
-        on_progress: OnProgress | None = None,
     ) -> None:  # fmt: skip
         self._actions = actions
         self._brokers = brokers
@@ -55,7 +54,7 @@ class Executor:
         self._mark_of = mark_of
         self._budget = budget or Budget()
         self._witness = witness or NoWitness()
-        self._on_progress = on_progress
+        self.watchers: list[OnProgress] = []
         self._lanes = {account: Lane(capacity) for account in brokers}
         self._known: set[ActionId] = set()
         self._resumed: set[ActionId] = set()
@@ -337,12 +336,11 @@ class Executor:
 
     def _show(self, account: AccountId, job: Job, stage: Stage, receipt: Receipt | None = None) -> None:
         """Tell whoever watches. One that raises is told no more: nothing may hold enforcement up."""
-        if self._on_progress is None:
-            return
-        try:
-            self._on_progress(progress_of(account, job, stage, receipt))
-        except Exception:  # noqa: BLE001 - the wall around observers: one may raise anything
-            self._on_progress = None
+        for watcher in tuple(self.watchers):
+            try:
+                watcher(progress_of(account, job, stage, receipt))
+            except Exception:  # noqa: BLE001 - the wall around observers: one may raise anything
+                self.watchers.remove(watcher)
 
     def _remaining(self, snapshot: AccountSnapshot) -> Remaining:
         return remaining_of(snapshot, self._value_of)

@@ -1,11 +1,11 @@
 """Brokers, feeds and channels of a set-up, made from what plugins registered."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from haltline.api import Broker, BrokerSetup, Feed, FeedSetup, Notifier, NotifierSetup, Recording
+from haltline.api import Broker, BrokerRole, BrokerSetup, Feed, FeedSetup, Notifier, NotifierSetup, Recording
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
@@ -30,8 +30,15 @@ class Parts:
     environ: Mapping[str, str] | None = field(default=None, repr=False)
 
 
-def make_brokers(parts: Parts, clock: Clock, directory: Path | None) -> dict[str, Broker]:
-    """One broker per entry that an account names; raises ConfigError for a kind that no plugin brings."""
+def make_brokers(
+    parts: Parts, clock: Clock, directory: Path | None, *, role: BrokerRole = BrokerRole.BOTH,
+    shares: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+) -> dict[str, Broker]:  # fmt: skip
+    """One broker per entry that an account names; raises ConfigError for a kind that no plugin brings.
+
+    As ACTUATOR only those of paired kinds are made; a kind that is not paired is made as BOTH instead of READER.
+    `shares` are what brokers that poll by themselves await before a call, by name.
+    """
     setup, registry = parts.setup, parts.registry
     brokers: dict[str, Broker] = {}
     for entry in setup.brokers:
@@ -39,14 +46,15 @@ def make_brokers(parts: Parts, clock: Clock, directory: Path | None) -> dict[str
         kind = registry.brokers.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("broker", entry.name, entry.kind)])
-        if accounts:
+        if accounts and (kind.paired or role is not BrokerRole.ACTUATOR):
+            given = BrokerSetup(
+                name=entry.name, config=entry.config, accounts=accounts, instruments=setup.instruments, clock=clock,
+                directory=directory, role=role if kind.paired else BrokerRole.BOTH,
+            )  # fmt: skip
+            if shares and entry.name in shares:
+                given = replace(given, share=shares[entry.name])
             with _making("broker", entry.name):
-                brokers[entry.name] = kind.make(
-                    BrokerSetup(
-                        name=entry.name, config=entry.config, accounts=accounts, instruments=setup.instruments,
-                        clock=clock, directory=directory,
-                    )
-                )  # fmt: skip
+                brokers[entry.name] = kind.make(given)
     return brokers
 
 

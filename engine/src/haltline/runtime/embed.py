@@ -36,6 +36,8 @@ from haltline.runtime.writer import InlineWriter, ThreadWriter
 
 _KEPT = 1000
 _POLL_S = 0.002
+_STANDING_STILL = Budget(hold_ns=0)
+"""On a clock that is moved by hand nothing can be held for a time: nobody would move it meanwhile."""
 
 
 def load_parts(path: Path, *, environ: Mapping[str, str] | None = None) -> Parts:
@@ -62,7 +64,7 @@ class Haltline:
         self._clock = clock or SystemClock()
         self._in_memory = in_memory
         self._feeds = feeds
-        self._budget = budget
+        self._budget = budget or (None if isinstance(self._clock, SystemClock) else _STANDING_STILL)
         self._engine: Engine | None = None
         self._store: Journal | MemoryJournal | None = None
         self._supervisor: Supervisor | None = None

@@ -60,6 +60,7 @@ class Publisher:
 
         `first` goes on record before them, and `state`, the kernel as it is after them, in the same transaction.
         """
+        self._executor.look_again()
         entries = [*first, *(entry for result in results for entry in entries_of(result, now))]
         if not entries and not any(result.attention for result in results):
             return

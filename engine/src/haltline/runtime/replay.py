@@ -33,6 +33,7 @@ from haltline.notify.table import MemoryOutboxTable
 from haltline.runtime.compose import Parts, brokers_by_account, make_brokers
 from haltline.runtime.publish import Publisher
 from haltline.runtime.supervise import Supervisor
+from haltline.runtime.witness import KernelWitness, pushing_accounts
 from haltline.runtime.writer import InlineWriter
 
 type Progress = Callable[[int, int | None], None]
@@ -95,6 +96,11 @@ class Replay:
             actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self.brokers), clock=self.clock,
             ledger=writer, report=self._reported, mark_of=self._mark_of, budget=budget,
             instruments={spec.symbol: spec for spec in parts.setup.instruments},
+            witness=KernelWitness(
+                self.kernel, clock=self.clock, pushed=pushing_accounts(parts.setup, parts.registry),
+                confirmed=frozenset(account.id for account in parts.setup.accounts),
+                is_settled=lambda: not self._inbox, put=self._inbox.append,
+            ),
         )  # fmt: skip
         self._publisher = Publisher(
             store=self.journal, writer=writer, executor=self._executor, outbox=self._outbox,
@@ -217,6 +223,7 @@ class Replay:
         self._counts["events"] += 1
         self._note(event, now)
         result = self.kernel.step(event, now)
+        self._executor.look_again()
         if result.plan or result.transitions or result.notices:
             await self._publish(result)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from haltline.api import AccountSnapshot, BrokerKind, BrokerSetup, EventSink, Started
+from haltline.api import AccountSnapshot, BrokerKind, BrokerRole, BrokerSetup, EventSink, Started
 from haltline.builtins.paper.broker import PAPER
 from haltline.clock import NS_PER_S, Clock
 from haltline.errors import Refused, Transient
@@ -49,9 +49,13 @@ GAP_NS = NS_PER_S // 5
 
 
 class RemotePaperBroker:
-    """`api.Broker` over the network. Requests have a connection of their own: they never wait behind the stream."""
+    """`api.Broker` over the network. Requests have a connection of their own: they never wait behind the stream.
+
+    An actuator has no stream: what a reader asks or hears on its connections holds no action up.
+    """
 
     def __init__(self, setup: BrokerSetup) -> None:
+        self._is_actuator = setup.role is BrokerRole.ACTUATOR
         self._setting = msgspec.convert(dict(setup.config), Setting, strict=False)
         self._clock = setup.clock
         self._login = Login(
@@ -61,6 +65,9 @@ class RemotePaperBroker:
 
     async def run(self, sink: EventSink, started: Started) -> None:
         """Push what is so, then what happens, in order; raises Transient once the stream cannot be trusted."""
+        if self._is_actuator:
+            await self._keep_connected(started)
+            return
         pushes: asyncio.Queue[Push | None] = asyncio.Queue()
         stream = self._link(pushes)
         try:
@@ -71,6 +78,16 @@ class RemotePaperBroker:
             await self._follow(stream, pushes, Sequence(present.seq), sink)
         finally:
             stream.close()
+            self._requests.close()
+
+    async def _keep_connected(self, started: Started) -> None:
+        """Log in before the first action needs it, and again after a loss."""
+        try:
+            await self._requests.connect()
+            started()
+            await self._requests.lost()
+            raise Transient("the venue closed the connection")
+        finally:
             self._requests.close()
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
@@ -151,4 +168,5 @@ PAPER_REMOTE = BrokerKind(
     meaning="the paper exchange as a process of its own, over the network",
     capabilities=PAPER.capabilities,
     schema=SCHEMA,
+    paired=True,
 )

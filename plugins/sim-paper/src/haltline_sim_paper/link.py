@@ -60,6 +60,15 @@ class Link:
         except _Expired as failure:
             raise Transient("the venue does not accept its own token") from failure
 
+    async def connect(self) -> None:
+        """Connect and log in, unless that is so already; raises Transient."""
+        await self._connected()
+
+    async def lost(self) -> None:
+        """Return once the present connection has ended."""
+        if self._wire is not None:
+            await self._wire.ended.wait()
+
     def close(self) -> None:
         """End the connection."""
         if self._wire is not None:
@@ -144,6 +153,7 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, on_answer: Callable[[Answer], None], on_end: Callable[[], None]) -> None:
         self.is_closed = False
+        self.ended = asyncio.Event()
         self._on_answer = on_answer
         self._on_end = on_end
         self._buffer = bytearray()
@@ -168,6 +178,7 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_closed = True
+        self.ended.set()
         self._on_end()
 
     def send(self, line: bytes) -> bool:

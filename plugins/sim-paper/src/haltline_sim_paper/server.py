@@ -9,7 +9,7 @@ from typing import Never, assert_never
 from haltline.clock import NS_PER_S, Clock
 from haltline.errors import Refused
 from haltline.model.event import Event
-from haltline.model.order import OrderReport, OrderRequest
+from haltline.model.order import OrderReport, OrderRequest, OrderStatus
 from haltline_sim_paper.fault import Fault, FaultBox, FaultKind, Stage
 from haltline_sim_paper.host import Host
 from haltline_sim_paper.session import Session
@@ -153,7 +153,10 @@ class Venue:
         fault = self.faults.on_effect("submit") if self._host.find(request.account, request.client_id) is None else None
         if fault is not None:
             return self._host.submit_partly(request, fault.reason)
-        return self._host.submit(request)
+        report = self._host.submit(request)
+        if report.status is OrderStatus.REJECTED and not self._host.is_open:
+            raise _Failed("closed", report.reason)
+        return report
 
     def _cancel(self, call: Cancel) -> None:
         gone = self._host.cancel(call.account, call.order_id)

@@ -108,7 +108,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a call did not succeed: ``refused``, ``throttled``, ``expired``, ``transient`` or ``unknown``."""
+    """Why a call did not succeed: ``refused``, ``closed``, ``throttled``, ``expired``, ``transient`` or ``unknown``."""
 
     kind: str
     reason: str

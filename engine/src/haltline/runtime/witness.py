@@ -1,0 +1,61 @@
+"""What enforcement may see of the kernel: what pushes have told it of an account; and how a pull corrects it."""
+
+from collections.abc import Callable, Container
+from decimal import Decimal
+
+from haltline.api import AccountSnapshot
+from haltline.api.broker import Capability
+from haltline.api.registry import Registry
+from haltline.clock import Clock
+from haltline.config.settings import Setup
+from haltline.journal.receipt import Remaining
+from haltline.kernel.kernel import Kernel
+from haltline.model.event import Event
+from haltline.model.id import AccountId, Symbol
+from haltline.runtime.reconcile import activity_of, corrections
+
+_PUSHES = frozenset({Capability.PUSH_ORDERS, Capability.PUSH_POSITIONS})
+
+
+class KernelWitness:
+    """`enforce.Witness` over a kernel. `pushed` are the accounts whose broker pushes, `confirmed` those whose stream is
+    up; `is_settled` says whether everything that was heard has reached the kernel; `put` hands it an event.
+    """
+
+    def __init__(
+        self, kernel: Kernel, *, clock: Clock, pushed: Container[AccountId], confirmed: Container[AccountId],
+        is_settled: Callable[[], bool], put: Callable[[Event], None],
+    ) -> None:  # fmt: skip
+        self._kernel = kernel
+        self._clock = clock
+        self._pushed = pushed
+        self._confirmed = confirmed
+        self._is_settled = is_settled
+        self._put = put
+
+    def seen(self, account: AccountId) -> Remaining | None:
+        """Positions and working orders as pushes have told them; None where there are no pushes to go by."""
+        known = self._kernel.state.accounts.get(account)
+        if known is None or account not in self._pushed or account not in self._confirmed:
+            return None
+        held = {Symbol(name): Decimal(str(each.quantity)) for name, each in known.book.items() if each.quantity}
+        return Remaining(positions=held, working_orders=sum(order.working for order in known.order_book.values()))
+
+    def activity(self, account: AccountId) -> object:
+        """Changes whenever a fill or an order of the account is heard of."""
+        return activity_of(self._kernel, account)
+
+    def correct(self, snapshot: AccountSnapshot, *, since: object) -> bool:
+        """Tell the kernel what a pull has shown, unless something was heard of meanwhile that may be newer."""
+        if not self._is_settled() or self.activity(snapshot.account.account) != since:
+            return False
+        for event in corrections(self._kernel, snapshot, self._clock.now()):
+            self._put(event)
+        return True
+
+
+def pushing_accounts(setup: Setup, registry: Registry) -> frozenset[AccountId]:
+    """The accounts whose broker pushes orders or positions."""
+    kinds = {entry.name: registry.brokers.get(entry.kind) for entry in setup.brokers}
+    pushing = {name for name, kind in kinds.items() if kind is not None and kind.capabilities & _PUSHES}
+    return frozenset(account.id for account in setup.accounts if account.broker in pushing)
