@@ -35,7 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "fields": Entry("Rules", "List what rules can read, call and do.", "fields"),
     "run": Entry("Guard", "Guard the accounts of a set-up until stopped.", "run"),
     "guardian": Entry("Guard", "Hold a hard floor when the engine is silent: a second process.", "guardian"),
-    "journal": Entry("Guard", "Read, export and verify the record of every decision.", "journal"),
+    "journal": Entry("Guard", "Read, verify, back up and look after the record of every decision.", "journalcare"),
     "capsule": Entry("Guard", "Keep an incident as one file: replay it, make it a test.", "capsule"),
     "plugins": Entry("Guard", "List plugins: what they bring, what failed, what is not enabled.", "plugins"),
     "schema": Entry("Guard", "Print the JSON Schema of set-up and rule files for editors.", "schema"),

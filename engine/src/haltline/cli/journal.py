@@ -20,7 +20,7 @@ from haltline.journal.query import as_json, export_lines, sentence
 from haltline.journal.record import Record, RecordKind
 from haltline.journal.store import Journal
 
-app = command_app(help="Read, export and verify the record of every decision.")
+app = command_app(help="Read, verify, back up and look after the record of every decision.")
 POLL_S = 0.5
 
 File = Annotated[
@@ -106,26 +106,31 @@ def verify(file: File = None, config: Config = None, plain: Plain = False, json:
       haltline journal verify --file backup/haltline.db
 
     \b
-    JSON: {"ok": true, "records": 512, "head": "...", "broken_seq": null, "reason": ""}
+    JSON: {"ok": true, "records": 512, "head": "...", "broken_seq": null, "reason": "", "removed": 0, "lost": 0}
 
     Exit code 0: intact. 1: broken, and the first broken record is named.
     """
     output = Output(json=json, plain=plain)
     with open_journal(file, config) as journal:
         report = journal.verify()
+        fault = journal.fault() if report.ok else ""
     if json:
         output.emit(
             {
-                "ok": report.ok,
+                "ok": report.ok and not fault,
                 "records": report.records,
                 "head": report.head,
                 "broken_seq": report.broken_seq,
-                "reason": report.reason,
+                "reason": report.reason or fault,
+                "removed": report.removed,
+                "lost": report.lost,
             }
         )
     word = "intact" if report.ok else f"broken at record {report.broken_seq}"
-    output.say(f"{word}: {sentence(report)}", style="bold green" if report.ok else "bold red")
-    raise typer.Exit(0 if report.ok else 1)
+    output.say(f"{word}: {sentence(report)}", style="bold green" if report.ok and not fault else "bold red")
+    if fault:
+        output.say(fault, style="bold red")
+    raise typer.Exit(0 if report.ok and not fault else 1)
 
 
 def open_journal(file: Path | None, config: Path | None) -> Journal:

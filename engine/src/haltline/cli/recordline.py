@@ -18,6 +18,8 @@ COLOURS = {
     RecordKind.SNAPSHOT: "dim",
     RecordKind.CONFIG: "bright_blue",
     RecordKind.NOTICE: "white",
+    RecordKind.COMPACTION: "dim",
+    RecordKind.DAMAGE: "bold red",
 }
 _DULL = frozenset({"type", "at", "received_at", "id", "incident", "action_id", "labels", "rules", "incidents"})
 

@@ -168,6 +168,21 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "The saved state was written by another version of the engine.",
         "Start the version that wrote it, or move the journal away and start fresh.",
     ),
+    "E709": CodeEntry(
+        "Quotes were removed",
+        "What is asked for must be decided again from quotes that compaction removed; guessing them is not proof.",
+        "Begin from a state saved later (`--lead`), use a backup, or keep quotes longer: `store: keep_quotes`.",
+    ),
+    "E710": CodeEntry(
+        "Backup failed",
+        "A copy of the journal could not be made or is not whole; nothing else was changed.",
+        "Free some space or name another file; a copy that is not whole must not be restored.",
+    ),
+    "E711": CodeEntry(
+        "Journal of another set-up",
+        "The journal holds locks and positions of accounts that this set-up does not have, and none of those it has.",
+        "Name another file under `store: path:`, or keep one of the accounts.",
+    ),
     "E720": CodeEntry(
         "Not a capsule",
         "The file is something else than what `haltline capsule make` writes.",

@@ -31,5 +31,7 @@ def export_lines(records: Iterable[Record]) -> Iterator[bytes]:
 def sentence(report: VerifyReport) -> str:
     """The result of a verification in one sentence."""
     if report.ok:
-        return f"all {report.records} records fit; the head is {report.head}"
+        gone = f"; {report.removed} old quotes were removed, and records vouch for it" if report.removed else ""
+        lost = f"; {report.lost} damaged records were taken out" if report.lost else ""
+        return f"all {report.records} records fit{gone}{lost}; the head is {report.head}"
     return f"the first {report.records} records fit; {report.reason}"

@@ -40,6 +40,8 @@ class Journal:
         self.connection = connection
         self._lease = lease
         self._depth = 0
+        self.backup: Path | None = None
+        """The file as it was, where opening it brought it to the present format."""
         self.snapshots = Snapshots(connection)
         self.gaps = GapTable(connection)
         self.actions = ActionTable(connection)
@@ -62,18 +64,15 @@ class Journal:
                     undo.callback(_remove, path)
                 connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
                 undo.callback(connection.close)
-                moved = cls._set_up(connection, path)
-                journal = cls(path, connection, lease)
-                if moved:
-                    journal.append_durable([notice_entry(SystemClock().now(), "journal", moved)])
+                journal = cls._set_up(connection, path, lease)
             except (sqlite3.Error, OSError) as error:
                 raise explained(error, path) from error
             undo.pop_all()
         return journal
 
-    @staticmethod
-    def _set_up(connection: sqlite3.Connection, path: Path) -> str:
-        """A connection ready for writing; returns what was done to an older file, in words."""
+    @classmethod
+    def _set_up(cls, connection: sqlite3.Connection, path: Path, lease: Lease) -> Self:
+        """A journal ready for writing, brought up to date first."""
         from haltline.journal.migrate import (  # noqa: PLC0415 - backups are read with this very class
             migrate,
             plan_migration,
@@ -86,9 +85,14 @@ class Journal:
         connection.execute("PRAGMA synchronous = NORMAL")
         prepare(connection, path)
         if not 0 < version < SCHEMA_VERSION:
-            return ""
-        made = migrate(connection, plan_migration(path, SystemClock().now()))
-        return f"brought from format {version} to {SCHEMA_VERSION}; the file as it was is {made.path.name}"
+            return cls(path, connection, lease)
+        now = SystemClock().now()
+        backup = migrate(connection, plan_migration(path, now)).path
+        journal = cls(path, connection, lease)
+        journal.backup = backup
+        said = f"brought from format {version} to {SCHEMA_VERSION}; the file as it was is {backup.name}"
+        journal.append_durable([notice_entry(now, "journal", said)])
+        return journal
 
     @classmethod
     def read(cls, path: Path) -> Self:
