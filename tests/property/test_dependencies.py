@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from haltline.api.calendar import AlwaysOpen
 from haltline.api.field import Field, Kind
 from haltline.api.registry import Registry
 from haltline.builtins import plugin
@@ -25,7 +26,6 @@ from haltline.model.rule import OnUnknown, RuleSpec, Scope
 from haltline.rules.compile import CompiledRules, compile_rules
 from haltline.rules.index import RuleIndex
 from haltline.state.field import FIELDS, ROOTS
-from haltline.state.hours import AlwaysOpen
 from haltline.state.state import State, StateSettings
 
 START_S = 1_746_540_000

@@ -2,13 +2,13 @@
 
 from decimal import Decimal
 
+from haltline.api.calendar import AlwaysOpen
 from haltline.clock import NS_PER_S
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import InstrumentUpdate
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.rule import Comparison, LimitSpec, RuleSpec, Scope
 from haltline.rules.schedule import parse_schedule
-from haltline.state.hours import AlwaysOpen
 from haltline.state.state import State, StateSettings
 
 

@@ -21,6 +21,26 @@ class Calendar(Protocol):
         """Whether the session at, or next after, the instant closes earlier than usual."""
 
 
+class AlwaysOpen:
+    """A market that never closes."""
+
+    def is_open(self, instant_ns: int) -> bool:
+        """Always."""
+        return True
+
+    def next_open(self, instant_ns: int) -> int | None:
+        """Never: it is open already."""
+        return None
+
+    def next_close(self, instant_ns: int) -> int | None:
+        """Never."""
+        return None
+
+    def is_early_close(self, instant_ns: int) -> bool:
+        """Never."""
+        return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarKind:
     """A source of calendars: `make` is given a name (``CMES``) and raises KeyError for one it does not know."""

@@ -1,32 +1,12 @@
 """The `session` root: what a trading calendar says about now, refreshed only when that changes."""
 
-from haltline.api.calendar import Calendar
+from haltline.api.calendar import AlwaysOpen, Calendar
 from haltline.api.field import Provenance
 from haltline.clock import NS_PER_S
 from haltline.state.clockview import ClockView
 from haltline.state.entity import NAN, seconds
 
 _ASK_AGAIN_NS = 60 * NS_PER_S
-
-
-class AlwaysOpen:
-    """A market that never closes."""
-
-    def is_open(self, instant_ns: int) -> bool:
-        """Always."""
-        return True
-
-    def next_open(self, instant_ns: int) -> int | None:
-        """Never: it is open already."""
-        return None
-
-    def next_close(self, instant_ns: int) -> int | None:
-        """Never."""
-        return None
-
-    def is_early_close(self, instant_ns: int) -> bool:
-        """Never."""
-        return False
 
 
 def always_open(name: str) -> Calendar:

@@ -9,8 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from haltline.api import Calendar, CalendarKind
+from haltline.api.calendar import AlwaysOpen
 from haltline.builtins.calendar.hours import parse_hours
-from haltline.builtins.calendar.sessions import AlwaysOpen, Sessions
+from haltline.builtins.calendar.sessions import Sessions
 from haltline.clock import NS_PER_S
 
 _FIRST_DAY = "2005-01-01"

@@ -4,26 +4,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 
-class AlwaysOpen:
-    """A market that never closes."""
-
-    def is_open(self, instant_ns: int) -> bool:
-        """Always."""
-        return True
-
-    def next_open(self, instant_ns: int) -> int | None:
-        """Never: it is open."""
-        return None
-
-    def next_close(self, instant_ns: int) -> int | None:
-        """Never."""
-        return None
-
-    def is_early_close(self, instant_ns: int) -> bool:
-        """Never."""
-        return False
-
-
 class Sessions:
     """Opening intervals [open, close) as UTC nanoseconds, sorted, not overlapping; closed before and after them.
 
