@@ -112,7 +112,8 @@ async def test_where_no_channel_is_left_the_loss_is_counted_and_told() -> None:
     lost: list[str] = []
     table, clock = MemoryOutboxTable(), ManualClock()
     box = Outbox(
-        channels={"phone": Channel(Refused("no"), Refused("no"))}, routes=Routes(severities={"phone": ALL}), table=table, write=write,
+        channels={"phone": Channel(Refused("no"), Refused("no"))},
+        routes=Routes(severities={"phone": ALL}), table=table, write=write,
         clock=clock, lost=lambda pending, reason: lost.append(reason),
     )  # fmt: skip
     await deliver(box, clock, (message(), ""))

@@ -33,7 +33,8 @@ _SETUP_KEYS = frozenset(
         "store",
         "mode",
         "stale_after",
-        "guardian", "notify",
+        "guardian",
+        "notify",
         "operators",
         "surfaces",
     }

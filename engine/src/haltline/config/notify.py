@@ -135,8 +135,10 @@ class _Binder:
             try:
                 window = parse_window(item.text)
             except ValueError as error:
-                what, _, cure = str(error).partition("; ")
-                self._findings.add("E436", item.place, what, cure, where=f"{_WHERE}: times: {name}")
+                cure = "write hours with a zone: mon-fri 22:00-07:00 America/Chicago"
+                self._findings.add(
+                    "E436", item.place, str(error).partition("; ")[0], cure, where=f"{_WHERE}: times: {name}"
+                )
                 continue
             if isinstance(window, str) or window.zone is None:
                 what = f"{item.shown!r} does not say whose clock it means"

@@ -100,7 +100,8 @@ def _database(connection: sqlite3.Connection) -> sqlite_utils.Database:
 
 
 def _to_2(connection: sqlite3.Connection) -> None:
-    """Gaps, ranges that incidents keep, saved states that outlive their hours, and where unfinished actions stand."""
+    """Gaps, ranges that incidents keep, saved states that outlive their hours, where unfinished actions stand, and what
+    the notifier remembers."""
     database = _database(connection)
     columns = {"first": int, "last": int, "before": bytes, "after": bytes, "vouched": int, "kind": str}
     database.create_table("gap", columns, pk="first", not_null=set(columns))
@@ -113,6 +114,7 @@ def _to_2(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX unfinished_action ON unfinished (action)")
     connection.execute("CREATE INDEX unfinished_name ON unfinished (name) WHERE kind = 'plan'")
     database.create_table("receipt", {"action": str, "seq": int}, pk="action", not_null={"seq"})
+    database.create_table("notification", {"key": str, "body": str}, pk="key", not_null={"body"})
     chosen = ", ".join(f"'{kind}'" for kind in KINDS)
     query = f"SELECT seq, kind, at, body, digest FROM record WHERE kind IN ({chosen}) AND kind != 'event' ORDER BY seq"
     rows = connection.execute(query)

@@ -15,13 +15,21 @@ def first_card(group: Group, member: Member) -> Message:
     return _threaded(member.message, group)
 
 
-def card(group: Group, shown: Sequence[Member], now: int, *, lead: str = "", update: bool = False) -> Message:
-    """One message about `shown`, the loudest first; what else goes on in the group follows by title.
+def card(
+    group: Group,
+    shown: Sequence[Member],
+    now: int,
+    *,
+    seen: Sequence[Member] = (),
+    lead: str = "",
+    update: bool = False,
+) -> Message:
+    """One message about `shown`, the loudest first; what else of `seen` goes on follows by title.
 
     `lead` says why it comes again. An `update` may replace the message before.
     """
     members = by_loudness(shown)
-    rest = [member for member in by_loudness(group.members.values()) if member not in members and member.is_going_on]
+    rest = [member for member in by_loudness(seen) if member not in members and member.is_going_on]
     items = [_item(member, now) for member in members]
     if rest:
         items.append("Also: " + "; ".join(member.message.title for member in rest) + ".")

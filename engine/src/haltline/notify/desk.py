@@ -256,12 +256,15 @@ class Desk:
         again = [] if news else [member for member in seen if _is_due_again(member, options, now)]
         out: Outgoing = []
         if news or again:
-            out += self._tell(group, options, news or again, now, is_news=bool(news))
+            out += self._tell(group, options, news or again, seen, now)
         out += self._climb(group, options, seen, now)
         self._sweep(group, options, now)
         return out
 
-    def _tell(self, group: Group, options: Options, shown: list[Member], now: int, *, is_news: bool) -> Outgoing:
+    def _tell(
+        self, group: Group, options: Options, shown: Sequence[Member], seen: Sequence[Member], now: int
+    ) -> Outgoing:
+        is_news = any(member.is_new for member in shown)
         update = is_news and all(member.over for member in shown)
         lead = "" if is_news else "Not acknowledged yet"
         out: Outgoing = []
@@ -276,7 +279,11 @@ class Desk:
             if not heard:
                 continue
             is_first = len(heard) == len(group.members) == 1 and heard[0].told_at is None
-            message = first_card(group, heard[0]) if is_first else card(group, heard, now, lead=lead, update=update)
+            message = (
+                first_card(group, heard[0])
+                if is_first
+                else card(group, heard, now, seen=seen, lead=lead, update=update)
+            )
             out.append((message, channel))
         for member in shown:
             member.told, member.told_at = member.message.id, now

@@ -103,7 +103,7 @@ class Routes:
         """The tree."""
         if self.policy is None:
             return _by_severity(self.severities)
-        return _route(self.policy.root, self.policy, "/", Options())
+        return _route(self.policy.root, self.policy, "/", Options(channels=self.channels))
 
     @property
     def channels(self) -> tuple[str, ...]:

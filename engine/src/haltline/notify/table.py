@@ -76,7 +76,6 @@ class SqliteOutboxTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        connection.execute("CREATE TABLE IF NOT EXISTS notification (key TEXT PRIMARY KEY, body TEXT NOT NULL)")
 
     def put(self, pending: Pending) -> None:
         """Keep or replace one."""
