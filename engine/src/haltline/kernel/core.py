@@ -372,7 +372,7 @@ class Core:
                 if action.name == "lock" and not action.shadow:
                     self.governor.lock_for_rule(action, out.now)
             elif self._handled_by(action.name) is HandledBy.ENFORCE and not action.shadow:
-                self.arbiter.launch(action)
+                self.arbiter.launch(action, brief=not self.still_wanted(action))
             out.planned.append(action)
 
     def _handled_by(self, name: str) -> HandledBy:

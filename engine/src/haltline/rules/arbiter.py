@@ -77,9 +77,11 @@ class Arbiter:
         kept.sort(key=lambda action: (ranks.get(action.name, 50), action.account or "", action.symbol or ""))
         return kept
 
-    def launch(self, action: PlannedAction, *, state: str = "") -> None:
-        """Remember an action as under way until its outcome arrives."""
-        self.flights[action.id] = Flight(action, covered=self._covered.pop(action.id, []), state=state)
+    def launch(self, action: PlannedAction, *, state: str = "", brief: bool = False) -> None:
+        """Remember an action as under way until its outcome arrives; `brief` for one that an instant asked for."""
+        self.flights[action.id] = Flight(
+            action, covered=self._covered.pop(action.id, []), state=state, since=action.at, brief=brief
+        )
 
     def take_outcome(self, outcome: ActionOutcome, now: int, *, situation: str = "") -> Flight | None:
         """Forget a finished action; keep a failed one for another try. Returns its flight, None if it was not ours.
@@ -128,7 +130,7 @@ class Arbiter:
             if flight.retry_at is None or flight.retry_at > now:
                 continue
             del self.flights[action_id]
-            if flight.echo or not is_live(flight.action):
+            if flight.echo or not (flight.insists(now) or is_live(flight.action)):
                 self._give_up(flight)
             elif not self._waits_behind_another(flight):
                 again.append(self._relaunch(flight, now, renew(flight.action) if renew else flight.action.params))

@@ -18,6 +18,8 @@ LONGEST_NAMED_NS = 3600 * NS_PER_S
 """How long an instant that an outcome names is waited for: a wrong one must not end enforcement."""
 ECHO_NS = 5 * NS_PER_S
 """How long a deed is remembered that our books may not show yet."""
+INSTANT_NS = 300 * NS_PER_S
+"""How long that is tried which an instant asked for: nothing tells us when it stops making sense."""
 _DETAIL = 500
 
 
@@ -25,7 +27,8 @@ class Flight(msgspec.Struct):
     """An action whose outcome is not known yet, or that is to be asked for again at `retry_at`.
 
     `attempt` counts tries from 0, `failures` those that ended badly, `row` those since the `situation` last changed.
-    `since` is when it was first asked for. `told` are the steps of escalation already taken, by incident.
+    `since` is when it was first asked for; `brief` marks what an instant asked for (a fill, an order that ended), which
+    no incident goes on asking for. `told` are the steps of escalation already taken, by incident.
     `covered` are requests left out because of it. `echo` marks one that is done, and that our books may not show yet:
     it is kept until `retry_at` so that the governor does not ask again for the very same `state` of order or position.
     """
@@ -43,6 +46,7 @@ class Flight(msgspec.Struct):
     situation: str = ""
     detail: str = ""
     told: dict[str, list[int]] = {}
+    brief: bool = False
 
     @property
     def origin(self) -> str:
@@ -53,6 +57,10 @@ class Flight(msgspec.Struct):
     def asked_at(self) -> int:
         """When it was first asked for; that of this try where an older version has saved it."""
         return self.since or self.action.at
+
+    def insists(self, now: int) -> bool:
+        """Whether it is wanted although no incident lives: an instant asked for it, not long ago."""
+        return self.brief and now < self.asked_at + INSTANT_NS
 
     def fail(self, now: int, *, detail: str, situation: str, named: int | None) -> None:
         """Note a try that ended badly, and when the next one is due."""

@@ -59,7 +59,8 @@ class Account(Entity):
         "gross_nano",
         "gross_quantity", "hours", "last_closing_pnl", "ledgers", "live", "lock_reason", "locked", "loss_streak",
         "lowest_peak", "mode", "net_nano", "net_quantity", "order_book", "peak_adjusted", "pnl_sum", "portfolio",
-        "realized_pnl", "reported_at", "reported_equity", "reported_margin_available", "reported_margin_used", "roll",
+        "realized_pnl", "rejected_orders", "reported_at", "reported_equity", "reported_margin_available",
+        "reported_margin_used", "roll",
         "seen_fills", "seen_flows", "seen_orders", "session", "spec", "suspects", "unknown_marks", "unrealized_nano",
         "unrealized_pnl", "week",
     )  # fmt: skip
@@ -118,6 +119,7 @@ class Account(Entity):
         self.net_quantity = self.gross_quantity = 0.0
         self.loss_streak = 0
         self.last_closing_pnl = NAN
+        self.rejected_orders = 0
 
     @property
     def id(self) -> str:

@@ -97,6 +97,7 @@ _ACCOUNT_ROWS: tuple[Row, ...] = (
     ("fees", Kind.MONEY, _FILL, "All fees since the engine knows the account, as a positive cost."),
     ("open_positions", Kind.COUNT, _HELD, "Number of open positions.", "len({0}.book)"),
     ("working_orders", Kind.COUNT, _ORDER, "Number of working orders.", "len({0}.order_book)"),
+    ("rejected_orders", Kind.COUNT, _ORDER, "Orders that the broker rejected since the engine knows the account."),
     ("peak_equity", Kind.MONEY, _VALUE, "Highest equity ever seen, moved along by deposits and withdrawals."),
     ("drawdown", Kind.MONEY, _VALUE, "Money below the peak; deposits and withdrawals do not count.",
      "({0}.peak_adjusted - {0}.adjusted)"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from haltline.errors import DataRefused
 from haltline.model import event as happened
 from haltline.model.instrument import AssetClass
+from haltline.model.order import OrderStatus
 from haltline.state.account import Account
 from haltline.state.entity import ACCOUNT, CALENDAR, FILL, MONEY, ORDER, QUOTE
 from haltline.state.fill import FillEntity
@@ -182,6 +183,7 @@ def order(state: "State", event: happened.OrderUpdate, now: int) -> None:
         del account.order_book[report.order_id]
         _remember(account.seen_orders, report.order_id, None)
         state.removed.append(known)
+        account.rejected_orders += report.status is OrderStatus.REJECTED
     state.touch(known, ORDER)
     position = account.book.get(instrument.symbol)
     if position is not None:

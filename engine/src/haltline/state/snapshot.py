@@ -143,6 +143,7 @@ class _AccountFacts(msgspec.Struct, forbid_unknown_fields=True):
     seen_orders: dict[str, None]
     suspects: dict[str, str]
     doubtful: bool = False
+    rejected_orders: int = 0
 
 
 class _AccountImage(msgspec.Struct, forbid_unknown_fields=True):
