@@ -34,16 +34,27 @@ def plan_migration(path: Path, now: int) -> Migration:
     return Migration(
         path=path, version=version, newest=SCHEMA_VERSION,
         steps=tuple(STEPS[each][0] for each in range(version, SCHEMA_VERSION)), bytes=size_of(path),
-        backup=path.with_name(f"{path.name}.v{version}-{stamp(now)}.backup"),
+        backup=_unused(path.with_name(f"{path.name}.v{version}-{stamp(now)}.backup")),
     )  # fmt: skip
 
 
 def migrate(connection: sqlite3.Connection, plan: Migration) -> Backup:
     """Do it, on the connection that holds the journal. Raises BackupFailed, and then nothing was changed; killed at any
     instant, the file is as it was, or it is up to date."""
+    for left in plan.path.parent.glob(f"{plan.path.name}.v*.backup.part"):
+        left.unlink()
     made = back_up(plan.path, plan.backup)
     with whole(connection):
         for version in range(plan.version, SCHEMA_VERSION):
             STEPS[version][1](connection)
         set_version(connection)
     return made
+
+
+def _unused(path: Path) -> Path:
+    """A name that is free: a start that was killed after its backup is tried again within the second."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
