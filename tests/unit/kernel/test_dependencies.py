@@ -136,6 +136,36 @@ class TestTargets:
         made.quote(20_975)
         assert made.mode == "REDUCING"
 
+    def test_an_instrument_rule_blocks_who_comes_to_hold_it_later(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.last < 20980", "block_entries"))
+        made.fill(1, 21_000, account="live")
+        made.quote(20_975)
+        made.fill(1, 20_975)
+        assert made.mode == "REDUCING"
+        made.restart().fill(-1, 20_975)
+        assert made.mode == "ACTIVE"
+
+    def test_nobody_may_enter_an_instrument_that_is_blocked(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.last < 20980", "block_entries"))
+        made.fill(1, 21_000, account="live")
+        made.quote(20_975)
+        assert made.mode == "ACTIVE"
+        answer = made.kernel.check(made.intent(1))
+        assert (answer.allowed, answer.reasons) == (False, ("MNQ may not be entered: r",))
+        made.quote(21_000, "MES")
+        assert made.kernel.check(made.intent(1, "MES")).allowed
+        made.forget().order("o", 1)
+        assert made.actions == ["cancel_orders"]
+        made.forget().order("p", 1, "MES")
+        assert made.actions == []
+
+    def test_it_may_be_entered_again_once_the_incident_is_over(self, world):
+        made = world(when(Scope.INSTRUMENT, "instrument.last < 20980", "block_entries"))
+        made.fill(1, 21_000, account="live")
+        made.quote(20_975)
+        made.quote(21_000)
+        assert made.kernel.check(made.intent(1)).allowed
+
     def test_an_order_rule_names_its_order(self, world):
         made = world(when(Scope.ORDER, "order.quantity > 5", "cancel_orders"))
         made.order("big", 9)

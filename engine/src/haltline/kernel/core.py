@@ -233,7 +233,7 @@ class Core:
             if out is None:
                 return None
             self.gate.sift(out)
-            moved = out.moved or force
+            moved = out.moved or force or bool(governed and self.governor.barred)  # somebody may hold it now
             force = out.moved = False
             if self.arbiter.owed:
                 out.requests.extend(self.arbiter.take_owed(now, self.still_wanted))

@@ -3,7 +3,8 @@
 Contract. HALTED (a lock on the account) beats REDUCING (an incident that blocks entries) beats ACTIVE. Exits, cancels
 and protective orders are never touched. While REDUCING, entry orders are cancelled. While HALTED they are cancelled and
 positions are brought back to the size they had when the lock began: what was already open is left to the other actions
-of the rule, what is opened afterwards is closed on sight. A lock on a symbol does the same for that symbol alone.
+of the rule, what is opened afterwards is closed on sight. A lock on a symbol does the same for that symbol alone. An
+incident of an instrument that blocks entries lets nobody enter it, and whoever holds it, now or later, only reduce.
 """
 
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from haltline.model.event import LockRequest
 from haltline.model.id import AccountId, ActionId, RuleId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import Lock, PlannedAction, TradingMode
+from haltline.model.rule import Scope
 from haltline.model.verdict import Phase
 from haltline.rules.arbiter import CLOSE, Arbiter
 from haltline.rules.incident import Incident
@@ -36,6 +38,7 @@ class Governor:
         self.locks = LockBook()
         self.allowances: dict[str, Allowance] = {}
         self.serial = 0
+        self.barred: set[str] = set()
         self._arbiter = arbiter
         self._live = live
 
@@ -155,6 +158,7 @@ class Governor:
 
     def refresh(self) -> list[str]:
         """Set mode and lock of every account from locks and live incidents; say in words what changed."""
+        self.barred = self._barred_symbols()
         blocked = self._blocked_accounts()
         notices = []
         for account in self.state.accounts.values():
@@ -181,6 +185,14 @@ class Governor:
                 blocked.update(accounts_of(incident.entity))
         return blocked
 
+    def _barred_symbols(self) -> set[str]:
+        """Instruments with an incident that blocks entries: nobody may enter them while it lives, whoever comes."""
+        return {
+            incident.entity.symbol
+            for incident in self._live.values()
+            if incident.entity.scope is Scope.INSTRUMENT and incident.is_blocking and not incident.rule.shadow
+        }
+
     # -- undoing what appears all the same -------------------------------------------------------------------------
 
     def undo(self, account: Any, now: int) -> list[PlannedAction]:
@@ -189,12 +201,13 @@ class Governor:
             return []
         halted = account.mode == TradingMode.HALTED
         symbol_locks = [lock for lock in self.locks if lock.account == account.id and lock.symbol is not None]
-        if account.mode == TradingMode.ACTIVE and not symbol_locks:
+        if account.mode == TradingMode.ACTIVE and not symbol_locks and not self.barred:
             return []
         locked_symbols = {lock.symbol for lock in symbol_locks}
+        closed = locked_symbols | self.barred
         actions = []
         for order in account.order_book.values():
-            if (account.mode != TradingMode.ACTIVE or order.symbol in locked_symbols) and is_entry(order, account):
+            if (account.mode != TradingMode.ACTIVE or order.symbol in closed) and is_entry(order, account):
                 actions.append(self._cancel(order, account, now))
         for position in account.book.values():
             if halted or position.symbol in locked_symbols:

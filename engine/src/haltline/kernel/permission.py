@@ -51,9 +51,21 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
         reasons += [f"{account.id} is paused by {lock.operator}: {describe(lock)}" for lock in pauses]
         if blocking or not pauses:
             reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
+    symbol = kernel.state.resolve(intent.symbol).symbol
+    if symbol in kernel.governor.barred and mode is TradingMode.ACTIVE and account.live:
+        reasons.append(f"{symbol} may not be entered: {', '.join(_barring(kernel, symbol))}")
     for lock in kernel.governor.locks.of_symbol(account.id, intent.symbol):
         reasons.append(f"{intent.symbol} is locked: {describe(lock)}")
     return reasons
+
+
+def _barring(kernel: Core, symbol: str) -> list[str]:
+    """The rules whose incidents on an instrument block entries."""
+    return sorted(
+        incident.rule.id
+        for incident in kernel.live.values()
+        if incident.is_blocking and incident.entity.scope is Scope.INSTRUMENT and incident.entity.symbol == symbol
+    )
 
 
 def _asked(kernel: Core, entity: Any) -> list[tuple[Rule, Judgement]]:
