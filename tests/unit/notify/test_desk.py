@@ -6,6 +6,8 @@ from tests.unit.notify.conftest import ALL, START, Hall, ack, at, notice, over, 
 
 from haltline.clock import NS_PER_S, from_iso
 from haltline.config.routing import InhibitEntry, NotifyEntry, RouteEntry, StepEntry
+from haltline.model.event import Unacknowledge
+from haltline.model.id import IncidentId
 from haltline.model.matcher import parse_matcher
 from haltline.model.rule import Severity
 from haltline.notify.notice import plain_notice
@@ -396,3 +398,12 @@ def test_what_was_done_is_part_of_the_end(hall) -> None:
     room.take(msgspec.structs.replace(done, deed_of="x1", deed="Done: flatten for account eval"), when=5)
     room.take(over(when=10), when=10)
     assert "Done: flatten for account eval." in room.texts()[-1]
+
+
+def test_an_acknowledgement_taken_back_lets_it_nag_again(hall) -> None:
+    room = hall()
+    room.take(notice(), when=0)
+    room.take(when=10, heard=[ack(when=10)])
+    back = Unacknowledge(at=at(100), received_at=at(100), incident=IncidentId("loss/eval/1"), operator="bob")
+    room.take(when=100, heard=[back])
+    assert room.heard()[-1] == (100, "Not acknowledged yet: eval: rule loss is broken")

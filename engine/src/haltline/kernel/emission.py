@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from haltline.api.action import HandledBy
-from haltline.model.event import Acknowledge, Silence, Unsilence
+from haltline.model.event import Attention
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Evidence
 from haltline.model.verdict import Phase, Transition
@@ -33,7 +33,7 @@ class Emission:
         self.claims: list[Claim] = []
         self.planned: list[PlannedAction] = []
         self.notices: list[str] = []
-        self.attention: list[Acknowledge | Silence | Unsilence] = []
+        self.attention: list[Attention] = []
         self.ended: list[Incident] = []
         self.moved = False
         self._live = live

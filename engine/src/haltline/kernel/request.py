@@ -59,6 +59,7 @@ def take_unacknowledge(core: "Core", event: Unacknowledge, _: int, out: Emission
         out.notices.append(f"there is no live incident {event.incident!r}: its acknowledgement cannot be taken back")
         return
     incident.acknowledged = False
+    out.attention.append(event)
     out.moved = True
     out.notices.append(f"{event.operator} took the acknowledgement of {event.incident} back")
 

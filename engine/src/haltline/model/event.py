@@ -263,6 +263,10 @@ class Consent(_Event, frozen=True, kw_only=True):
     incident: IncidentId | None = None
 
 
+type Attention = Acknowledge | Unacknowledge | Silence | Unsilence
+"""What operators say about messages: they change what is told, never what is enforced."""
+
+
 class OutcomeStatus(StrEnum):
     """How an action ended; a superseded one gave way to another that does more."""
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from haltline.model.event import Acknowledge, Silence, Unsilence
+from haltline.model.event import Attention
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
 from haltline.model.verdict import Transition
 
@@ -115,7 +115,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     plan: tuple[PlannedAction, ...] = ()
     notices: tuple[str, ...] = ()
     deadline: int | None = None
-    attention: tuple[Acknowledge | Silence | Unsilence, ...] = ()
+    attention: tuple[Attention, ...] = ()
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

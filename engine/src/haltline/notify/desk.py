@@ -12,7 +12,7 @@ import msgspec
 
 from haltline.api import Message
 from haltline.clock import format_duration
-from haltline.model.event import Acknowledge, Silence, Unsilence
+from haltline.model.event import Acknowledge, Attention, Silence, Unacknowledge
 from haltline.model.rule import Severity
 from haltline.notify.card import card, first_card
 from haltline.notify.group import FOREVER, Group, Member, group_id
@@ -50,9 +50,7 @@ class Desk:
         """What goes on, as people hear of it."""
         return tuple(self._groups.values())
 
-    def take(
-        self, notices: Sequence[Notice], now: int, *, heard: Sequence[Acknowledge | Silence | Unsilence] = ()
-    ) -> Outgoing:
+    def take(self, notices: Sequence[Notice], now: int, *, heard: Sequence[Attention] = ()) -> Outgoing:
         """Take what happened and what operators said into account; returns what must be said now."""
         out: Outgoing = []
         for notice in notices:
@@ -213,9 +211,11 @@ class Desk:
 
     # -- what operators said ---------------------------------------------------------------------------------------
 
-    def _hear(self, event: Acknowledge | Silence | Unsilence, now: int) -> Outgoing:
+    def _hear(self, event: Attention, now: int) -> Outgoing:
         if isinstance(event, Acknowledge):
             return self._acknowledge(event, now)
+        if isinstance(event, Unacknowledge):
+            return self._take_back(event, now)
         if isinstance(event, Silence):
             self.silences.add(event, now)
         else:
@@ -241,6 +241,15 @@ class Desk:
                 out += [(message, channel) for channel in group.told_to if channel not in member.covered]
             group.look_at(now)
         return out
+
+    def _take_back(self, event: Unacknowledge, now: int) -> Outgoing:
+        """It asks for attention again, from now on."""
+        for group in self._groups.values():
+            member = group.members.get(event.incident)
+            if member is not None and member.acked_until is not None:
+                member.acked_until, member.acked_by = None, ""
+                group.look_at(now)
+        return []
 
     # -- when it is due --------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from haltline.api import Button, Message
+from haltline.api import Button, Message, Tone
 from haltline.clock import NS_PER_S, format_duration
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a notice is made with this module's sentences
     from haltline.notify.notice import Notice
 
 SNOOZE = "1h"
+GRANT = "30m"
 _PHASE_WORDS = {
     Phase.OK: "is fine",
     Phase.PENDING: "is about to be broken",
@@ -117,14 +118,17 @@ def incident_buttons(labels: Mapping[str, str], *, acked: bool = False) -> tuple
     account = labels.get("account", "")
     if not incident:
         return ()
-    about = {"rule": rule, "entity": entity}
-    found = [] if acked else [Button(label="Acknowledge", command="ack", arguments={"incident": incident})]
-    snoozed = {"matchers": f"incident={incident}", "for": SNOOZE}
-    found.append(Button(label=f"Snooze {SNOOZE}", command="silence", arguments=snoozed))
+    about, here = {"rule": rule, "entity": entity}, {"account": account} if account else {}
+    seen = Button(label="Acknowledge", command="ack", arguments={"incident": incident}, tone=Tone.GOOD)
+    found = [] if acked else [seen]
+    found.append(
+        Button(label=f"Snooze {SNOOZE}", command="silence", arguments={"rule": rule, "for": SNOOZE, **here})
+    )  # fmt: skip
     found.append(Button(label="Why?", command="why", arguments=about))
-    found.append(Button(label="Override", command="override", arguments=about))
-    if account:
-        found.append(Button(label="Flatten", command="flatten", arguments={"account": account}))
+    granted = {**about, "for": GRANT, "reason": "granted from a message"}
+    found.append(Button(label=f"Override {GRANT}", command="override", arguments=granted, tone=Tone.WARNING))
+    if here:
+        found.append(Button(label="Flatten", command="flatten", arguments=here, tone=Tone.BAD))
     return tuple(found)
 
 
