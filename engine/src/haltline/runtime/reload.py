@@ -88,6 +88,7 @@ class Reloader:
         self._held = held
         self._put = put
         self._freed = asyncio.Event()
+        self._freed.set()
         self._follows = False
         self._known: frozenset[str] = frozenset()
         self._held_setup = held.waiting
@@ -199,20 +200,18 @@ class Reloader:
 
     async def follow(self) -> None:
         """Use what the files say as far as it may be used, at the start and whenever something is let go."""
-        began = self._has_begun_behind()
-        if began:
-            self._freed.set()
+        by, why = "start", "edited while nothing ran"
         while True:
             await self._freed.wait()
             async with self._turn:
                 self._freed.clear()
                 self._follows = True
-                by, why = ("start", "edited while nothing ran") if began else ("haltline", "its time had come")
                 try:
-                    await self._apply(by=by, why=why)
+                    if by != "start" or self._has_begun_behind():
+                        await self._apply(by=by, why=why)
                 finally:
                     self._follows = False
-                began = False
+            by, why = "haltline", "its time had come"
 
     def _has_begun_behind(self) -> bool:
         """Whether files and kernel do not agree at the start."""

@@ -1,0 +1,425 @@
+"""What loosens waits: for the next session, or for somebody else; what tightens never does."""
+
+import msgspec
+import pytest
+
+from haltline.clock import NS_PER_S
+from haltline.model.event import (
+    Approve,
+    ArmRequest,
+    CancelLoosening,
+    LockRequest,
+    LooseningRequest,
+    OverrideGrant,
+    OverrideRevoke,
+    Release,
+)
+from haltline.model.id import AccountId
+from haltline.model.loosening import LooseningPolicy
+
+EVAL = AccountId("eval")
+ROLL_S = 36_000
+"""From the start of the small world to the next roll of its day."""
+
+
+@pytest.fixture
+def made(world, rule):
+    """A world in which 1,000 were lost, with the limit at 500, so that `loss` is broken."""
+
+    def make(policy="both", **more):
+        found = world(rule.loss(**more))
+        found.kernel.loosenings.policy = LooseningPolicy(policy)
+        found.fill(2, 21_000)
+        found.quote(20_750)
+        return found
+
+    return make
+
+
+def grant(made, *, operator="ann", reason="news", until_s=ROLL_S + 600, rule="loss"):
+    return made.send(
+        OverrideGrant(
+            at=made.now, received_at=made.now, grant_id="g", rule=rule, entity="eval",
+            until=made.now + until_s * NS_PER_S, operator=operator, reason=reason,
+        )
+    )  # fmt: skip
+
+
+def approve(made, name, operator="bob", reason="I looked"):
+    return made.send(Approve(at=made.now, received_at=made.now, request_id=name, operator=operator, reason=reason))
+
+
+def cancel(made, name, operator="bob"):
+    return made.send(CancelLoosening(at=made.now, received_at=made.now, request_id=name, operator=operator))
+
+
+def lock(made, *, until_s=None):
+    until = None if until_s is None else made.now + until_s * NS_PER_S
+    return made.send(
+        LockRequest(at=made.now, received_at=made.now, account=EVAL, operator="ann", reason="rest", until=until)
+    )
+
+
+def release(made, lock_id="operator@eval", **more):
+    fields = {"operator": "ann", "reason": "rested", "lock_id": lock_id} | more
+    return made.send(Release(at=made.now, received_at=made.now, **fields))
+
+
+def disarm(made, reason="holidays"):
+    return made.send(
+        ArmRequest(at=made.now, received_at=made.now, account=EVAL, operator="ann", live=False, reason=reason)
+    )
+
+
+def ask(made, name="rule:x:1", *, sort="rule", policy="at_once", operator="ann"):
+    return made.send(
+        LooseningRequest(
+            at=made.now, received_at=made.now, request_id=name, sort=sort, subject="x", text="rule x changed",
+            policy=policy, operator=operator,
+        )
+    )  # fmt: skip
+
+
+def waiting(made):
+    return [each.id for each in made.kernel.loosenings]
+
+
+def said(result):
+    return " | ".join(result.notices)
+
+
+def test_without_a_policy_a_grant_counts_at_once(made):
+    found = made("at_once")
+    grant(found)
+    assert len(list(found.kernel.overrides)) == 1
+    assert waiting(found) == []
+
+
+def test_a_grant_waits_for_the_next_session(made):
+    found = made("next_session")
+    result = grant(found)
+    assert "waits: override: an exemption for loss on eval" in said(result)
+    assert waiting(found) == ["grant:g"]
+    found.at(ROLL_S - 0.001)
+    assert list(found.kernel.overrides) == []
+    found.at(ROLL_S)
+    (standing,) = found.kernel.overrides
+    assert standing.since == found.now
+    assert waiting(found) == []
+
+
+def test_a_grant_that_is_due_counts_from_its_own_instant_however_late_we_wake(made):
+    found = made("next_session")
+    grant(found)
+    found.at(ROLL_S + 300)
+    (standing,) = found.kernel.overrides
+    assert standing.since == found.now - 300 * NS_PER_S
+
+
+def test_a_second_operator_lets_a_grant_count_at_once(made):
+    found = made("second_operator")
+    grant(found)
+    result = approve(found, "grant:g")
+    assert "bob agrees to override" in said(result)
+    assert len(list(found.kernel.overrides)) == 1
+
+
+def test_a_second_operator_is_not_the_first_in_other_letters(made):
+    found = made()
+    grant(found)
+    assert "somebody else than who asked must agree" in said(approve(found, "grant:g", operator=" ANN "))
+    assert list(found.kernel.overrides) == []
+
+
+def test_an_approval_needs_a_written_reason(made):
+    found = made()
+    grant(found)
+    assert "it needs a written reason" in said(approve(found, "grant:g", reason="  "))
+
+
+def test_an_approval_needs_a_name(made):
+    found = made()
+    grant(found)
+    assert "an operator must be named" in said(approve(found, "grant:g", operator=" "))
+
+
+def test_an_approval_of_nothing_is_said_to_be_one(made):
+    assert "nothing waits under that name" in said(approve(made(), "grant:other"))
+
+
+def test_nobody_hastens_what_waits_for_the_next_session(made):
+    found = made("next_session")
+    grant(found)
+    assert "nobody can hasten it" in said(approve(found, "grant:g"))
+
+
+def test_with_a_second_operator_alone_time_does_not_help(made):
+    found = made("second_operator")
+    grant(found, until_s=10 * ROLL_S)
+    found.at(5 * ROLL_S)
+    assert waiting(found) == ["grant:g"]
+
+
+def test_a_loosening_needs_a_reason(made):
+    found = made()
+    assert "what loosens needs a written reason" in said(grant(found, reason=" "))
+    assert waiting(found) == []
+
+
+def test_a_loosening_needs_an_operator(made):
+    found = made()
+    assert "an operator must be named for what loosens" in said(grant(found, operator=""))
+
+
+def test_asking_twice_waits_once(made):
+    found = made()
+    grant(found)
+    assert "it waits already" in said(grant(found, operator="bob"))
+    assert next(iter(found.kernel.loosenings)).operator == "ann"
+
+
+def test_a_grant_that_would_end_before_it_may_begin_is_refused(made):
+    found = made("next_session")
+    assert "would end before it may begin" in said(grant(found, until_s=60))
+
+
+def test_a_short_grant_may_still_be_approved_where_that_is_a_way(made):
+    found = made("both")
+    grant(found, until_s=60)
+    assert waiting(found) == ["grant:g"]
+
+
+def test_a_grant_for_no_rule_is_refused_as_ever(made):
+    found = made()
+    assert "there is no rule 'other'" in said(grant(found, rule="other"))
+    assert waiting(found) == []
+
+
+def test_taking_a_grant_back_never_waits(made):
+    found = made("second_operator")
+    grant(found)
+    approve(found, "grant:g")
+    found.send(OverrideRevoke(at=found.now, received_at=found.now, grant_id="g", operator="ann", reason="enough"))
+    assert list(found.kernel.overrides) == []
+
+
+def test_what_waits_can_be_cancelled_by_anybody_at_once(made):
+    found = made()
+    grant(found)
+    assert "bob cancelled override" in said(cancel(found, "grant:g"))
+    found.at(ROLL_S)
+    assert list(found.kernel.overrides) == []
+
+
+def test_cancelling_what_does_not_wait_is_said(made):
+    assert "nothing waits under the name 'grant:g'" in said(cancel(made(), "grant:g"))
+
+
+def test_a_lock_stands_until_its_release_is_due(made):
+    found = made("next_session")
+    lock(found)
+    release(found)
+    assert found.kernel.governor.locks.get("operator@eval") is not None
+    found.at(ROLL_S)
+    assert found.kernel.governor.locks.get("operator@eval") is None
+
+
+def test_a_release_that_waited_does_not_lift_another_lock_of_the_same_name(made):
+    found = made("next_session")
+    lock(found, until_s=60)
+    release(found)
+    found.at(120)
+    lock(found, until_s=10 * ROLL_S)
+    found.at(ROLL_S)
+    assert found.kernel.governor.locks.get("operator@eval") is not None
+
+
+def test_a_release_that_waited_does_not_lift_a_lock_that_was_made_longer(made):
+    found = made("next_session")
+    lock(found, until_s=2 * ROLL_S)
+    release(found)
+    lock(found, until_s=3 * ROLL_S)
+    found.at(ROLL_S)
+    assert found.kernel.governor.locks.get("operator@eval") is not None
+
+
+def test_an_operator_can_make_a_lock_longer_at_once_and_never_shorter(made):
+    found = made()
+    lock(found, until_s=600)
+    lock(found, until_s=60)
+    lock(found, until_s=900)
+    assert found.kernel.governor.locks.get("operator@eval").until == found.now + 900 * NS_PER_S
+
+
+def test_releasing_a_lock_that_does_not_stand_is_said_at_once(made):
+    found = made()
+    assert "does not stand" in said(release(found, "operator@other"))
+    assert waiting(found) == []
+
+
+def test_ending_an_incident_by_hand_waits(made):
+    found = made("next_session", latch="manual")
+    (incident,) = found.kernel.live
+    release(found, None, incident=incident)
+    assert incident in found.kernel.live
+    found.at(ROLL_S)
+    assert incident not in found.kernel.live
+
+
+def test_disarming_waits_and_arming_does_not(made):
+    found = made("next_session")
+    disarm(found)
+    account = found.kernel.state.accounts["eval"]
+    assert account.live
+    found.at(ROLL_S)
+    assert not account.live
+    found.send(ArmRequest(at=found.now, received_at=found.now, account=EVAL, operator="ann", live=True))
+    assert account.live
+
+
+def test_arming_anew_ends_a_disarming_that_waits(made):
+    found = made()
+    disarm(found)
+    found.send(ArmRequest(at=found.now, received_at=found.now, account=EVAL, operator="ann", live=True))
+    assert waiting(found) == []
+
+
+def test_disarming_what_is_in_shadow_already_does_not_wait(world, rule):
+    found = world(rule.loss(), live=False)
+    found.kernel.loosenings.policy = LooseningPolicy.BOTH
+    disarm(found)
+    assert waiting(found) == []
+
+
+def test_an_arming_is_kept_with_its_gaps_over_a_restart(made):
+    found = made()
+    found.send(
+        ArmRequest(
+            at=found.now, received_at=found.now, account=EVAL, operator="ann", live=True, reason="ready",
+            gaps=("no-guardian: nobody",),
+        )
+    )  # fmt: skip
+    found.restart()
+    arming = found.kernel.loosenings.armings[EVAL]
+    assert (arming.operator, arming.reason, arming.gaps) == ("ann", "ready", ("no-guardian: nobody",))
+
+
+def test_a_rule_may_be_stricter_than_the_set_up(made):
+    found = made("at_once", loosening=LooseningPolicy.SECOND_OPERATOR)
+    grant(found)
+    assert waiting(found) == ["grant:g"]
+    assert next(iter(found.kernel.loosenings)).due is None
+
+
+def test_an_edit_nobody_signed_takes_two_operators(made):
+    found = made("second_operator")
+    ask(found, operator="")
+    assert "somebody else must agree" in said(approve(found, "rule:x:1", operator="ann"))
+    assert found.kernel.loosenings.released() == frozenset()
+    assert "somebody else than who asked" in said(approve(found, "rule:x:1", operator="ann"))
+    approve(found, "rule:x:1", operator="bob")
+    assert found.kernel.loosenings.released() == {"rule:x:1"}
+
+
+def test_an_edit_that_was_let_go_is_kept_until_it_is_applied(made):
+    found = made("next_session")
+    ask(found)
+    found.at(ROLL_S)
+    assert found.kernel.loosenings.released() == {"rule:x:1"}
+    assert "it was let go already" in said(approve(found, "rule:x:1"))
+    cancel(found, "rule:x:1", operator="")
+    assert waiting(found) == []
+
+
+def test_an_edit_that_is_asked_for_again_keeps_its_due_instant(made):
+    found = made("next_session")
+    ask(found)
+    first = found.kernel.loosenings.get("rule:x:1").due
+    found.at(ROLL_S / 2)
+    ask(found)
+    assert found.kernel.loosenings.get("rule:x:1").due == first
+
+
+def test_an_edit_without_any_policy_is_let_go_at_once(made):
+    found = made("at_once")
+    ask(found)
+    assert found.kernel.loosenings.released() == {"rule:x:1"}
+
+
+@pytest.mark.parametrize(("field", "value"), [("sort", "whatever"), ("policy", "never")])
+def test_a_request_in_words_we_do_not_know_is_refused(made, field, value):
+    found = made()
+    assert "was refused" in said(ask(found, **{field: value}))
+    assert waiting(found) == []
+
+
+def test_what_operators_do_is_not_asked_for_by_another_door(made):
+    found = made()
+    assert "operators ask by what they want to do" in said(ask(found, sort="request"))
+
+
+def test_a_stricter_policy_counts_at_once(made):
+    found = made("at_once")
+    ask(found, "policy:both", sort="policy", policy="both")
+    assert found.kernel.loosenings.policy is LooseningPolicy.BOTH
+
+
+def test_a_weaker_policy_waits_under_the_policy_in_force(made):
+    found = made("next_session")
+    ask(found, "policy:at_once", sort="policy", policy="at_once")
+    assert found.kernel.loosenings.policy is LooseningPolicy.NEXT_SESSION
+    assert "nobody can hasten it" in said(approve(found, "policy:at_once"))
+    found.at(ROLL_S)
+    assert found.kernel.loosenings.policy is LooseningPolicy.AT_ONCE
+
+
+def test_time_alone_is_not_exchanged_for_a_second_operator_at_once(made):
+    found = made("next_session")
+    ask(found, "policy:second_operator", sort="policy", policy="second_operator")
+    assert found.kernel.loosenings.policy is LooseningPolicy.NEXT_SESSION
+
+
+def test_a_policy_that_is_taken_back_is_forgotten(made):
+    found = made("next_session")
+    ask(found, "policy:at_once", sort="policy", policy="at_once")
+    ask(found, "policy:next_session", sort="policy", policy="next_session")
+    assert waiting(found) == []
+
+
+def test_what_waits_and_the_policy_survive_a_restart_at_any_instant(made):
+    plain, broken_off = made("next_session"), made("next_session")
+    for found in (plain, broken_off):
+        grant(found)
+        disarm(found)
+    for second in (1, ROLL_S // 2, ROLL_S - 1, ROLL_S, ROLL_S + 1):
+        plain.at(second)
+        broken_off.at(second)
+        policy = broken_off.kernel.loosenings.policy
+        broken_off.restart()
+        assert broken_off.kernel.loosenings.policy is policy
+        assert broken_off.kernel.snapshot() == plain.kernel.snapshot()
+
+
+def test_a_state_saved_by_an_older_version_keeps_the_policy_of_the_set_up(made):
+    found = made("next_session")
+    saved = msgspec.msgpack.decode(found.kernel.snapshot())
+    for key in ("policy", "loosenings", "armings"):
+        del saved[key]
+    fresh = found.new_kernel(found.specs)
+    fresh.loosenings.policy = LooseningPolicy.BOTH
+    fresh.restore(msgspec.msgpack.encode(saved))
+    assert fresh.loosenings.policy is LooseningPolicy.BOTH
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "joined"),
+    [
+        ("at_once", "both", "both"),
+        ("both", "next_session", "next_session"),
+        ("second_operator", "both", "second_operator"),
+        ("next_session", "second_operator", "next_session"),
+        ("second_operator", "next_session", "next_session"),
+    ],
+)
+def test_the_stricter_of_two_policies(one, other, joined):
+    assert LooseningPolicy(one).joined(LooseningPolicy(other)) is LooseningPolicy(joined)
