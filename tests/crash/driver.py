@@ -90,7 +90,7 @@ async def live(folder: Path, crash_at: int) -> None:
     clock = ManualClock(now)
     keep_market_open(done, now)
     kill_at(crash_at)
-    async with Haltline(parts, clock=clock, budget=Budget()) as engine:
+    async with Haltline(parts, clock=clock, budget=Budget(hold_ns=0)) as engine:
         await engine.until_idle()
         broker = engine.engine._brokers["paper"]
         if done:

@@ -227,7 +227,10 @@ async def _cell(found: Found, folder: Path, port: int, hand: Hand) -> Found:
         await hand.do(Submit(order=order))
     begun = CLOCK.now()
     parts = load_parts(folder / "haltline.yaml", environ={})
-    budget = Budget(action_ns=round(ACTION_S * NS_PER_S), call_s=CALL_S, settle_ns=NS_PER_S // 2)
+    budget = Budget(
+        action_ns=round(ACTION_S * NS_PER_S), call_s=CALL_S, settle_ns=NS_PER_S // 2, hold_ns=NS_PER_S // 4,
+        push_ns=NS_PER_S // 2,
+    )  # fmt: skip
     async with Haltline.from_parts(parts, clock=CLOCK, budget=budget) as engine:
         for each in row.faults:
             await hand.do(Break(fault=each))

@@ -7,6 +7,7 @@ import msgspec
 from point import Points
 
 from haltline.clock import NS_PER_S, SystemClock
+from haltline.enforce.budget import Budget
 from haltline.runtime.embed import Haltline, load_parts
 from haltline_sim_paper.control import Control
 
@@ -45,7 +46,7 @@ async def _live(folder: Path, port: int, target: tuple[str, int] | None, *, is_f
     points.counting = not is_first
     clock = SystemClock()
     parts = load_parts(folder / "haltline.yaml", environ={})
-    async with Haltline(parts, clock=clock) as engine:
+    async with Haltline(parts, clock=clock, budget=Budget(hold_ns=40_000_000, look_ns=20_000_000)) as engine:
         begun = clock.now()
         if is_first:
             points.counting = True

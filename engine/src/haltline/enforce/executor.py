@@ -310,7 +310,7 @@ class Executor:
             receipts.append(
                 self._receipt(account, job, OutcomeStatus.SUPERSEDED, reason=reason, superseded_by=stronger.id)
             )
-            lane.hand_over(job.history.in_doubt(), stronger.id)
+            lane.hand_over(job.history.unsettled())
         entries = [entry_of(RecordKind.OUTCOME, receipt.ended_at, receipt) for receipt in receipts]
         await self._ledger.record(entries, durable=False)  # the stronger one's first request makes it durable
         for (job, _), receipt in zip(ended, receipts, strict=True):

@@ -106,11 +106,10 @@ class Lane:
         job.desk = None
         self._put(job, max(rank, job.action.rank))
 
-    def hand_over(self, doubts: list[LegIntent], to: ActionId) -> None:
-        """Give orders in doubt to the action that took over, which is about to run."""
+    def hand_over(self, orders: list[LegIntent]) -> None:
+        """Make orders that are not settled known to whatever runs next: nobody sizes a second close beside them."""
         for job in self.jobs:
-            if job.planned.id == to:
-                job.history.inherited |= {intent.order.client_id: intent for intent in doubts if intent.order}
+            job.history.inherited |= {intent.order.client_id: intent for intent in orders if intent.order}
 
     def _make_way(self, weak: Job, strong: Job) -> None:
         if supersedes(strong.planned, weak.planned):

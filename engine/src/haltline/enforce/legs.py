@@ -13,7 +13,6 @@ from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId
 from haltline.model.order import OrderReport, OrderStatus
 
-_OPEN = frozenset({LegState.PLANNED, LegState.SENT, LegState.UNKNOWN})
 _UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
 
 
@@ -28,9 +27,10 @@ class History:
     ended: dict[str, LegOutcome] = field(default_factory=dict)
     inherited: dict[str, LegIntent] = field(default_factory=dict)
 
-    def in_doubt(self) -> list[LegIntent]:
-        """Orders that may or may not have arrived, its own and those it was handed."""
-        own = [intent for leg, intent in self.begun.items() if intent.order is not None and leg not in self.ended]
+    def unsettled(self) -> list[LegIntent]:
+        """Orders that may have arrived, or that worked when last heard of: its own and those it was handed."""
+        over = {leg for leg, ended in self.ended.items() if ended.state not in _UNFILLED}
+        own = [intent for leg, intent in self.begun.items() if intent.order is not None and leg not in over]
         known = {intent.order.client_id for intent in own if intent.order is not None}
         return [*own, *(intent for client, intent in self.inherited.items() if client not in known)]
 

@@ -33,8 +33,8 @@ class Unfinished:
 def unfinished(records: Iterable[Record]) -> Unfinished:
     """Read the `KINDS` of a journal.
 
-    The same ids are used again, so a request that arrived is recognised and not repeated. Orders in doubt of an action
-    that gave way belong to the one that took over.
+    The same ids are used again, so a request that arrived is recognised and not repeated. Orders that are not
+    settled, of an action that gave way, belong to the one that took over.
     """
     planned: dict[ActionId, PlannedAction] = {}
     receipts: dict[ActionId, Receipt] = {}
@@ -53,7 +53,7 @@ def unfinished(records: Iterable[Record]) -> Unfinished:
                 history = histories.pop(outcome.action, None)
                 if history is not None and outcome.superseded_by is not None:
                     heir = histories.setdefault(outcome.superseded_by, History())
-                    heir.inherited |= {intent.order.client_id: intent for intent in history.in_doubt() if intent.order}
+                    heir.inherited |= {intent.order.client_id: intent for intent in history.unsettled() if intent.order}
             else:
                 histories.setdefault(outcome.action, History()).ended[outcome.leg] = outcome
     return Unfinished(
