@@ -5,7 +5,7 @@ import pytest
 from haltline.clock import from_iso
 from haltline.model.event import ActionOutcome, ArmRequest, LockRequest, OutcomeStatus, Release
 from haltline.model.order import OrderStatus
-from haltline.model.rule import ActionSpec, Comparison, LimitSpec, OnUnknown, RuleSpec, Scope
+from haltline.model.rule import ActionSpec, Comparison, LimitSpec, OnUnknown, RuleSpec, Scope, Step
 
 
 def lock(**params):
@@ -336,3 +336,42 @@ class TestRulesThatChangeTheirOwnInput:
         made.note(made.kernel.evaluate_all(made.now))
         made.at(1)
         assert made.phases == ["silly unknown", "silly resolved", "silly unknown"]
+
+
+def ladder_of_locks(rule, first, second):
+    """One rule that locks in two ways: at a loss of 500, and at one of 1,000."""
+    steps = tuple(
+        Step(threshold=at, then=rule.actions(("lock", params))) for at, params in ((500.0, first), (1000.0, second))
+    )
+    limit = LimitSpec(value="account.day.loss", comparison=Comparison.AT, steps=steps)
+    return RuleSpec(id="loss", each=Scope.ACCOUNT, limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [({"until": "clear"}, {"for": 3600.0}), ({"for": 3600.0}, {"until": "clear"})],
+)
+def test_a_lock_that_ends_with_its_incident_does_not_end_one_for_an_hour(world, rule, first, second):
+    made = world(ladder_of_locks(rule, first, second))
+    made.fill(2, 21_000)
+    made.quote(20_750)
+    made.at(1).quote(20_500)
+    made.at(10).quote(21_000)
+    assert made.kernel.live == {}
+    assert made.mode == "HALTED"
+    made.at(3599)
+    assert made.mode == "HALTED"
+    made.at(3601)
+    assert made.mode == "ACTIVE"
+
+
+def test_a_lock_for_an_hour_does_not_end_one_until_an_operator_lifts_it(world, rule):
+    made = world(ladder_of_locks(rule, {"until": "released"}, {"for": 3600.0}))
+    made.fill(2, 21_000)
+    made.quote(20_750)
+    made.at(1).quote(20_500)
+    made.at(10).quote(21_000)
+    made.send(Release(at=made.now, received_at=made.now, operator="ann", reason="seen", lock_id="loss@eval"))
+    assert made.mode == "HALTED"
+    made.at(3602)
+    assert made.mode == "ACTIVE"

@@ -10,6 +10,8 @@ incident of an instrument that blocks entries lets nobody enter it, and whoever 
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from haltline.api.field import Change
 from haltline.clock import NS_PER_S, to_iso
 from haltline.model.event import LockRequest
@@ -62,7 +64,14 @@ class Governor:
                 release=release,
                 rule=rule,
             )
-            self._stand(lock)
+            self._stand(self._beside(lock))
+
+    def _beside(self, lock: Lock) -> Lock:
+        """Locks of one rule that end in different ways stand side by side: neither may end the other."""
+        standing = self.locks.get(lock.id)
+        if standing is None or standing.release == lock.release:
+            return lock
+        return msgspec.structs.replace(lock, id=f"{lock.id}:{lock.release}")
 
     def lock_for_operator(self, request: LockRequest) -> Lock:
         """Carry out an operator's lock; returns the one that stands, which may be an older and longer one."""
