@@ -1,6 +1,6 @@
 """The built-in actions, on a desk that remembers what it was told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import pytest
@@ -13,14 +13,14 @@ from haltline.errors import EngineError, OutcomeUnknown, Refused, Transient
 from haltline.model.event import AccountReport, PositionReport
 from haltline.model.id import AccountId, ActionId, OrderId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
+from haltline.model.order import Aim, OrderReport, OrderStatus, OrderType, Side
 from haltline.model.plan import PlannedAction
 
 EVAL = AccountId("eval")
 ACTIONS = {action.name: action for action in (*STATE_ACTIONS, *ORDER_ACTIONS, *SIZE_ACTIONS)}
 
 
-def position(symbol: str, quantity: int | str) -> PositionReport:
+def position(symbol: str, quantity: int | str | Decimal) -> PositionReport:
     return PositionReport(
         at=0, received_at=0, account=EVAL, symbol=Symbol(symbol), quantity=Decimal(quantity), average_price=Decimal(100)
     )
@@ -47,6 +47,7 @@ class RecordingDesk:
         self.positions = {found.symbol: found for found in positions}
         self.orders = {found.order_id: found for found in orders}
         self.told: list[str] = []
+        self.aims: dict[Symbol, Aim] = {}
         self._broken = broken or {}
         self._weights = weights or {}
 
@@ -64,16 +65,29 @@ class RecordingDesk:
         self._tell(f"cancel {order.order_id}")
         del self.orders[order.order_id]
 
-    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal) -> None:
+    async def fix(self, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
+        self.aims = self.aims or dict(aims)
+        return self.aims
+
+    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = Decimal(0)) -> None:
+        held = self.positions[symbol].quantity if symbol in self.positions else Decimal(0)
+        if was and (abs(held) <= to or held * was < 0):
+            return
         self._tell(f"reduce {symbol} to {to.normalize():f}")
         if not to:
             del self.positions[symbol]
+        elif held:
+            self.positions[symbol] = position(symbol, to if held > 0 else -to)
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         self._tell(f"stop {symbol} at {distance}")
 
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
         self._tell(f"stop {symbol} moved to {price}")
+
+    def mend(self) -> None:
+        """Nothing is broken any more."""
+        self._broken = {}
 
     def _tell(self, text: str) -> None:
         self.told.append(text)
@@ -181,6 +195,55 @@ async def test_reduce_by_takes_a_quantity_or_a_fraction_off() -> None:
     assert await act("reduce_by", RecordingDesk([position("ES", 1)]), symbol="ES", quantity=2) == ["reduce ES to 0"]
     both = RecordingDesk([position("ES", 4), position("NQ", 2)])
     assert await act("reduce_by", both, fraction=0.5) == ["reduce ES to 2", "reduce NQ to 1"]
+
+
+async def test_a_repeat_of_reduce_by_takes_off_no_more() -> None:
+    desk = RecordingDesk([position("ES", 4)], broken={"reduce ES to 2": Transient("half of it")})
+    with pytest.raises(Transient):
+        await act("reduce_by", desk, symbol="ES", quantity=2)
+    desk.positions = {Symbol("ES"): position("ES", 3)}  # it took one off before it failed
+    desk.mend()
+    assert await act("reduce_by", desk, symbol="ES", quantity=2) == ["reduce ES to 2", "reduce ES to 2"]
+    assert await act("reduce_by", desk, symbol="ES", quantity=2) == ["reduce ES to 2", "reduce ES to 2"]
+
+
+@pytest.mark.parametrize("held", [1, 2, 0, -4])
+async def test_a_position_that_became_smaller_or_turned_meanwhile_is_left_alone(held: int) -> None:
+    desk = RecordingDesk([position("ES", held)] if held else [])
+    desk.aims = {Symbol("ES"): Aim(held=Decimal(4), to=Decimal(2))}
+    assert await act("reduce_by", desk, symbol="ES", quantity=2) == []
+
+
+async def test_a_position_opened_since_the_first_try_is_none_of_its_business() -> None:
+    desk = RecordingDesk([position("ES", 4), position("NQ", 4)])
+    desk.aims = {Symbol("ES"): Aim(held=Decimal(4), to=Decimal(2))}
+    assert await act("reduce_by", desk, fraction=0.5) == ["reduce ES to 2"]
+
+
+async def test_reduce_by_without_a_position_fixes_nothing() -> None:
+    desk = RecordingDesk()
+    assert await act("reduce_by", desk, symbol="ES", quantity=2) == []
+    assert desk.aims == {}
+
+
+async def test_reduce_gross_counts_anew_before_each_cut() -> None:
+    class Helped(RecordingDesk):
+        """Somebody closes ES while MNQ is being cut."""
+
+        async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = Decimal(0)) -> None:
+            await super().reduce(account, symbol, to=to, was=was)
+            self.positions.pop(Symbol("ES"), None)
+
+    assert await act("reduce_gross_to", Helped([position("MNQ", 4), position("ES", -2)]), quantity=1) == [
+        "reduce MNQ to 0"
+    ]
+
+
+async def test_no_other_position_pays_for_one_that_could_not_be_cut() -> None:
+    desk = RecordingDesk([position("MNQ", 4), position("ES", -2)], broken={"reduce MNQ to 3": Transient("busy")})
+    with pytest.raises(Transient, match="busy"):
+        await act("reduce_gross_to", desk, quantity=5)
+    assert desk.told == ["reduce MNQ to 3"]
 
 
 async def test_reduce_gross_brings_the_sum_to_the_limit_from_the_largest() -> None:

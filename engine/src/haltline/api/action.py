@@ -7,12 +7,15 @@ from enum import StrEnum
 from typing import Protocol
 
 from haltline.api.broker import AccountSnapshot, Capability
+from haltline.api.field import Kind
 from haltline.api.function import Parameter
 from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import OrderReport
+from haltline.model.order import Aim, OrderReport
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Evidence, Scope
+
+ZERO = Decimal(0)
 
 
 class HandledBy(StrEnum):
@@ -38,14 +41,51 @@ class Desk(Protocol):
     async def cancel(self, account: AccountId, order: OrderReport) -> None:
         """Cancel one working order and confirm that it no longer works."""
 
-    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal) -> None:
-        """Bring a position down to size `to` (>= 0) with reduce-only orders and confirm; never enlarges or flips it."""
+    async def fix(self, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
+        """Fix what this action is to reach, before its first order: on record, the same for every try of it, whatever a
+        later one asks for. Returns what counts; nothing is fixed by no aims."""
+
+    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
+        """Bring a position down to size `to` (>= 0) with reduce-only orders and confirm; never enlarges or flips it.
+
+        One that is no longer on the side of `was` (signed; 0 for either) counts as closed.
+        """
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Place a protective stop for the whole position, `distance` in price on its losing side, and confirm it."""
 
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
         """Have a stop for the whole position at `price` or closer to the market; looser ones are cancelled after it."""
+
+
+CAP_PARAMETERS = (
+    Parameter(
+        name="max_positions",
+        kind=Kind.COUNT,
+        meaning="the most positions it may close or shrink without consent",
+        required=False,
+    ),
+    Parameter(
+        name="max_notional",
+        kind=Kind.MONEY,
+        meaning="the most money, at the mark, that it may close without consent",
+        required=False,
+    ),
+    Parameter(
+        name="max_orders",
+        kind=Kind.COUNT,
+        meaning="the most orders it may send, and exits and stops it may cancel, without consent",
+        required=False,
+    ),
+    Parameter(
+        name="over",
+        kind=Kind.ENUM,
+        meaning="what happens beyond a cap: it waits for an operator's consent, or proceeds",
+        required=False,
+        choices=("consent", "proceed"),
+    ),
+)
+"""What every action that goes to a broker takes besides its own parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +113,13 @@ class Action:
     follows: bool = False
     schema: Mapping[str, object] = field(default_factory=dict)
     evidence: Evidence | None = None
+
+    @property
+    def takes(self) -> tuple[Parameter, ...]:
+        """Its own parameters and, where it goes to a broker, the caps that every enforcement takes."""
+        own = {parameter.name for parameter in self.parameters}
+        caps = CAP_PARAMETERS if self.handled_by is HandledBy.ENFORCE else ()
+        return (*self.parameters, *(each for each in caps if each.name not in own))
 
     @property
     def is_immediate(self) -> bool:

@@ -28,7 +28,7 @@ from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
 from haltline.journal.receipt import LegIntent
 from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import OrderReport, OrderRequest, OrderType
+from haltline.model.order import Aim, OrderReport, OrderRequest, OrderType
 from haltline.model.plan import PlannedAction
 
 type MarkOf = Callable[[Symbol], float | None]
@@ -89,6 +89,10 @@ class ActionDesk:
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, pulled now; repeated while the broker cannot be reached."""
         return await self._ask(lambda: self._broker.snapshot(account))
+
+    async def fix(self, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
+        """What the action is to reach: what was fixed first and is on record, whatever is asked for now."""
+        return await self.book.fix(self._action, aims)
 
     async def recall(self) -> None:
         """Ask the broker what became of the requests that were cut off, ours and those handed to us."""
@@ -151,8 +155,11 @@ class ActionDesk:
                 raise refusal
             attempt = await self._pause(attempt)
 
-    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal) -> None:
-        """Bring a position down to size `to` with reduce-only orders, and confirm it from a pulled snapshot."""
+    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
+        """Bring a position down to size `to` with reduce-only orders, and confirm it from a pulled snapshot.
+
+        One that is no longer on the side of `was` (signed; 0 for either) counts as closed.
+        """
         pending: _Sent | None = None
         attempt, number = 0, self._next_number(symbol)
         before = self._handed.get(symbol) if number == 0 else self._client_of(_reduce_leg(symbol, number - 1), symbol)
@@ -160,7 +167,7 @@ class ActionDesk:
             pending = _Sent(before, None, self._clock.now())
         while True:
             held = quantity_of(await self.snapshot(account), symbol)
-            if abs(held) <= to:
+            if abs(held) <= to or held * was < ZERO:
                 self._doubt = ""
                 return
             if pending is not None and await self._is_settling(account, pending, abs(held)):

@@ -10,6 +10,7 @@ from haltline.api import AccountSnapshot, Action, Broker, HandledBy
 from haltline.api.registry import Shelf
 from haltline.clock import Clock
 from haltline.enforce.budget import Budget
+from haltline.enforce.cap import OverCap, ValueOf, capped_desk
 from haltline.enforce.confirm import Confirmation, Step
 from haltline.enforce.desk import ActionDesk, MarkOf
 from haltline.enforce.lane import Job, Lane
@@ -94,6 +95,7 @@ class Executor:
         for planned, action in ours:
             history = histories.get(planned.id) if histories else None
             job = Job(planned=planned, action=action, history=history or History(), marks=self._marks(planned))
+            job.history.aims = job.history.aims or dict(planned.aims)
             self._enqueue(job, peers)
 
     def resume(self, actions: Sequence[PlannedAction], histories: Mapping[ActionId, History]) -> None:
@@ -180,7 +182,9 @@ class Executor:
 
     async def _attempt(self, job: Job, desk: ActionDesk) -> tuple[OutcomeStatus, str]:
         try:
-            await _run(job.action, job.planned, desk)
+            await _run(job.action, job.planned, desk, self._value_of)
+        except OverCap as over:
+            return OutcomeStatus.NEEDS_CONSENT, f"{over} [E804]"
         except OutcomeUnknown as failure:
             return OutcomeStatus.UNKNOWN, f"{failure} [E803]"
         except (Transient, Refused) as failure:
@@ -327,7 +331,8 @@ class Executor:
             action=planned.id, name=planned.name, account=account, symbol=planned.symbol, status=status,
             started_at=job.started_at or now, ended_at=now, legs=job.desk.book.legs if job.desk is not None else (),
             remaining=job.remaining, reason=reason, rules=planned.rules, proven_at=proven_at,
-            superseded_by=superseded_by,
+            superseded_by=superseded_by, aims=job.history.aims,
+            retry_at=job.desk.come_back_at if job.desk is not None and status is not OutcomeStatus.DONE else None,
         )  # fmt: skip
 
     def _tell(self, account: AccountId, job: Job, receipt: Receipt) -> None:
@@ -365,18 +370,19 @@ class Executor:
                 self._known.discard(self._order.popleft())
 
 
-async def _run(action: Action, planned: PlannedAction, desk: ActionDesk) -> None:
+async def _run(action: Action, planned: PlannedAction, desk: ActionDesk, value_of: ValueOf) -> None:
     """The action, once more where it left something after all (a fill in between, say)."""
     if action.run is None:
         raise Refused(f"action {action.name!r} brings nothing to run")
     await desk.recall()
-    await action.run(planned, desk)
+    verbs = await capped_desk(action, planned, desk, value_of)
+    await action.run(planned, verbs)
     if planned.account is None or planned.name not in ("flatten", "close_position", "reduce_to"):
         return
     for _ in range(3):
         if not shortfall(planned, remaining_of(await desk.snapshot(planned.account))):
             return
-        await action.run(planned, desk)
+        await action.run(planned, verbs)
 
 
 def _stage(lane: Lane, job: Job) -> Stage:
@@ -398,5 +404,5 @@ def outcome_of(receipt: Receipt) -> ActionOutcome:
         at=receipt.ended_at if receipt.proven_at is None else receipt.proven_at, received_at=receipt.ended_at,
         action_id=receipt.action, account=receipt.account,
         status=receipt.status, detail=str(receipt), rule=receipt.rules[0] if receipt.rules else None,
-        superseded_by=receipt.superseded_by,
+        superseded_by=receipt.superseded_by, aims=receipt.aims, retry_at=receipt.retry_at,
     )  # fmt: skip

@@ -1,17 +1,17 @@
 """The requests of one action as they live: on record before they are sent, visible while they are under way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from haltline.clock import Clock
 from haltline.enforce.ledger import Ledger
-from haltline.journal.receipt import LegIntent, LegOutcome, LegState, slippage_of
+from haltline.journal.receipt import Goal, LegIntent, LegOutcome, LegState, slippage_of
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import ActionId
-from haltline.model.order import OrderReport, OrderStatus
+from haltline.model.id import ActionId, Symbol
+from haltline.model.order import Aim, OrderReport, OrderStatus
 
 _UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
 
@@ -20,12 +20,14 @@ _UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
 class History:
     """What is on record of an action from before: legs that were begun, and how those that ended did.
 
-    `inherited` are orders in doubt of actions that gave way to this one, by client id.
+    `inherited` are orders in doubt of actions that gave way to this one, by client id. `aims` is what it was fixed to
+    reach.
     """
 
     begun: dict[str, LegIntent] = field(default_factory=dict)
     ended: dict[str, LegOutcome] = field(default_factory=dict)
     inherited: dict[str, LegIntent] = field(default_factory=dict)
+    aims: dict[Symbol, Aim] = field(default_factory=dict)
 
     def unsettled(self) -> list[LegIntent]:
         """Orders that may have arrived, or that worked when last heard of: its own and those it was handed."""
@@ -59,6 +61,14 @@ class LegBook:
         self.history.begun[intent.leg] = intent
         await self._ledger.record([entry_of(RecordKind.INTENT, self._clock.now(), intent)], durable=True)
         self._show(msgspec.structs.replace(leg, state=LegState.SENT, sent_at=leg.sent_at or self._clock.now()))
+
+    async def fix(self, action: ActionId, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
+        """Put on record what the action is to reach, unless that was fixed before; returns what counts."""
+        if not self.history.aims and aims:
+            self.history.aims = dict(aims)
+            goal = Goal(action=action, aims=self.history.aims)
+            await self._ledger.record([entry_of(RecordKind.INTENT, self._clock.now(), goal)], durable=True)
+        return self.history.aims
 
     def doubt(self, leg: str, detail: str) -> None:
         """It may have arrived."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import msgspec
 
 from haltline.enforce.legs import History
-from haltline.journal.receipt import LegIntent, LegOutcome, Receipt
+from haltline.journal.receipt import Goal, LegIntent, LegOutcome, Receipt
 from haltline.journal.record import Record, RecordKind, planned_of
 from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction
 
 KINDS = (RecordKind.PLAN, RecordKind.INTENT, RecordKind.OUTCOME)
 
-_INTENTS = msgspec.json.Decoder(LegIntent)
+_INTENTS: msgspec.json.Decoder[LegIntent | Goal] = msgspec.json.Decoder(LegIntent | Goal)
 _OUTCOMES: msgspec.json.Decoder[LegOutcome | Receipt] = msgspec.json.Decoder(LegOutcome | Receipt)
 
 
@@ -45,7 +45,11 @@ def unfinished(records: Iterable[Record]) -> Unfinished:
             planned[action.id] = action
         elif record.kind is RecordKind.INTENT:
             intent = _INTENTS.decode(record.body)
-            histories.setdefault(intent.action, History()).begun[intent.leg] = intent
+            begun = histories.setdefault(intent.action, History())
+            if isinstance(intent, Goal):
+                begun.aims = intent.aims
+            else:
+                begun.begun[intent.leg] = intent
         elif record.kind is RecordKind.OUTCOME:
             outcome = _OUTCOMES.decode(record.body)
             if isinstance(outcome, Receipt):

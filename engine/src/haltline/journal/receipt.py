@@ -8,7 +8,7 @@ import msgspec
 from haltline.clock import format_duration
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import AccountId, ActionId, OrderId, RuleId, Symbol
-from haltline.model.order import OrderRequest
+from haltline.model.order import Aim, OrderRequest
 
 
 class LegState(StrEnum):
@@ -42,6 +42,13 @@ class LegIntent(msgspec.Struct, frozen=True, kw_only=True, tag="leg"):
     order: OrderRequest | None = None
     cancels: OrderId | None = None
     mark: Decimal | None = None
+
+
+class Goal(msgspec.Struct, frozen=True, kw_only=True, tag="goal"):
+    """What an action is to reach, fixed before its first order; no later try of it reaches for anything else."""
+
+    action: ActionId
+    aims: dict[Symbol, Aim]
 
 
 class LegOutcome(msgspec.Struct, frozen=True, kw_only=True, tag="leg"):
@@ -115,7 +122,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     `remaining` is pulled from the broker after the last request; None if it could not be. `proven_at` is the instant
     at which it was asked for: what happened later is not part of the proof. Of a flatten or close that is done,
     `proof` says who confirmed it, `proof_note` why it was not the pushes, `reached_at` since when it was so, and
-    `held_ns` how long it was watched. `superseded_by` names the action that took over.
+    `held_ns` how long it was watched. `superseded_by` names the action that took over. `aims` is what it had fixed to
+    be reached, `retry_at` when the broker wants to be asked again.
     """
 
     action: ActionId
@@ -135,6 +143,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     reached_at: int | None = None
     held_ns: int = 0
     superseded_by: ActionId | None = None
+    aims: dict[Symbol, Aim] = {}
+    retry_at: int | None = None
 
     @property
     def took_ns(self) -> int:

@@ -11,7 +11,7 @@ import msgspec
 
 from haltline.model.id import AccountId, ActionId, FillId, IncidentId, OrderId, RuleId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import OrderReport, Side
+from haltline.model.order import Aim, OrderReport, Side
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -280,7 +280,8 @@ class OutcomeStatus(StrEnum):
 class ActionOutcome(_Event, frozen=True, kw_only=True):
     """The enforcer's word on one action of a plan.
 
-    `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit).
+    `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit); `aims` is
+    what the action had fixed to be reached.
     """
 
     action_id: ActionId
@@ -290,6 +291,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     rule: RuleId | None = None
     superseded_by: ActionId | None = None
     retry_at: int | None = None
+    aims: dict[Symbol, Aim] = {}
 
 
 Event = (

@@ -105,6 +105,13 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.quantity - self.filled
 
 
+class Aim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reduction is to reach in one symbol: it held `held` (signed) when that was fixed, and is to hold `to`."""
+
+    held: Decimal
+    to: Decimal
+
+
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """An order somebody proposes, to be checked before it is sent. `price` None means at market."""
 

@@ -6,6 +6,7 @@ import msgspec
 
 from haltline.model.event import Attention
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
+from haltline.model.order import Aim
 from haltline.model.verdict import Transition
 
 
@@ -47,12 +48,29 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
         return self.max_positions is None and self.max_notional is None and self.max_orders is None
 
 
+def loosest(one: Caps | None, other: Caps | None) -> Caps | None:
+    """What two requests for the same may touch together: as much as the one that may touch more."""
+    if one is None or other is None:
+        return None
+
+    def most[N: (int, float)](first: N | None, second: N | None) -> N | None:
+        return None if first is None or second is None else max(first, second)
+
+    return Caps(
+        max_positions=most(one.max_positions, other.max_positions),
+        max_notional=most(one.max_notional, other.max_notional),
+        max_orders=most(one.max_orders, other.max_orders),
+        over=Over.PROCEED if Over.PROCEED in (one.over, other.over) else Over.CONSENT,
+    )
+
+
 class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     """One action to be carried out. Its `id` is a pure function of what caused it, so a repeat is recognised.
 
     `params` holds plain values: expressions have been evaluated. `rules` lists everybody who asked for it.
     `shadow` actions are recorded and announced, never carried out. `evidence` says what it waited for and was given;
-    `caps` bound it; `consent` names the operator who let it go beyond them, and why.
+    `caps` bound it; `consent` names the operator who let it go beyond them, and why. `aims` are what an earlier try has
+    fixed to be reached, by symbol: a repeat reaches the same and never takes off more.
     """
 
     id: ActionId
@@ -69,6 +87,7 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
     caps: Caps | None = None
     consent: str = ""
+    aims: dict[Symbol, Aim] = {}
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):

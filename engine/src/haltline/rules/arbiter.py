@@ -16,7 +16,7 @@ import msgspec
 from haltline.api.action import HandledBy
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
-from haltline.model.plan import PlannedAction
+from haltline.model.plan import PlannedAction, loosest
 from haltline.model.rule import Scope
 from haltline.rules.flight import ECHO_NS, Flight
 from haltline.rules.incident import Incident
@@ -93,6 +93,8 @@ class Arbiter:
             return None
         if flight.retry_at is not None and outcome.status is not OutcomeStatus.DONE:
             return None  # a second word on a try that is known to have failed
+        if outcome.aims:
+            flight.action = msgspec.structs.replace(flight.action, aims=outcome.aims)
         if outcome.status is OutcomeStatus.SUPERSEDED:
             return self._give_way(flight, outcome)
         if outcome.status is not OutcomeStatus.DONE:
@@ -278,7 +280,8 @@ def _union(one: PlannedAction, other: PlannedAction) -> PlannedAction:
         params = one.params if not numbers or first <= second else other.params  # type: ignore[operator]
     rules = one.rules + tuple(rule for rule in other.rules if rule not in one.rules)
     incidents = one.incidents + tuple(i for i in other.incidents if i not in one.incidents)
-    return msgspec.structs.replace(one, params=params, rules=rules, incidents=incidents)
+    caps = loosest(one.caps, other.caps)
+    return msgspec.structs.replace(one, params=params, rules=rules, incidents=incidents, caps=caps)
 
 
 def makes_pointless(strong: PlannedAction, weak: PlannedAction) -> bool:

@@ -13,12 +13,14 @@ class Attempts:
     def __init__(self) -> None:
         self.failures: list[Transient | Refused | OutcomeUnknown] = []
 
-    async def run(self, part: Awaitable[None]) -> None:
-        """Await one part; a classified failure is remembered, anything else passes through."""
+    async def run(self, part: Awaitable[None]) -> bool:
+        """Await one part; a classified failure is remembered, anything else passes through. Tells whether it worked."""
         try:
             await part
         except (Transient, Refused, OutcomeUnknown) as failure:
             self.failures.append(failure)
+            return False
+        return True
 
     def close(self) -> None:
         """Raise the failure that asks for the most care: unknown outcome, then transient, then refused."""

@@ -8,6 +8,7 @@ from haltline.builtins.action.attempt import Attempts, account_of
 from haltline.errors import Refused
 from haltline.model.event import PositionReport
 from haltline.model.id import Symbol
+from haltline.model.order import Aim
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Evidence, Scope
 
@@ -58,35 +59,53 @@ async def reduce_to(request: PlannedAction, desk: Desk) -> None:
 
 
 async def reduce_by(request: PlannedAction, desk: Desk) -> None:
-    """Take `quantity`, or `fraction` of its size, off each position concerned; never below zero."""
+    """Take `quantity`, or `fraction` of its size, off each position concerned; never below zero.
+
+    The sizes to reach are fixed at the first try, so that a repeat never takes off more: a position that is as small by
+    then, or has turned, or was opened since, is left alone.
+    """
     account = account_of(request)
     quantity, fraction = _number(request, "quantity"), _number(request, "fraction")
     if (quantity is None) == (fraction is None):
         raise Refused("action 'reduce_by' needs exactly one of 'quantity' and 'fraction'")
     if quantity is not None:
         _symbol(request)
+    wanted = {
+        position.symbol: Aim(held=position.quantity, to=_less(abs(position.quantity), quantity, fraction))
+        for position in await _positions(request, desk)
+    }
     attempts = Attempts()
-    for position in await _positions(request, desk):
-        size = abs(position.quantity)
-        cut = quantity if quantity is not None else size * (fraction or ZERO)
-        await attempts.run(desk.reduce(account, position.symbol, to=max(ZERO, size - cut)))
+    for symbol, aim in (await desk.fix(wanted)).items():
+        await attempts.run(desk.reduce(account, symbol, to=aim.to, was=aim.held))
     attempts.close()
 
 
+def _less(size: Decimal, quantity: Decimal | None, fraction: Decimal | None) -> Decimal:
+    cut = quantity if quantity is not None else size * (fraction or ZERO)
+    return max(ZERO, size - cut)
+
+
 async def reduce_gross_to(request: PlannedAction, desk: Desk) -> None:
-    """Cut positions, largest first, until their sizes (times their weights, where `weighted`) add up to `quantity`."""
+    """Cut positions, largest first, until their sizes (times their weights, where `weighted`) add up to `quantity`.
+
+    What is still too much is counted anew before each cut, so a repeat, or somebody else's exit, never leads too far.
+    """
     account = account_of(request)
     limit = _required(request, "quantity")
     is_weighted = request.params.get("weighted") is True
-    held = [_Held.of(position, desk, is_weighted=is_weighted) for position in await _positions(request, desk)]
-    excess = sum((item.size * item.weight for item in held), ZERO) - limit
-    attempts = Attempts()
-    for item in sorted(held, key=lambda item: item.size * item.weight, reverse=True):
-        if excess <= 0:
+    attempts, tried = Attempts(), set[Symbol]()
+    spared = ZERO
+    while True:
+        held = [_Held.of(position, desk, is_weighted=is_weighted) for position in await _positions(request, desk)]
+        excess = sum((item.size * item.weight for item in held), ZERO) - limit - spared
+        left = [item for item in held if item.symbol not in tried]
+        if excess <= 0 or not left:
             break
+        item = max(left, key=lambda item: item.size * item.weight)
+        tried.add(item.symbol)
         cut = min(item.size, item.lots_for(excess))
-        excess -= cut * item.weight
-        await attempts.run(desk.reduce(account, item.symbol, to=item.size - cut))
+        if not await attempts.run(desk.reduce(account, item.symbol, to=item.size - cut, was=item.signed)):
+            spared += cut * item.weight  # no other position pays for the one that could not be cut
     attempts.close()
 
 
@@ -94,15 +113,20 @@ class _Held(NamedTuple):
     """One position as the gross count sees it."""
 
     symbol: Symbol
-    size: Decimal
+    signed: Decimal
     weight: Decimal
     lot: Decimal
+
+    @property
+    def size(self) -> Decimal:
+        """The size without its sign."""
+        return abs(self.signed)
 
     @classmethod
     def of(cls, position: PositionReport, desk: Desk, *, is_weighted: bool) -> "_Held":
         spec = desk.instrument(position.symbol)
         weight = Decimal(str(spec.weight)) if spec and is_weighted and spec.weight > 0 else Decimal(1)
-        return cls(position.symbol, abs(position.quantity), weight, spec.lot_size if spec else Decimal(1))
+        return cls(position.symbol, position.quantity, weight, spec.lot_size if spec else Decimal(1))
 
     def lots_for(self, excess: Decimal) -> Decimal:
         """The smallest quantity in whole lots that takes `excess` off the count."""
