@@ -1,0 +1,145 @@
+"""One budget of calls per broker: reading never takes the last share, enforcement is told when to come back."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from lane_world import EVAL, MNQ, FakeVenue, LaneWorld
+
+from haltline.api import Broker, RateLimit
+from haltline.clock import NS_PER_S, ManualClock
+from haltline.enforce.rate import ActingBroker, RateBudget, ReadingBroker
+from haltline.errors import Transient
+from haltline.model.event import OutcomeStatus
+from haltline.model.id import OrderId
+from haltline.model.order import OrderRequest, Side
+
+ORDER = OrderRequest(account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(1), reduce_only=True, client_id="c")
+
+
+def budget(clock: ManualClock, calls: RateLimit | None, orders: RateLimit | None = None) -> RateBudget:
+    return RateBudget(name="venue", clock=clock, calls=calls, orders=orders)
+
+
+def per_minute(calls: int) -> RateLimit:
+    return RateLimit(calls=calls, per_s=60.0)
+
+
+async def ended(task: asyncio.Task[object]) -> bool:
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return task.done()
+
+
+async def test_reading_takes_its_share_and_then_waits_until_a_call_is_old_enough() -> None:
+    clock = ManualClock(NS_PER_S)
+    reader = ReadingBroker(FakeVenue(), budget(clock, per_minute(4)))
+    await reader.snapshot(EVAL)
+    await reader.snapshot(EVAL)
+    third: asyncio.Task[object] = asyncio.ensure_future(reader.snapshot(EVAL))
+    assert not await ended(third)
+    clock.advance_to(61 * NS_PER_S)
+    assert await ended(third)
+
+
+async def test_what_reading_leaves_enforcement_may_use_to_the_last_call() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(4))
+    venue = FakeVenue(held={MNQ: Decimal(3)})
+    reader, actor = ReadingBroker(venue, shared), ActingBroker(venue, shared)
+    await reader.snapshot(EVAL)
+    await reader.snapshot(EVAL)
+    waiting: asyncio.Task[object] = asyncio.ensure_future(reader.snapshot(EVAL))
+    await actor.snapshot(EVAL)
+    await actor.submit(ORDER)
+    with pytest.raises(Transient, match=r"broker venue takes no more calls for 60\.00 s") as told:
+        await actor.find_order(EVAL, "c")
+    assert told.value.retry_after_s == 60.0
+    assert not await ended(waiting)
+    waiting.cancel()
+
+
+async def test_orders_have_a_limit_of_their_own_and_reading_does_not_count_there() -> None:
+    clock = ManualClock(NS_PER_S)
+    venue = FakeVenue(held={MNQ: Decimal(3)})
+    actor = ActingBroker(venue, budget(clock, None, per_minute(2)))
+    for _ in range(9):
+        await actor.snapshot(EVAL)
+    await actor.submit(ORDER)
+    await actor.cancel(EVAL, OrderId("v0"))
+    with pytest.raises(Transient):
+        await actor.cancel(EVAL, OrderId("v0"))
+    assert await actor.find_order(EVAL, "c") is not None
+
+
+async def test_a_call_that_was_not_sent_is_not_counted() -> None:
+    clock = ManualClock(NS_PER_S)
+    actor = ActingBroker(FakeVenue(held={MNQ: Decimal(3)}), budget(clock, per_minute(3), per_minute(1)))
+    await actor.submit(ORDER)
+    for _ in range(5):
+        with pytest.raises(Transient):
+            await actor.cancel(EVAL, OrderId("v0"))
+    await actor.snapshot(EVAL)
+    await actor.snapshot(EVAL)
+    with pytest.raises(Transient):
+        await actor.snapshot(EVAL)
+
+
+async def test_no_limit_means_nothing_to_wait_for() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, None)
+    for _ in range(100):
+        await shared.share()
+        shared.claim(is_order=True)
+
+
+async def test_a_single_call_is_taken_by_turns() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(1))
+    await shared.share()
+    with pytest.raises(Transient):
+        shared.claim(is_order=False)
+    clock.advance_to(61 * NS_PER_S)
+    shared.claim(is_order=False)
+
+
+async def test_an_actuator_runs_as_the_broker_it_stands_for() -> None:
+    started: list[int] = []
+    actor: Broker = ActingBroker(FakeVenue(), budget(ManualClock(), per_minute(1)))
+    running: asyncio.Task[object] = asyncio.ensure_future(actor.run(lambda event: None, lambda: started.append(1)))
+    assert not await ended(running)
+    assert started == [1]
+    running.cancel()
+
+
+async def test_reads_that_use_up_their_share_delay_no_flatten() -> None:
+    """S0-34: the reader has taken what it may; the flatten's calls still go out at once."""
+    world = LaneWorld()
+    shared = budget(world.clock, per_minute(40), per_minute(20))
+    reader = ReadingBroker(world.venue, shared)
+    world.executor._brokers = {EVAL: ActingBroker(world.venue, shared)}
+    for _ in range(20):
+        await reader.snapshot(EVAL)
+    starved: asyncio.Task[object] = asyncio.ensure_future(reader.snapshot(EVAL))
+    sent: list[int] = []
+    world.venue.on_call = lambda verb: sent.append(world.clock.now()) if verb == "submit" else None
+    async with world.lane():
+        world.executor.accept([world.plan("flatten", "a")])
+        await world.settle()
+    assert sent == [NS_PER_S, NS_PER_S]
+    assert world.receipt("a").status is OutcomeStatus.DONE
+    assert world.receipt("a").ended_at < 61 * NS_PER_S
+    starved.cancel()
+
+
+async def test_enforcement_that_has_used_up_everything_comes_back_when_the_budget_says() -> None:
+    world = LaneWorld()
+    shared = budget(world.clock, None, RateLimit(calls=1, per_s=5.0))
+    world.executor._brokers = {EVAL: ActingBroker(world.venue, shared)}
+    sent: list[int] = []
+    world.venue.on_call = lambda verb: sent.append(world.clock.now()) if verb == "submit" else None
+    async with world.lane():
+        world.executor.accept([world.plan("flatten", "a")])
+        await world.settle()
+    assert sent == [NS_PER_S, 6 * NS_PER_S]
+    assert world.receipt("a").status is OutcomeStatus.DONE
