@@ -7,7 +7,11 @@ import typer
 
 from haltline.cli.group import COMMANDS
 
-GROUPS = {"journal": ("tail", "export", "verify"), "capsule": ("make", "replay", "to-test", "show")}
+GROUPS = {
+    "notify": ("test", "route"),
+    "journal": ("tail", "export", "verify"),
+    "capsule": ("make", "replay", "to-test", "show"),
+}
 LEAVES = [
     *(name for name in COMMANDS if name not in GROUPS),
     *(f"{group} {name}" for group, names in GROUPS.items() for name in names),

@@ -34,9 +34,12 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("Rules", "Say why a rule fires or not, or what a code or name means.", "explain"),
     "fields": Entry("Rules", "List what rules can read, call and do.", "fields"),
     "run": Entry("Guard", "Guard the accounts of a set-up until stopped.", "run"),
+    "arming": Entry("Guard", "Show what is guaranteed for an armed account, and what is not.", "arming"),
     "guardian": Entry("Guard", "Hold a hard floor when the engine is silent: a second process.", "guardian"),
     "journal": Entry("Guard", "Read, verify, back up and look after the record of every decision.", "journalcare"),
     "capsule": Entry("Guard", "Keep an incident as one file: replay it, make it a test.", "capsule"),
+    "notify": Entry("Guard", "Try the channels, and ask who would hear what.", "notify"),
+    "drill": Entry("Guard", "Send a made-up breach through the real alarm path.", "drill"),
     "plugins": Entry("Guard", "List plugins: what they bring, what failed, what is not enabled.", "plugins"),
     "schema": Entry("Guard", "Print the JSON Schema of set-up and rule files for editors.", "schema"),
 }

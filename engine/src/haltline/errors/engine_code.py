@@ -233,6 +233,11 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "A request to the broker was cut off, and the broker cannot be asked what became of it.",
         "Look at the account at the broker now; the engine looks again before it does anything else.",
     ),
+    "E804": CodeEntry(
+        "Needs consent",
+        "An enforcement would touch more than its caps allow, so it waits for an operator; entries stay blocked.",
+        "Look at the account, then consent to that action or incident, or raise the cap in the rule or the set-up.",
+    ),
     "E810": CodeEntry(
         "Engine not running",
         "A call needs a running engine.",
@@ -257,6 +262,71 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "Plugins need a restart",
         "The list of plugins was edited under a running engine, and plugins are loaded at a start only.",
         "Restart the engine, or undo the edit of `plugins`.",
+    ),
+    "E840": CodeEntry(
+        "No such account",
+        "The set-up has no account of that name.",
+        "Correct the name; the message lists the accounts there are.",
+    ),
+    "E841": CodeEntry(
+        "Arming needs a name and a reason",
+        "An account is armed by a person who says why; both go on record.",
+        "Name the operator and write a reason.",
+    ),
+    "E842": CodeEntry(
+        "Gaps were not accepted",
+        "Arming the account would leave uncovered what the message names, and nobody has accepted that.",
+        "Close the gaps, or accept them by their codes (or `all`); `haltline arming ACCOUNT` explains them.",
+    ),
+    "E850": CodeEntry(
+        "No such command",
+        "An operator asked for a command that neither the engine nor a plugin of the set-up brings.",
+        "Ask for `help`; correct the word.",
+    ),
+    "E851": CodeEntry(
+        "Not allowed",
+        "The operator is not listed, their role is too low for the command, or the account is not among theirs.",
+        "Ask an admin; roles and accounts are under `operators` in the set-up.",
+    ),
+    "E852": CodeEntry(
+        "Too many commands",
+        "An operator sent more commands in a minute than `control: per_minute` allows.",
+        "Wait a minute.",
+    ),
+    "E853": CodeEntry(
+        "Arguments do not fit",
+        "An argument of a command is missing, cannot be read, or names nothing that is there.",
+        "Write the command as its message says; `help COMMAND` explains each argument.",
+    ),
+    "E854": CodeEntry(
+        "Refused by the engine",
+        "The engine took the request, and it makes no sense in the present state; nothing has changed.",
+        "Read the sentence beside it; look at `status`.",
+    ),
+    "E855": CodeEntry(
+        "Command failed",
+        "A command of a plugin raised an error, or changed something although it says that it only reads.",
+        "Tell its author; the journal has the reason.",
+    ),
+    "E856": CodeEntry(
+        "Question is over",
+        "A confirmation came too late, was given already, or was never asked for.",
+        "Ask for the command again.",
+    ),
+    "E857": CodeEntry(
+        "Not yours to confirm",
+        "Whoever pressed did not ask, needs to be another operator, or gave a wrong one-time code.",
+        "Let the right person press, where the question was asked.",
+    ),
+    "E858": CodeEntry(
+        "Engine ended",
+        "The engine stopped while a request waited for it.",
+        "Start it, and ask again.",
+    ),
+    "E859": CodeEntry(
+        "Local channel blocked",
+        "Something that is no socket lies where the engine listens for local commands, beside the journal.",
+        "Move the file that is named.",
     ),
     "E901": CodeEntry(
         "File already there",
@@ -307,6 +377,11 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "Refused",
         "The engine understood the request and cannot do it.",
         "The message says why; `haltline check` finds mistakes in files.",
+    ),
+    "E912": CodeEntry(
+        "Question about messages not understood",
+        "A channel, label, severity or instant given to `haltline notify` is not there or not written as it must be.",
+        "Write the names of channels of the set-up, labels as severity=critical, instants as 2026-03-02T22:30:00Z.",
     ),
     "E999": CodeEntry(
         "Internal error",

@@ -62,7 +62,7 @@ def _threaded(message: Message, group: Group) -> Message:
 
 
 def _item(member: Member, now: int) -> str:
-    if member.is_acked(now):
+    if member.is_acked(now) and not member.over:
         return f"{member.message.text} Acknowledged by {member.acked_by}."
     if member.over or member.once or member.told_at is None:
         return member.message.text

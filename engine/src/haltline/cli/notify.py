@@ -1,0 +1,151 @@
+"""`haltline notify test|route`: try the channels, and ask who would hear what."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from haltline.cli.group import HelpfulCommand
+from haltline.cli.option import Config, Json, Plain, command_app
+from haltline.cli.output import Output
+from haltline.cli.workspace import find_setup
+from haltline.clock import NS_PER_S, SystemClock, from_iso
+from haltline.config.finding import did_you_mean
+from haltline.errors import ConfigError, Problem
+from haltline.model.rule import Severity
+from haltline.notify.forecast import SPAN_NS, forecast, hearings, sentence, summary
+from haltline.notify.trial import Trial, TrialResult, trial_message, try_channel
+from haltline.runtime.compose import Parts, make_channels, routes_of
+from haltline.runtime.embed import load_parts
+
+app = command_app(help="Try the channels, and ask who would hear what.")
+
+
+@app.command(cls=HelpfulCommand)
+def test(
+    channels: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHANNEL]...", help="Which ones. [default: all of the set-up]")
+    ] = None,
+    config: Config = None,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Send a real test message through the real channels.
+
+    \b
+    Examples:
+      haltline notify test             every channel
+      haltline notify test phone       one of them
+
+    \b
+    JSON: {"passed": true, "channels": [{"channel", "result", "elapsed_ms", "reason", "cure"}, ...]}
+
+    Exit code 0: all delivered. 1: something was not.
+    """
+    output = Output(json=json, plain=plain)
+    parts = load_parts(find_setup(config))
+    known = [entry.name for entry in parts.setup.channels]
+    _require(channels or [], known)
+    trials = asyncio.run(_try_all(parts, channels or known))
+    passed = bool(trials) and all(each.result is TrialResult.DELIVERED for each in trials)
+    if json:
+        output.emit({"passed": passed, "channels": [_record(each) for each in trials]})
+    for each in trials:
+        good = each.result is TrialResult.DELIVERED
+        took = f"{each.elapsed_ns / 1e6:.0f} ms"
+        text = f"delivered in {took}" if good else f"{each.result.value} after {took}: {each.reason}; {each.cure}"
+        output.say(f"{each.channel}: {text}", style="green" if good else "red")
+    if not trials:
+        output.say("the set-up has no channels: nobody would hear anything", style="red")
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command(cls=HelpfulCommand)
+def route(
+    labels: Annotated[
+        list[str] | None, typer.Argument(metavar="[LABEL=TEXT]...", help="severity=critical rule=daily-loss …")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When: 2026-03-02T22:30:00Z.")] = None,
+    config: Config = None,
+    plain: Plain = False,
+    json: Json = False,
+) -> None:
+    """Say who would hear of something, when, and by which route.
+
+    \b
+    Examples:
+      haltline notify route severity=critical account=eval
+      haltline notify route severity=warning rule=daily-loss --at 2026-03-02T23:00:00-06:00
+
+    \b
+    JSON: {"labels", "routes": [{"route", "path", "group", "channels", "wait_ns", "repeat_ns", "rests"}],
+    "hearings": [{"after_ns", "channel", "why"}]}
+
+    The hearings are those of the first ten minutes if nobody acknowledges.
+    """
+    output = Output(json=json, plain=plain)
+    given = _labels(labels or [])
+    now = _instant(at)
+    routes = routes_of(load_parts(find_setup(config)).setup)
+    found, ahead = forecast(routes, given, now), hearings(routes, given, now, SPAN_NS)
+    if json:
+        output.emit({"labels": given, "routes": found, "hearings": ahead})
+        return
+    for item in found:
+        output.say(f"route {' › '.join(item.path)}", style="bold")
+        group = ", ".join(f"{name}={text or 'none'}" for name, text in item.group.items())
+        output.say(f"  {sentence(item)}")
+        output.say(f"  grouped by {group}" if group else "  not grouped")
+    output.say("if nobody acknowledges:" if ahead else "nobody would hear it in the first ten minutes", style="bold")
+    for line in summary(ahead):
+        output.say(f"  {line}")
+
+
+async def _try_all(parts: Parts, names: Sequence[str]) -> list[Trial]:
+    channels, _ = make_channels(parts)
+    clock = SystemClock()
+    return [await try_channel(name, channels[name], trial_message(name, clock.now()), clock) for name in names]
+
+
+def _record(trial: Trial) -> dict[str, object]:
+    return {
+        "channel": trial.channel, "result": trial.result.value, "elapsed_ms": trial.elapsed_ns / 1e6,
+        "reason": trial.reason, "cure": trial.cure,
+    }  # fmt: skip
+
+
+def _require(names: Sequence[str], known: Sequence[str]) -> None:
+    problems = [
+        Problem(code="E912", what=f"there is no channel {name!r}", cure=did_you_mean(name, known, sort="channels"))
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _labels(words: Sequence[str]) -> dict[str, str]:
+    labels, problems = {"severity": Severity.WARNING.value}, []
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not (name and equals):
+            problems.append(Problem(code="E912", what=f"{word!r} is not a label", cure="write severity=critical"))
+        elif name == "severity" and text not in list(Severity):
+            cure = did_you_mean(text, [each.value for each in Severity])
+            problems.append(Problem(code="E912", what=f"there is no severity {text!r}", cure=cure))
+        labels[name] = text
+    if problems:
+        raise ConfigError(problems)
+    return labels
+
+
+def _instant(text: str | None) -> int:
+    if text is None:
+        return time.time_ns() // NS_PER_S * NS_PER_S
+    try:
+        return from_iso(text)
+    except ValueError as error:
+        cure = "write 2026-03-02T22:30:00Z"
+        raise ConfigError([Problem(code="E912", what=str(error).partition(";")[0], cure=cure)]) from error

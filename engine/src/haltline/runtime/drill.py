@@ -1,0 +1,211 @@
+"""A fire drill: a made-up breach goes through the real routes and channels, is acknowledged, and ends.
+
+It never reaches the kernel or a broker, and every message says that it is a drill. The report tells how long each
+channel took, who would be told if nobody acknowledged, and how ready the alarm path is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from haltline.api import Message
+from haltline.clock import NS_PER_S, Clock
+from haltline.journal.record import Entry, notice_entry
+from haltline.model.event import Acknowledge
+from haltline.model.id import IncidentId
+from haltline.notify.desk import Desk
+from haltline.notify.forecast import SPAN_NS, Hearing, hearings, sample
+from haltline.notify.notice import Notice
+from haltline.notify.outbox import Outbox
+from haltline.notify.route import Routes
+from haltline.notify.table import MemoryOutboxTable, Pending
+from haltline.runtime.compose import Parts, limits_of, make_channels
+from haltline.runtime.supervise import Supervisor
+
+_PATIENCE_NS = 30 * NS_PER_S
+_PROMPT_NS = 5 * NS_PER_S
+_POLL_NS = NS_PER_S // 100
+_WEIGHTS = {
+    "every channel has taken the alarm": 40,
+    "each of them within 5s": 15,
+    "more than one channel hears it": 15,
+    "somebody else is told if nobody acknowledges": 10,
+    "the acknowledgement stops the reminders": 10,
+    "the end is told": 10,
+}
+"""What is asked of an alarm path, and what it counts for; 100 in all."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of the drill to one channel: `stage` is alarm, acknowledged or end."""
+
+    channel: str
+    stage: str
+    elapsed_ns: int | None
+    attempts: int = 0
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was asked of the alarm path."""
+
+    question: str
+    is_met: bool
+    points: int
+
+
+class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drill has shown. `score` is 0 to 100; `ack_ns` how long the acknowledgement took, None if none came."""
+
+    at: int
+    labels: dict[str, str]
+    deliveries: tuple[Delivery, ...]
+    unacknowledged: tuple[Hearing, ...]
+    ack_ns: int | None
+    checks: tuple[Check, ...]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> int:
+        """The points of what is met."""
+        return sum(check.points for check in self.checks if check.is_met)
+
+    def entry(self) -> Entry:
+        """The report for the journal."""
+        ran = sorted({each.channel for each in self.deliveries if each.elapsed_ns is not None})
+        text = f"drill: readiness {self.score} of 100; heard on {', '.join(ran) or 'no channel'}"
+        missed = "; ".join(check.question for check in self.checks if not check.is_met)
+        return notice_entry(self.at, "drill", f"{text}; not met: {missed}" if missed else text)
+
+
+async def run_drill(
+    parts: Parts, clock: Clock, labels: Mapping[str, str], *, acknowledge: Callable[[], Awaitable[bool]] | None = None
+) -> DrillReport:  # fmt: skip
+    """Run one. `acknowledge` returns once a person has acknowledged (False: nobody did); without it the drill does so
+    itself. Raises ConfigError for channels that cannot be made."""
+    channels, routes = make_channels(parts)
+    drill = _Drill(routes, clock, labels)
+    drill.outbox = Outbox(
+        channels=channels, routes=routes, table=MemoryOutboxTable(), write=_at_once, clock=clock,
+        limits=limits_of(parts), lost=drill.lose,
+    )  # fmt: skip
+    drill.outbox.watchers.append(drill.see)
+    async with Supervisor(clock) as supervisor:
+        for name in channels:
+            supervisor.vital(f"channel {name}", partial(drill.outbox.run_lane, name))
+        return await drill.run(acknowledge)
+
+
+class _Drill:
+    """One drill under way."""
+
+    outbox: Outbox
+
+    def __init__(self, routes: Routes, clock: Clock, labels: Mapping[str, str]) -> None:
+        self._routes = routes
+        self._clock = clock
+        self._now = clock.now()
+        account = labels.get("account", "")
+        self._incident = f"drill/{account or 'portfolio'}/{self._now}"
+        self._labels = {"severity": "critical", "rule": "drill", "entity": account, **labels, "drill": "true",
+                        "incident": self._incident}  # fmt: skip
+        self._desk = Desk(routes)
+        self._stages: dict[str, tuple[str, str, int]] = {}
+        self._done: dict[str, Delivery] = {}
+        self._faults: list[str] = []
+
+    def see(self, pending: Pending, at: int) -> None:
+        """A channel has confirmed a message."""
+        stage, _, sent = self._stages.get(_origin(pending.message), ("alarm", "", self._now))
+        key = f"{stage}>{pending.channel}"
+        self._done[key] = Delivery(
+            channel=pending.channel, stage=stage, elapsed_ns=at - sent, attempts=pending.attempts + 1
+        )
+
+    def lose(self, pending: Pending, reason: str) -> None:
+        """No channel takes a message."""
+        self._faults.append(f"{pending.channel}: {reason}")
+
+    async def run(self, acknowledge: Callable[[], Awaitable[bool]] | None) -> DrillReport:
+        """Alarm, acknowledgement, end."""
+        begun = self._notice("DRILL: a made-up breach", "DRILL: this is a test of the alarm path. Nothing happened.")
+        alarm = await self._send("alarm", self._desk.take([begun], self._now))
+        acked = await acknowledge() if acknowledge is not None else True
+        ack_ns = self._clock.now() - self._now if acked else None
+        if acked:
+            event = Acknowledge(
+                at=self._clock.now(), received_at=self._clock.now(), incident=IncidentId(self._incident),
+                operator="drill",
+            )  # fmt: skip
+            await self._send("acknowledged", self._desk.take([], self._clock.now(), heard=[event]))
+        is_quiet = not Desk(self._routes, dict(self._notes()), self._clock.now()).advance(
+            self._clock.now() + SPAN_NS
+        )  # fmt: skip
+        over = msgspec.structs.replace(begun, is_over=True, is_asked=False)
+        end = await self._send("end", self._desk.take([over], self._clock.now()))
+        ahead = hearings(self._routes, self._labels, self._now, SPAN_NS)
+        return self._report(alarm, end, ahead, ack_ns, is_quiet=is_quiet and acked)
+
+    def _notes(self) -> Sequence[tuple[str, bytes]]:
+        return [(key, body) for key, body in self._desk.changes() if body is not None]
+
+    def _notice(self, title: str, text: str) -> Notice:
+        return sample(self._labels, self._now, title=title, text=text)
+
+    async def _send(self, stage: str, outgoing: Sequence[tuple[Message, str]]) -> tuple[str, ...]:
+        """Hand out, and wait until every channel has confirmed or patience is at its end; who was addressed."""
+        sent = self._clock.now()
+        for message, channel in outgoing:
+            self._stages[message.id] = (stage, channel, sent)
+        pending = self.outbox.address([(self._marked(message), channel) for message, channel in outgoing])
+        self.outbox.store(pending)
+        self.outbox.release(pending)
+        deadline = sent + _PATIENCE_NS
+        while not self.outbox.is_idle and self._clock.now() < deadline:
+            await self._clock.sleep_until(self._clock.now() + _POLL_NS)
+        return tuple(dict.fromkeys(channel for _, channel in outgoing))
+
+    @staticmethod
+    def _marked(message: Message) -> Message:
+        title = message.title if "DRILL" in message.title else f"DRILL: {message.title}"
+        return msgspec.structs.replace(message, title=title, buttons=())
+
+    def _report(
+        self, alarm: Sequence[str], end: Sequence[str], ahead: Sequence[Hearing], ack_ns: int | None, *, is_quiet: bool
+    ) -> DrillReport:
+        alarms = [self._done.get(f"alarm>{channel}") for channel in alarm]
+        took = [each.elapsed_ns for each in alarms if each is not None and each.elapsed_ns is not None]
+        others = {each.channel for each in ahead} - set(alarm)
+        met = (
+            bool(alarm) and len(took) == len(alarm),
+            bool(took) and len(took) == len(alarm) and max(took) <= _PROMPT_NS,
+            len(alarm) > 1,
+            bool(others),
+            is_quiet,
+            bool(end) and all(f"end>{channel}" in self._done for channel in end),
+        )
+        checks = [
+            Check(question=question, is_met=is_met, points=points)
+            for (question, points), is_met in zip(_WEIGHTS.items(), met, strict=True)
+        ]
+        missing = [
+            Delivery(channel=channel, stage="alarm", elapsed_ns=None)
+            for channel, each in zip(alarm, alarms, strict=True)
+            if each is None
+        ]
+        return DrillReport(
+            at=self._now, labels=self._labels, deliveries=(*self._done.values(), *missing),
+            unacknowledged=tuple(ahead), ack_ns=ack_ns, checks=tuple(checks), faults=tuple(self._faults),
+        )  # fmt: skip
+
+
+def _origin(message: Message) -> str:
+    """The id before it was split."""
+    head, _, tail = message.id.rpartition("#")
+    return head if "/" in tail and tail.replace("/", "").isdigit() else message.id
+
+
+async def _at_once(work: Callable[[], None]) -> None:
+    work()
+    await asyncio.sleep(0)
