@@ -524,8 +524,21 @@ def test_types_are_told_apart() -> None:
 # -- from outside ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b'{"chat_id": [[]], "text": {}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff",
+        b'{"chat_id": [[]], "text": {}}',
+        b'{"chat_id": 7, "text": "x", "message_thread_id": "x"}',
+    ],
+)
 async def test_a_hostile_body_gets_an_answer(sim: TelegramSim, body: bytes) -> None:
+    await opened(sim)
     url = f"{sim.base_url}/bot{sim.token}/sendMessage"
     headers = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession() as client, client.post(url, data=body, headers=headers) as answer:

@@ -10,7 +10,7 @@ from typing import Self
 from aiohttp import web
 
 from haltline_sim_telegram import control, poll
-from haltline_sim_telegram.failure import ApiError
+from haltline_sim_telegram.failure import ApiError, bad_request
 from haltline_sim_telegram.fault import Fault, FaultBox, FaultKind
 from haltline_sim_telegram.host import Host
 from haltline_sim_telegram.human import Human, Room
@@ -218,6 +218,8 @@ class TelegramSim:
             return _json(200, {"ok": True, "result": METHODS[name](self.world, given, files)})
         except ApiError as failure:
             return _failed(failure)
+        except (TypeError, AttributeError, KeyError, ValueError) as mistake:
+            return _failed(bad_request(f"a parameter has the wrong type: {mistake}"))
 
     def _record(self, method: str, given: Json, files: Files) -> None:
         found: list[str] = []
