@@ -16,6 +16,7 @@ from haltline.api import AccountSnapshot, Broker, Feed, HandledBy, QuoteTaker
 from haltline.clock import NS_PER_S, Clock
 from haltline.compose.kernel import build_kernel
 from haltline.control.basis import Beginning, basis_of, config_entry
+from haltline.control.note import MemoryNoteTable, Notes, NoteTable
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
 from haltline.enforce.progress import OnProgress, Progress
@@ -29,23 +30,26 @@ from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result, TradingMode
 from haltline.notify.desk import Desk
+from haltline.notify.directory import directory_of, live_labels
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
 from haltline.runtime.compose import Parts, limits_of, make_channels, make_feeds
-from haltline.runtime.directory import directory_of, live_labels, tell_when_due
+from haltline.runtime.console import Console
+from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.loosening import hold
 from haltline.runtime.pair import BrokerPairs, Puller
-from haltline.runtime.publish import Publisher
+from haltline.runtime.publish import Publisher, tell_when_due
 from haltline.runtime.pump import Pump
 from haltline.runtime.reconcile import activity_of, corrections
 from haltline.runtime.recovery import Resumed, resume_kernel
 from haltline.runtime.reload import Reloader
 from haltline.runtime.sampler import Sampler
 from haltline.runtime.supervise import Supervisor
+from haltline.runtime.surface import make_control, make_surfaces, serve_surfaces, speaking
 from haltline.runtime.upkeep import Upkeep
 from haltline.runtime.watchdog import Watchdog, Watched
 from haltline.runtime.witness import KernelWitness, pushing_accounts
@@ -64,7 +68,7 @@ class Engine:
     def __init__(
         self, parts: Parts, *, clock: Clock, store: Store, table: OutboxTable, writer: Writer,
         directory: Path | None, feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
-        steady: Clock | None = None, watch: bool = False,
+        steady: Clock | None = None, watch: bool = False, notes: NoteTable | None = None,
     ) -> None:  # fmt: skip
         self._held = hold(parts.setup, parts.book, parts.registry, store, now=clock.now())
         parts = replace(parts, setup=self._held.setup, book=self._held.book, origin=parts.origin or parts.setup)
@@ -84,7 +88,9 @@ class Engine:
                 self._feeds[name] = cast("Feed", feed)
             else:
                 self.health.set(f"feed {name}", "degraded", "a recording is for `haltline replay`")
-        channels, routes = make_channels(parts)
+        notes_kept = Notes(notes or MemoryNoteTable(), writer.run_in_transaction)
+        self._surfaces = make_surfaces(parts, clock=clock, notes=notes_kept)
+        channels, routes = make_channels(parts, speaking(self._surfaces))
         self._channels = channels
         self._outbox = Outbox(
             channels=channels,
@@ -125,6 +131,12 @@ class Engine:
             parts, kernel=self.kernel, pump=self.pump, clock=clock, health=self.health, publisher=self.publisher,
             held=self._held, put=self.inbox.put,
         )  # fmt: skip
+        self._door = FrontDoor(
+            parts, kernel=self.kernel, clock=clock, pump=self.pump, publisher=self.publisher, reloader=self.reloader,
+            writer=writer, store=store, check=self.check, status=self.status,
+        )  # fmt: skip
+        self.control = make_control(parts, self._door, notes_kept)
+        self._console = Console(self.control, parts.setup.store.path) if directory is not None else None
         self._watches = watch
         self._connected: asyncio.Queue[str] = asyncio.Queue()
         self._receipts: asyncio.Queue[Receipt] = asyncio.Queue()
@@ -232,6 +244,9 @@ class Engine:
             supervisor.guard("heartbeat", self.watchdog.beat)
         if self._watches:
             supervisor.guard("rules", self.reloader.watch)
+        if self._console is not None:
+            supervisor.guard("console", self._console.run)
+        serve_surfaces(self._surfaces, self.control, supervisor=supervisor, health=self.health, clock=self.clock)
         for account in self._executor.accounts:
             supervisor.vital(f"enforce {account}", partial(self._executor.run_lane, account))
         for channel in self._outbox.channels:
@@ -347,6 +362,7 @@ class Engine:
     def _reported(self, outcome: ActionOutcome, receipt: Receipt) -> None:
         self.inbox.put(outcome)
         self._receipts.put_nowait(receipt)
+        self._door.tell_receipt(receipt)
 
     def _lost(self, pending: Pending, reason: str) -> None:
         self.health.set(f"channel {pending.channel}", "degraded", f"message {pending.key!r} was lost: {reason}")

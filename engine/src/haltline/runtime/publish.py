@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from haltline.api import Message
 from haltline.api.action import Action
 from haltline.api.registry import Shelf
+from haltline.clock import Clock
 from haltline.enforce.executor import Executor
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry, RecordKind, entry_of, notice_entry
@@ -17,6 +18,7 @@ from haltline.notify.notice import Directory, Notice, notices_of, plain_notice, 
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import Pending
+from haltline.runtime.supervise import wait_for_either
 from haltline.runtime.writer import Writer
 
 type Subscriber = Callable[[Result], None]
@@ -141,6 +143,17 @@ class Publisher:
             self._outbox.remember(batch.notes)
             if state is not None:
                 self._store.write_snapshot(self._store.last_seq, now, state)
+
+
+async def tell_when_due(publisher: Publisher, clock: Clock) -> None:
+    """Say what becomes due as time passes, until cancelled."""
+    while True:
+        publisher.changed.clear()
+        deadline = publisher.desk.deadline
+        if deadline is not None and deadline <= clock.now():
+            await publisher.tell_due(clock.now())
+            continue
+        await wait_for_either(publisher.changed, clock, deadline)
 
 
 def entries_of(result: Result, now: int) -> list[Entry]:

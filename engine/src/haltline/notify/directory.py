@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from haltline.clock import Clock
 from haltline.config.settings import Setup
 from haltline.kernel.kernel import Kernel
 from haltline.model.plan import Lock
 from haltline.notify.notice import Directory
 from haltline.rules.incident import Incident
 from haltline.rules.rule import account_of
-from haltline.runtime.publish import Publisher
-from haltline.runtime.supervise import wait_for_either
 
 
 def directory_of(setup: Setup, kernel: Kernel) -> Directory:
@@ -30,17 +27,6 @@ def live_labels(setup: Setup, kernel: Kernel) -> dict[str, dict[str, str]]:
     """The labels of every live incident."""
     directory = directory_of(setup, kernel)
     return {incident.id: _labels(incident, directory) for incident in kernel.live.values()}
-
-
-async def tell_when_due(publisher: Publisher, clock: Clock) -> None:
-    """Say what becomes due as time passes, until cancelled."""
-    while True:
-        publisher.changed.clear()
-        deadline = publisher.desk.deadline
-        if deadline is not None and deadline <= clock.now():
-            await publisher.tell_due(clock.now())
-            continue
-        await wait_for_either(publisher.changed, clock, deadline)
 
 
 def _labels(incident: Incident, directory: Directory) -> dict[str, str]:
