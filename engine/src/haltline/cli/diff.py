@@ -1,6 +1,7 @@
 """`haltline diff`: what changes in behaviour between two rule sets, and what would fire now."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import msgspec
 import typer
 
 from haltline.api.registry import Registry
+from haltline.cli.diffway import sentence_of, style_of, ways_of
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
@@ -21,6 +23,7 @@ from haltline.config.settings import RuleBook, Setup
 from haltline.config.waiting import changes_that_wait
 from haltline.control.outlook import outlook
 from haltline.errors import ConfigError, Problem
+from haltline.model.loosening import LooseningPolicy
 from haltline.model.plan import Result
 from haltline.model.verdict import Phase, Transition
 from haltline.rules.difference import KeyChange, RuleDifference, compare_rules
@@ -60,7 +63,11 @@ def diff(
     \b
     JSON: {"ok": true, "same_behaviour": false, "added": [...], "removed": [...], "changed": [{"rule",
           "only_words", "keys": [{"key", "old", "new"}]}], "unchanged": [...], "definitions": [...],
-          "setup": [...], "at": "..." | null, "transitions": [...], "plan": [...]}
+          "ways": {"RULE": {"direction", "applies"}}, "setup": [...], "at": "..." | null,
+          "transitions": [...], "plan": [...]}
+
+    A change tightens, loosens, or may loosen because it cannot be shown to be as strict; the policy `loosening` of the
+    set-up says when a running engine uses what loosens.
 
     Exit code 0: the same behaviour. 1: it differs, or a file has problems.
     """
@@ -79,11 +86,13 @@ def diff(
         instant, result = outlook(setup, registry, old=before.book, new=after.book, journal=at)
         when = to_iso(instant)
     same = difference.same_behaviour and not others
+    policy = before.setup.loosening if before.setup is not None else _policy_near(config, registry)
+    ways = ways_of(difference, {str(spec.id): spec for spec in before.book.rules}, policy)
     if output.json:
         record = {"ok": True, **msgspec.structs.asdict(difference), "same_behaviour": same, "setup": others, "at": when}
-        output.emit(record | {"transitions": result.transitions, "plan": result.plan})
+        output.emit(record | {"ways": ways, "transitions": result.transitions, "plan": result.plan})
     else:
-        _say_difference(output, difference)
+        _say_difference(output, difference, ways)
         for sentence in others:
             output.say(f"~ {sentence} (a running engine applies it at a restart)", style="yellow")
         if when is not None:
@@ -117,14 +126,19 @@ def _side(path: Path, registry: Registry) -> _Side:
     return _Side(setup, book)
 
 
-def _say_difference(output: Output, difference: RuleDifference) -> None:
+def _policy_near(config: Path | None, registry: Registry) -> LooseningPolicy:
+    """The policy of the set-up that the files belong to; at once where there is none."""
+    found = present_setup(config)
+    return load_setup(found[0], registry, environ=os.environ).loosening if found else LooseningPolicy.AT_ONCE
+
+
+def _say_difference(output: Output, difference: RuleDifference, ways: Mapping[str, Mapping[str, str]]) -> None:
     for name in difference.added:
-        output.say(f"+ {name}: added", style="green")
+        output.say(f"+ {name}: added ({sentence_of(ways[name])})", style="green")
     for name in difference.removed:
-        output.say(f"- {name}: removed", style="red")
+        output.say(f"- {name}: removed ({sentence_of(ways[name])})", style="red")
     for change in difference.changed:
-        words = " (only words; decides as before)" if change.only_words else ""
-        output.say(f"~ {change.rule}: changed{words}", style="yellow")
+        output.say(f"~ {change.rule}: changed ({sentence_of(ways[change.rule])})", style=style_of(change))
         _say_keys(output, change.keys)
     if difference.definitions:
         output.say("~ define", style="yellow")

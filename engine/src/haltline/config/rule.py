@@ -6,6 +6,7 @@ from haltline.api.registry import Registry
 from haltline.clock import parse_duration
 from haltline.config.action import ActionBinder
 from haltline.config.escalation import EscalationBinder
+from haltline.config.evidence import bind_evidence
 from haltline.config.finding import Findings
 from haltline.config.limit import LimitBinder, expression
 from haltline.config.source import ListNode, MappingNode, Node, ScalarNode
@@ -46,7 +47,7 @@ def bind_rule(
     if not isinstance(node, MappingNode) or any(problem.code != "E201" for problem in findings.problems[before:]):
         return None
     spec = _Binder(node, registry, findings, constants or {}, where).bind(template)
-    return spec if len(findings.problems) == before else None
+    return None if any(problem.severity == "error" for problem in findings.problems[before:]) else spec
 
 
 class _Binder:
@@ -66,6 +67,8 @@ class _Binder:
         self._each = Scope(self._text("each"))
         self._actions = ActionBinder(registry, self._each, constants, findings, where)
         self._places: dict[str, Place] = {}
+        self._registry = registry
+        self._waiting: list[ActionSpec] = []
 
     def bind(self, template: str) -> RuleSpec:
         _flatten(self._node, "", self._places)
@@ -73,6 +76,7 @@ class _Binder:
         limit = self._limit()
         self._require_sense(limit)
         warn = limit is not None and limit.warn is not None
+        self._waiting += [action for step in (limit.steps if limit is not None else ()) for action in step.then]
         then, warn_then, on_clear = self._bound("then"), self._bound("warn_then"), self._bound("on_clear")
         rungs = [action for step in (limit.steps if limit is not None else ()) for action in step.then]
         louder = EscalationBinder(self._actions, self._registry, self._findings, self._where)
@@ -103,6 +107,9 @@ class _Binder:
             labels=labels_of(self._node.get("labels")),
             runbook=self._text("runbook"),
             loosening=LooseningPolicy(text) if (text := self._text("loosening")) else None,
+            evidence=bind_evidence(
+                self._node.get("evidence"), self._waiting, self._registry, self._findings, self._where
+            ),
             template=template,
             constants=dict(self._constants),
             places=self._places,
@@ -148,7 +155,9 @@ class _Binder:
             self._add("E416", node.keys["suppresses"], "the rule suppresses itself", "name another rule")
 
     def _bound(self, key: str) -> tuple[ActionSpec, ...]:
-        return self._actions.bind(self._node.get(key), key, self._places)
+        bound = self._actions.bind(self._node.get(key), key, self._places)
+        self._waiting += bound if key in ("then", "warn_then") else ()
+        return bound
 
     def _text(self, key: str) -> str:
         node = self._node.get(key)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from haltline.config.evidence import EvidenceEntry
 from haltline.config.operator import ControlEntry, OperatorEntry, SurfaceEntry
 from haltline.config.routing import NotifyEntry
 from haltline.errors import Place
@@ -12,6 +13,7 @@ from haltline.model.account import AccountSpec
 from haltline.model.id import AccountId
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.loosening import LooseningPolicy
+from haltline.model.plan import Caps
 from haltline.model.rule import Definition, RuleSpec, Severity
 
 
@@ -118,6 +120,8 @@ class Setup:
     loosening: LooseningPolicy = LooseningPolicy.AT_ONCE
     sources: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, Place] = field(default_factory=dict)
+    evidence: EvidenceEntry = field(default_factory=EvidenceEntry)
+    caps: Caps = field(default_factory=Caps)
 
     def account(self, name: str) -> AccountSpec | None:
         """The account of that id, or None."""

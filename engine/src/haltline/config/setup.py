@@ -9,6 +9,7 @@ from typing import cast
 
 from haltline.api.registry import Registry, Shelf
 from haltline.clock import parse_duration
+from haltline.config.evidence import bind_caps, bind_evidence_defaults
 from haltline.config.finding import Findings, did_you_mean
 from haltline.config.guardian import bind_guardian
 from haltline.config.instrument import bind_instruments
@@ -89,6 +90,8 @@ class SetupBinder:
             rule_files=self._rule_files(root.get("rules"), directory),
             plugins=plugin_entries(root, self._findings),
             loosening=LooseningPolicy(_text(root, "loosening") or LooseningPolicy.AT_ONCE),
+            evidence=bind_evidence_defaults(_mapping(root, "evidence")),
+            caps=bind_caps(_mapping(root, "caps")),
             sources={self._source.file: self._source.text},
             places=dict(_places(root)),
         )

@@ -8,7 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from haltline.clock import format_duration
-from haltline.model.rule import ActionSpec, Comparison, Definition, EscalationStep, LimitSpec, RuleMode, RuleSpec
+from haltline.model.rule import (
+    ActionSpec,
+    Comparison,
+    Definition,
+    EscalationStep,
+    EvidenceSpec,
+    LimitSpec,
+    RuleMode,
+    RuleSpec,
+)
+from haltline.rules.loosening import Direction, move_of
 from haltline.rules.meaning import bare_of, fingerprint_of
 
 _WORDS = frozenset({"title", "why", "runbook"})
@@ -26,11 +36,15 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule that is in both sets and is not the same; with `only_words` it decides as before."""
+    """One rule that is in both sets and is not the same; with `only_words` it decides as before.
+
+    `direction` says whether it catches at least what it caught before.
+    """
 
     rule: str
     keys: tuple[KeyChange, ...]
     only_words: bool = False
+    direction: Direction = Direction.NEUTRAL
 
 
 class RuleDifference(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +133,8 @@ def keys_of(spec: RuleSpec) -> dict[str, str]:
         "suppresses": ", ".join(spec.suppresses),
         "severity": spec.severity.value,
         "runbook": spec.runbook,
+        "evidence": _evidence(spec.evidence),
+        "loosening": "" if spec.loosening is None else spec.loosening.value,
         "use": spec.template,
     }
     keys.update({f"labels.{name}": text for name, text in spec.labels.items()})
@@ -126,6 +142,15 @@ def keys_of(spec: RuleSpec) -> dict[str, str]:
     if spec.limit is not None:
         keys.update(_limit(spec.limit))
     return keys
+
+
+def _evidence(spec: EvidenceSpec | None) -> str:
+    if spec is None:
+        return ""
+    parts = [spec.grade.value if spec.grade is not None else ""]
+    parts += [f"{name}: {grade.value}" for name, grade in spec.actions.items()]
+    parts += [f"hold: {_duration(spec.hold_ns) or '0s'}" if spec.hold_ns is not None else ""]
+    return ", ".join(part for part in parts if part)
 
 
 def _change(
@@ -137,7 +162,11 @@ def _change(
     keys = tuple(_key_changes(keys_of(old), keys_of(new)))
     if not same_meaning and all(each.key in _WORDS for each in keys):
         keys += tuple(_key_changes(terms_before, terms_after, prefix="define "))
-    return RuleChange(rule=str(old.id), keys=keys, only_words=same_meaning)
+    direction = move_of(old, new).direction
+    if not same_meaning and (direction is Direction.NEUTRAL or any(each.key.startswith("define ") for each in keys)):
+        direction = Direction.MIXED  # a derived value can do anything
+    only_words = same_meaning and direction is Direction.NEUTRAL
+    return RuleChange(rule=str(old.id), keys=keys, only_words=only_words, direction=direction)
 
 
 def _key_changes(old: Mapping[str, str], new: Mapping[str, str], *, prefix: str = "") -> Iterable[KeyChange]:
