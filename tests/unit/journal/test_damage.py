@@ -93,7 +93,7 @@ def test_what_was_taken_out_is_told(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         mended = mend(journal, 0)
         assert str(mended) == (
-            "2 records up to 6 (notice) was damaged and taken out of the journal; what was there is in"
+            "2 records up to 6 (notice) were damaged and taken out of the journal; what was there is in"
             " j.db.damaged-19700101T000000Z.jsonl"
         )
         assert "2 damaged records were taken out" in sentence(journal.verify())

@@ -2,6 +2,8 @@
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from haltline.errors import EngineError
@@ -72,8 +74,17 @@ class OtherSetup(JournalError):
     code = "E711"
 
 
-def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError:
-    """The plain words for what SQLite or the file system said."""
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """What SQLite or the file system raises inside is raised as a JournalError."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        raise explained(error, path) from error
+
+
+def explained(error: sqlite3.Error | OSError | UnicodeDecodeError, path: Path) -> JournalError:
+    """The plain words for what SQLite or the file system said; of a damaged file, even that may be no text."""
     name = getattr(error, "sqlite_errorname", "") or ""
     text = str(error)
     if name.startswith("SQLITE_FULL") or getattr(error, "errno", None) == errno.ENOSPC:
@@ -88,6 +99,6 @@ def explained(error: sqlite3.Error | OSError, path: Path) -> JournalError:
         return JournalUnusable(f"{path}: this is a folder", "name a file under `store: path:`")
     if name.startswith("SQLITE_NOTADB"):
         return NotAJournal(f"{path}: this file is not a journal", "name another file under `store: path:`")
-    if name.startswith("SQLITE_CORRUPT"):
+    if name in ("SQLITE_CORRUPT", "SQLITE_ERROR", "SQLITE_MISMATCH") or isinstance(error, UnicodeDecodeError):
         return JournalBroken(f"{path}: the file is damaged ({text})", "restore it from a backup")
     return JournalUnusable(f"{path}: the journal cannot be used ({text})", "check the folder and its permissions")

@@ -7,10 +7,12 @@ it (`compaction` or `damage`) holds a hash over all its gaps; what no such recor
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from haltline.journal.error import in_words
 from haltline.journal.record import Entry, RecordKind, entry_of
 
 
@@ -83,8 +85,9 @@ class NoGaps:
 class GapTable:
     """The table `gap` of a journal file; a file of version 1 has none."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
         self._exists = bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'gap'").fetchone())
 
     def put(self, gaps: Iterable[Gap]) -> None:
@@ -118,10 +121,13 @@ class GapTable:
     def _rows(self, where: str, *given: int) -> list[Gap]:
         if not self._exists:
             return []
-        found = self._connection.execute(f"SELECT first, last, before, after, vouched, kind FROM gap {where}", given)
+        query = f"SELECT first, last, before, after, vouched, kind FROM gap {where}"
+        with in_words(self._path):
+            found = self._connection.execute(query, given).fetchall()
         return [
             Gap(
-                first=int(first), last=int(last), before=_bytes(before), after=_bytes(after), vouched=int(vouched),
+                first=_number(first), last=_number(last), before=_bytes(before), after=_bytes(after),
+                vouched=_number(vouched),
                 kind=str(kind),
             )
             for first, last, before, after, vouched, kind in found
@@ -145,6 +151,10 @@ def vouch_entry(
         sha256=seal_of(gaps), reason=reason, file=file,
     )  # fmt: skip
     return entry_of(kind, at, vouch)
+
+
+def _number(found: object) -> int:
+    return found if isinstance(found, int) else 0
 
 
 def _bytes(found: object) -> bytes:

@@ -14,7 +14,7 @@ import msgspec
 from haltline.clock import to_iso
 from haltline.journal.backup import stamp, sync_file, sync_folder
 from haltline.journal.chain import digest_of, fits
-from haltline.journal.error import explained
+from haltline.journal.error import explained, in_words
 from haltline.journal.gap import Gap, vouch_entry
 from haltline.journal.record import Record, RecordKind
 from haltline.journal.store import Journal
@@ -31,8 +31,9 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         which = f"record {self.first}" if self.first == self.last else f"{self.records} records up to {self.last}"
+        is_ = "was" if self.first == self.last else "were"
         what = ", ".join(self.kinds) or "nothing that can be read"
-        return f"{which} ({what}) was damaged and taken out of the journal; what was there is in {self.file.name}"
+        return f"{which} ({what}) {is_} damaged and taken out of the journal; what was there is in {self.file.name}"
 
 
 def mend(journal: Journal, now: int, *, from_seq: int = 1) -> Mended | None:
@@ -41,9 +42,12 @@ def mend(journal: Journal, now: int, *, from_seq: int = 1) -> Mended | None:
 
     Raises JournalBroken where the file itself is damaged, and JournalFull.
     """
-    holes = list(_holes(journal, from_seq))
-    if not holes:
-        return None
+    with in_words(journal.path):
+        holes = list(_holes(journal, from_seq))
+        return _take_out(journal, now, holes) if holes else None
+
+
+def _take_out(journal: Journal, now: int, holes: list[Gap]) -> Mended:
     removed = [record for hole in holes for record in journal.raw(hole.first, hole.last)]
     file = journal.path.with_name(f"{journal.path.name}.damaged-{stamp(now)}.jsonl")
     _put_aside(removed, file)

@@ -65,7 +65,7 @@ class Snapshots:
         where, given = ("", ()) if at is None else ("WHERE at <= ?", (at,))
         query = f"SELECT seq, state, digest FROM snapshot {where} ORDER BY seq DESC"
         for seq, state, digest in self._connection.execute(query, given):
-            if _is_good(state, digest):
+            if isinstance(seq, int) and _is_good(state, digest):
                 return seq, state
         return None
 

@@ -16,7 +16,7 @@ from haltline.clock import SystemClock
 from haltline.errors import InvariantBroken
 from haltline.journal.actiontable import ActionTable, touches
 from haltline.journal.chain import ORIGIN, VerifyReport, Walk, link
-from haltline.journal.error import JournalBroken, JournalUnusable, NotAJournal, explained
+from haltline.journal.error import JournalBroken, JournalError, JournalUnusable, NotAJournal, explained, in_words
 from haltline.journal.gap import GapTable
 from haltline.journal.lease import Lease
 from haltline.journal.record import SCHEMA_VERSION, Entry, Record, RecordKind, notice_entry
@@ -43,7 +43,7 @@ class Journal:
         self.backup: Path | None = None
         """The file as it was, where opening it brought it to the present format."""
         self.snapshots = Snapshots(connection)
-        self.gaps = GapTable(connection)
+        self.gaps = GapTable(connection, path)
         self.actions = ActionTable(connection)
         head = next(self.raw(newest_first=True), None)
         self.last_seq, self._digest = (head.seq, head.digest) if head else (0, ORIGIN)
@@ -65,7 +65,7 @@ class Journal:
                 connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
                 undo.callback(connection.close)
                 journal = cls._set_up(connection, path, lease)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 raise explained(error, path) from error
             undo.pop_all()
         return journal
@@ -108,7 +108,7 @@ class Journal:
                 undo.callback(connection.close)
                 require_journal(connection, path)
                 journal = cls(path, connection, None)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 raise explained(error, path) from error
             undo.pop_all()
         return journal
@@ -175,11 +175,9 @@ class Journal:
         where = f" AND kind IN ({chosen})" if kinds else ""
         if kinds and RecordKind.EVENT not in kinds:
             where += " AND kind != 'event'"  # then SQLite can use the index that leaves events out
-        try:
-            for row in self.connection.execute(f"{_SELECT} WHERE seq >= ?{where} ORDER BY seq", (from_seq,)):
-                yield _record(row)
-        except sqlite3.Error as error:
-            raise explained(error, self.path) from error
+        with in_words(self.path):
+            rows = self.connection.execute(f"{_SELECT} WHERE seq >= ?{where} ORDER BY seq", (from_seq,))
+            yield from self._ascending(map(_record, rows))
 
     def tail(self, count: int) -> list[Record]:
         """The last records, oldest first."""
@@ -231,10 +229,11 @@ class Journal:
     def fault(self) -> str:
         """What SQLite finds wrong with the file itself, or with a saved state; empty where nothing is."""
         try:
-            said = [str(line) for (line,) in self.connection.execute("PRAGMA integrity_check(3)")]
-            damaged = self.snapshots.damaged()
-        except sqlite3.Error as error:
-            return explained(error, self.path).what
+            with in_words(self.path):
+                said = [str(line) for (line,) in self.connection.execute("PRAGMA integrity_check(3)")]
+                damaged = self.snapshots.damaged()
+        except JournalError as error:
+            return error.what
         if said != ["ok"]:
             return "the file is damaged: " + "; ".join(line.replace("\n", " ") for line in said)
         return f"the state saved at record {damaged[0]} is not what was written" if damaged else ""
@@ -250,21 +249,21 @@ class Journal:
 
     def unfinished_records(self, names: Collection[str]) -> list[Record]:
         """All records of actions of these names that have no receipt, in order; shadow ones are left out."""
-        return self._at(self.actions.records_of_unfinished(names))
+        with in_words(self.path):
+            return self._at(self.actions.records_of_unfinished(names))
 
     def receipt_records(self, actions: Collection[ActionId]) -> list[Record]:
         """The receipts of these actions, in order."""
-        return self._at(self.actions.records_of_receipts(actions))
+        with in_words(self.path):
+            return self._at(self.actions.records_of_receipts(actions))
 
     def raw(self, first: int = 1, last: int | None = None, *, newest_first: bool = False) -> Iterator[Record]:
         """Records as they lie there, damaged ones too, whatever their kind says."""
         order = "DESC" if newest_first else "ASC"
         query = f"{_SELECT} WHERE seq BETWEEN ? AND ? ORDER BY seq {order}"
-        try:
-            for row in self.connection.execute(query, (first, _LAST_SEQ if last is None else last)):
-                yield _raw(row)
-        except sqlite3.Error as error:
-            raise explained(error, self.path) from error
+        with in_words(self.path):
+            rows = self.connection.execute(query, (first, _LAST_SEQ if last is None else last))
+            yield from self._ascending(map(_raw, rows), sign=-1 if newest_first else 1)
 
     def write_snapshot(self, seq: int, at: int, state: bytes) -> None:
         """Keep the state as it is after record `seq`, and note in the chain what was kept; raises InvariantBroken
@@ -276,11 +275,13 @@ class Journal:
 
     def last_snapshot(self) -> tuple[int, bytes] | None:
         """The newest snapshot that is what was written, or None."""
-        return self.snapshots.last()
+        with in_words(self.path):
+            return self.snapshots.last()
 
     def snapshot_before(self, at: int) -> tuple[int, bytes] | None:
         """The newest good snapshot taken at or before an instant, or None."""
-        return self.snapshots.before(at)
+        with in_words(self.path):
+            return self.snapshots.before(at)
 
     def insert(self, entries: Sequence[Entry]) -> list[Record]:
         """Write entries inside a transaction that is under way."""
@@ -299,15 +300,22 @@ class Journal:
         """Go on behind this record, which is the last one of a gap."""
         self.last_seq, self._digest = seq, digest
 
+    def _ascending(self, records: Iterator[Record], *, sign: int = 1) -> Iterator[Record]:
+        """Records that really are in order: a damaged file may lead in circles."""
+        before: int | None = None
+        for record in records:
+            if before is not None and sign * record.seq <= sign * before:
+                raise JournalBroken(f"{self.path}: the file is damaged at record {before}", "restore it from a backup")
+            before = record.seq
+            yield record
+
     def _at(self, numbers: Sequence[int]) -> list[Record]:
         query = f"{_SELECT} WHERE seq = ?"
         return [_record(row) for seq in numbers for row in self.connection.execute(query, (seq,))]
 
     def _rows(self, query: str) -> list[Record]:
-        try:
+        with in_words(self.path):
             return [_record(row) for row in self.connection.execute(query)]
-        except sqlite3.Error as error:
-            raise explained(error, self.path) from error
 
 
 type _Row = tuple[int, bytes | None, int | None, bytes | None, bytes | None]
