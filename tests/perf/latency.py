@@ -133,7 +133,7 @@ class Meter:
         if breach is None:
             return
         if receipt.remaining is not None and not receipt.remaining.positions:
-            breach.flat = receipt.ended_at
+            breach.flat = receipt.ended_at if receipt.reached_at is None else receipt.reached_at
             self.done.append(breach)
         else:
             self.failures[f"{receipt.status}: {receipt.reason}"] += 1

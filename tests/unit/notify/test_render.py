@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from haltline.journal.receipt import Receipt, Remaining
+from haltline.journal.receipt import LegOutcome, LegState, Receipt, Remaining
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
 from haltline.model.plan import PlannedAction
@@ -78,3 +78,33 @@ def test_a_message_about_all_accounts_tells_what_is_done_for_each_that_is_armed(
     text = notice_message(msgspec.structs.replace(planned("notify"), account=None), TRANSITION, plan).text
     assert "on eval are being cancelled" in text and "on live are being cancelled" in text
     assert "test" not in text
+
+
+def test_a_superseded_action_alarms_nobody_and_says_what_took_over() -> None:
+    receipt = Receipt(
+        action=ActionId("a"), name="close_position", account=AccountId("eval"), symbol=Symbol("MNQ"),
+        status=OutcomeStatus.SUPERSEDED, started_at=0, ended_at=250_000_000, reason="superseded by flatten",
+        superseded_by=ActionId("b"),
+    )  # fmt: skip
+    message = receipt_message(receipt)
+    assert message.severity is Severity.INFO
+    assert message.text == (
+        "Superseded: close position for MNQ on account eval: superseded by flatten; 0 requests in 0.25s; "
+        "what is left is on the receipt of what took over."
+    )
+
+
+def test_a_receipt_names_each_request_and_what_became_of_it() -> None:
+    leg = LegOutcome(
+        action=ActionId("a"), leg="reduce MNQ 0", status="accepted", state=LegState.FILLED, symbol=Symbol("MNQ"),
+        side="sell", quantity=Decimal(3), filled=Decimal(3), price=Decimal("20998.5"), slippage=Decimal("1.5"),
+        sent_at=1, ended_at=5_000_001,
+    )  # fmt: skip
+    receipt = Receipt(
+        action=ActionId("a"), name="flatten", account=AccountId("eval"), status=OutcomeStatus.DONE, started_at=0,
+        ended_at=1, legs=(leg,) * 14,
+    )  # fmt: skip
+    facts = receipt_message(receipt).facts
+    assert facts[0] == ("sell 3 MNQ", "filled at 20,998.5, 1.5 worse than the mark in 0.005s")
+    assert facts[-1] == ("and", "2 more")
+    assert len(facts) == 13

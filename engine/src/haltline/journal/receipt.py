@@ -76,15 +76,20 @@ class LegOutcome(msgspec.Struct, frozen=True, kw_only=True, tag="leg"):
     ended_at: int = 0
 
     def __str__(self) -> str:
+        return ": ".join(self.words)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What was asked for, and what became of it."""
         what = f"{self.side} {self.quantity:f} {self.symbol}" if self.quantity else self.leg
-        words = [f"{what}: {self.state or self.status}"]
+        words = [str(self.state or self.status)]
         if self.state is LegState.PARTIAL or (self.filled and self.filled != self.quantity):
             words.append(f"({self.filled:f} filled)")
         if self.price is not None:
             words.append(f"at {_plain(self.price)}{_slip(self.slippage)}")
         if self.sent_at and self.ended_at >= self.sent_at:
             words.append(f"in {format_duration(self.ended_at - self.sent_at)}")
-        return " ".join(words) + (f" ({self.detail})" if self.detail else "")
+        return what, " ".join(words) + (f" ({self.detail})" if self.detail else "")
 
 
 class Remaining(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a notice is made with this module's sentences
 
 SNOOZE = "1h"
 GRANT = "30m"
+_MOST_LEGS = 12
 _PHASE_WORDS = {
     Phase.OK: "is fine",
     Phase.PENDING: "is about to be broken",
@@ -66,12 +67,20 @@ def _severity(planned: PlannedAction, transition: Transition | None) -> Severity
 
 
 def receipt_message(receipt: Receipt) -> Message:
-    """The message of a finished action: done with its proof, or not done and what to look at."""
+    """The message of a finished action: done with its proof, not done and what to look at, or what took over. Its facts
+    are the requests, each with its state, price, slippage and time.
+    """
     about = f"{receipt.symbol} on account {receipt.account}" if receipt.symbol else f"account {receipt.account}"
     what = receipt.name.replace("_", " ")
     if receipt.status is OutcomeStatus.DONE:
         severity, title = Severity.INFO, f"Done: {what} for {about}"
         text = f"{title}: {receipt}."
+    elif receipt.status is OutcomeStatus.SUPERSEDED:
+        severity, title = Severity.INFO, f"Superseded: {what} for {about}"
+        text = f"{title}: {receipt}."
+    elif receipt.status is OutcomeStatus.NEEDS_CONSENT:
+        severity, title = Severity.CRITICAL, f"NEEDS CONSENT: {what} for {about}"
+        text = f"{title}: {receipt}. Entries stay blocked until somebody decides."
     else:
         doubt = receipt.status is OutcomeStatus.UNKNOWN
         severity, title = Severity.CRITICAL, f"{'UNCERTAIN' if doubt else 'NOT DONE'}: {what} for {about}"
@@ -85,7 +94,15 @@ def receipt_message(receipt: Receipt) -> Message:
         account=str(receipt.account),
         rule=", ".join(receipt.rules),
         phase=receipt.status.value,
+        facts=_requests(receipt),
     )
+
+
+def _requests(receipt: Receipt) -> tuple[tuple[str, str], ...]:
+    """One line per request, the first ones where there are many."""
+    lines = [leg.words for leg in receipt.legs[:_MOST_LEGS]]
+    more = len(receipt.legs) - len(lines)
+    return (*lines, ("and", f"{more} more")) if more else tuple(lines)
 
 
 def over_message(

@@ -107,7 +107,7 @@ class Teller:
 
 
 def _proof(receipt: Receipt) -> str:
-    took = format_duration(receipt.ended_at - receipt.started_at)
+    took = format_duration(receipt.took_ns)
     what = receipt.name.replace("_", " ") + (f" {receipt.symbol}" if receipt.symbol else "")
     if receipt.remaining is None:
         return f"{what}: {receipt.status}, and the broker could not be asked"
