@@ -6,6 +6,7 @@ uv run python tests/arch/test_public_api.py      writes the file anew
 import enum
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def described_name(name: str, value: object) -> list[str]:
 
 def signature(value: object) -> str:
     try:
-        return str(inspect.signature(value)).replace("pathlib._local.", "pathlib.")  # type: ignore[arg-type] # anything may be asked
+        said = str(inspect.signature(value)).replace("pathlib._local.", "pathlib.")  # type: ignore[arg-type] # anything
+        return re.sub(r" at 0x[0-9a-f]+", "", said)
     except (TypeError, ValueError):
         return ""
 

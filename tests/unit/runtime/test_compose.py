@@ -3,10 +3,10 @@
 import pytest
 
 from haltline.errors import ConfigError
-from haltline.runtime.compose import _making
+from haltline.runtime.compose import making
 
 
-def test_a_plugin_that_raises_while_making_is_named() -> None:
-    with pytest.raises(ConfigError) as caught, _making("feed", "a"):
+def test_a_plugin_that_raises_whilemaking_is_named() -> None:
+    with pytest.raises(ConfigError) as caught, making("feed", "a"):
         raise ValueError("boom")
     assert [problem.what for problem in caught.value.problems] == ["feed 'a' could not be made: ValueError: boom"]

@@ -54,6 +54,7 @@ class ArgumentKind(StrEnum):
     SILENCE = "silence"
     ORDER = "order"
     COMMAND = "command"
+    PENDING = "pending"
     SIDE = "side"
 
 
@@ -121,6 +122,8 @@ class Call(Protocol):
     accounts: Sequence[str]
     """The accounts of the set-up that the operator may use this command on."""
     now: int
+    request_id: str
+    """Unique to this request, the same however often it is delivered."""
 
     def value(self, expression: str, account: str) -> Cell:
         """What an expression says of an account now; None is UNKNOWN. Raises EngineError for a wrong expression."""
@@ -218,9 +221,14 @@ class SurfaceSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceKind:
-    """A registered kind of front end (bot, web page): named under `surfaces:`, made once, supervised by the engine."""
+    """A registered kind of front end (bot, web page): named under `surfaces:`, made once, supervised by the engine.
+
+    `max_chars` and `per_minute` are those of a `NotifierKind`, for one that is a channel too.
+    """
 
     name: str
     make: Callable[[SurfaceSetup], Surface]
     meaning: str
     schema: Mapping[str, object]
+    max_chars: int | None = None
+    per_minute: int | None = None

@@ -16,8 +16,6 @@ _DECIMALS = {Kind.MONEY: 2}
 def reply_text(reply: Reply) -> str:
     """The reply in lines: title, parts, and what its buttons would do."""
     blocks = [reply.title, *("\n".join(part_lines(part)) for part in reply.parts)]
-    if reply.confirmation is not None:
-        blocks.append(reply.confirmation.text)
     blocks += [f"  {button.label}: {button_text(button)}" for button in reply.buttons]
     return inert("\n".join(block for block in blocks if block))
 

@@ -1,11 +1,22 @@
 """Brokers, feeds and channels of a set-up, made from what plugins registered."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from haltline.api import Broker, BrokerRole, BrokerSetup, Feed, FeedSetup, Notifier, NotifierSetup, Recording
+from haltline.api import (
+    Broker,
+    BrokerRole,
+    BrokerSetup,
+    Feed,
+    FeedSetup,
+    Notifier,
+    NotifierKind,
+    NotifierSetup,
+    Recording,
+    SurfaceKind,
+)
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
@@ -53,7 +64,7 @@ def make_brokers(
             )  # fmt: skip
             if shares and entry.name in shares:
                 given = replace(given, share=shares[entry.name])
-            with _making("broker", entry.name):
+            with making("broker", entry.name):
                 brokers[entry.name] = kind.make(given)
     return brokers
 
@@ -65,7 +76,7 @@ def make_feeds(parts: Parts, clock: Clock) -> dict[str, Feed | Recording]:
         kind = parts.registry.feeds.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("feed", entry.name, entry.kind)])
-        with _making("feed", entry.name):
+        with making("feed", entry.name):
             feeds[entry.name] = kind.make(
                 FeedSetup(
                     name=entry.name, config=entry.config, instruments=parts.setup.instruments, clock=clock,
@@ -75,33 +86,43 @@ def make_feeds(parts: Parts, clock: Clock) -> dict[str, Feed | Recording]:
     return feeds
 
 
-def make_channels(parts: Parts) -> tuple[dict[str, Notifier], Routes]:
-    """One channel per entry and the routes to them; raises ConfigError for a kind that no plugin brings."""
-    channels: dict[str, Notifier] = {}
+def make_channels(
+    parts: Parts, speaking: Mapping[str, Notifier] | None = None
+) -> tuple[dict[str, Notifier], Routes]:
+    """One channel per entry, with the front ends that are channels too, and the routes to them.
+
+    Raises ConfigError for a kind that no plugin brings.
+    """
+    channels: dict[str, Notifier] = dict(speaking or {})
     for entry in parts.setup.channels:
         kind = parts.registry.notifiers.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("channel", entry.name, entry.kind)])
-        with _making("channel", entry.name):
+        with making("channel", entry.name):
             channels[entry.name] = kind.make(
                 NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
             )
-    return channels, routes_of(parts.setup)
+    return channels, routes_of(parts.setup, tuple(speaking or ()))
 
 
-def routes_of(setup: Setup) -> Routes:
-    """The routes of a set-up: its section `notify:`, or what its channels say of severities."""
-    return Routes(severities={entry.name: entry.severities for entry in setup.channels}, policy=setup.notify)
+def routes_of(setup: Setup, speaking: Sequence[str] = ()) -> Routes:
+    """The routes of a set-up: its section `notify:`, or what its channels, and front ends that are some, say."""
+    heard = {entry.name: entry.severities for entry in setup.channels}
+    heard |= {entry.name: entry.severities for entry in setup.surfaces if entry.name in speaking}
+    return Routes(severities=heard, policy=setup.notify)
 
 
 def limits_of(parts: Parts) -> dict[str, ChannelLimit]:
     """What each channel takes: what its kind says, or the set-up where that says less."""
     policy = parts.setup.notify
     limits = {}
-    for entry in parts.setup.channels:
-        kind = parts.registry.notifiers.get(entry.kind)
+    kinds: list[tuple[str, NotifierKind | SurfaceKind | None]] = [
+        *((entry.name, parts.registry.notifiers.get(entry.kind)) for entry in parts.setup.channels),
+        *((entry.name, parts.registry.surfaces.get(entry.kind)) for entry in parts.setup.surfaces),
+    ]
+    for name, kind in kinds:
         own = [each for each in (kind.per_minute if kind else None, policy.per_minute if policy else None) if each]
-        limits[entry.name] = ChannelLimit(
+        limits[name] = ChannelLimit(
             max_chars=kind.max_chars if kind else None, per_minute=min(own, default=None),
             reserved=policy.reserved if policy else ChannelLimit().reserved,
         )  # fmt: skip
@@ -109,7 +130,7 @@ def limits_of(parts: Parts) -> dict[str, ChannelLimit]:
 
 
 @contextmanager
-def _making(sort: str, name: str) -> Iterator[None]:
+def making(sort: str, name: str) -> Iterator[None]:
     """What a plugin raises while it makes something is told by the name that the set-up gave the thing."""
     try:
         yield

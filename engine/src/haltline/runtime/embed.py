@@ -15,6 +15,7 @@ from haltline.api import Feed
 from haltline.clock import Clock, SteadyClock, SystemClock
 from haltline.config.load import load_book, load_setup, named_plugins
 from haltline.config.settings import RuleBook
+from haltline.control.note import SqliteNoteTable
 from haltline.enforce.budget import Budget
 from haltline.errors import EngineError
 from haltline.journal.memory import MemoryJournal
@@ -211,7 +212,7 @@ class Haltline:
             return Engine(
                 self._parts, clock=self._clock, store=journal, table=SqliteOutboxTable(journal.connection),
                 writer=ThreadWriter(journal), directory=path.parent, feeds=self._feeds, budget=self._budget,
-                steady=steady, watch=self._watch,
+                steady=steady, watch=self._watch, notes=SqliteNoteTable(journal.connection),
             )  # fmt: skip
         except BaseException:
             journal.close()

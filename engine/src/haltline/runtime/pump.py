@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from haltline.api import QuoteTaker
 from haltline.clock import Clock
+from haltline.errors import EngineError
 from haltline.journal.record import Entry, RecordKind, entry_of, event_entry, notice_entry
 from haltline.journal.recover import Store
 from haltline.kernel.kernel import Kernel
@@ -36,6 +37,16 @@ class Swap:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """An operator's request, to be taken before whatever waits. Once `done`, `result` is what followed; None if the
+    pump ended before."""
+
+    event: Event
+    result: Result | None = None
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Pump:
     """Runs turns: one transaction for all events of a turn, then a kernel step each."""
 
@@ -51,6 +62,7 @@ class Pump:
         self._publisher = publisher
         self._takers = tuple(takers)
         self._rules: list[Swap] = []
+        self._asked: list[Asked] = []
         self._snapshot_wanted = False
         self.events = 0
         self.turns = 0
@@ -64,13 +76,15 @@ class Pump:
                 await wait_for_either(self._inbox.wake, self._clock, self._kernel.deadline)
                 await self.turn()
         finally:
-            for swap in self._rules:
-                swap.done.set()
+            for event in (*(swap.done for swap in self._rules), *(asked.done for asked in self._asked)):
+                event.set()
 
     async def turn(self) -> None:
         """One turn: whatever waits, or the deadline that is due."""
         self.is_busy = True  # and stays so when a turn is cut off: the state must not be saved then
         self.idle.clear()
+        while self._asked:
+            await self._take_asked(self._asked[0])
         events = self._inbox.take(_BATCH)
         now = self._clock.now()
         if not events and self._kernel.deadline is not None and self._kernel.deadline <= now:
@@ -87,8 +101,21 @@ class Pump:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether a turn is under way, or other rules wait for the next one."""
-        return self.is_busy or bool(self._rules)
+        """Whether a turn is under way, or other rules or requests wait for the next one."""
+        return self.is_busy or bool(self._rules) or bool(self._asked)
+
+    async def submit(self, event: Event) -> Result:
+        """Take an operator's request ahead of what waits; returns what followed, once it is on record.
+
+        Raises EngineError if the engine ends before.
+        """
+        asked = Asked(event=event)
+        self._asked.append(asked)
+        self._inbox.wake.set()
+        await asked.done.wait()
+        if asked.result is None:
+            raise EngineError("the engine ended before the request was taken; ask again when it runs [E858]")
+        return asked.result
 
     def want_rules(self, compiled: CompiledRules, config: Mapping[str, object]) -> Swap:
         """Use other rules from the next turn on; `config` is what the journal says about them."""
@@ -107,6 +134,20 @@ class Pump:
         self._snapshot_wanted = False
         state, now, store = self._kernel.snapshot(), self._clock.now(), self._store
         await self._writer.run(lambda: store.write_snapshot(store.last_seq, now, state))
+
+    async def _take_asked(self, asked: Asked) -> None:
+        now = self._clock.now()
+        taken = admit(asked.event)
+        if isinstance(taken, str):
+            result = Result(notices=(taken,))
+        else:
+            await self._writer.record([event_entry(taken, now)], durable=True)
+            self.events += 1
+            result = self._kernel.step(taken, now)
+        await self._publisher.publish([result], now)
+        asked.result = result
+        self._asked.pop(0)
+        asked.done.set()
 
     async def _take(self, events: Sequence[Event], now: int) -> None:
         good, bad = [], []

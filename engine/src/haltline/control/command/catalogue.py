@@ -1,0 +1,86 @@
+"""All commands: the built-in ones, help among them, and what plugins add."""
+
+from collections.abc import Callable, Sequence
+
+from haltline.api.control import Argument, ArgumentKind, Call, Caller, Command
+from haltline.api.registry import Registry
+from haltline.api.reply import Card, Column, Fact, Reply, Table
+from haltline.control.command.act import Acts
+from haltline.control.command.engine import EngineCommands
+from haltline.control.command.incident import Incidents
+from haltline.control.command.limit import Limits
+from haltline.control.command.look import Looking
+from haltline.control.command.query import Queries
+from haltline.control.command.reading import text_of
+from haltline.control.command.report import Reports
+from haltline.control.command.restrain import Restraints
+from haltline.control.door import Door
+from haltline.control.line import usage
+from haltline.errors import PluginFailed
+
+SECTION = "Help"
+
+type Usable = Callable[[Caller | None], Sequence[Command]]
+"""The commands that a caller may use."""
+
+
+class Help:
+    """Commands about commands."""
+
+    def __init__(self) -> None:
+        self.usable: Usable = lambda caller: ()
+
+    def commands(self) -> tuple[Command, ...]:
+        """All of this family."""
+        about = Argument(name="command", meaning="one command", kind=ArgumentKind.COMMAND, required=False)
+        return (
+            Command(
+                name="whoami", meaning="Who you are here, and what you may do.", run=self.whoami, section=SECTION,
+                example="whoami",
+            ),
+            Command(
+                name="help", meaning="The commands you may use, or one of them.", run=self.help, arguments=(about,),
+                section=SECTION, example="help lock",
+            ),
+        )  # fmt: skip
+
+    async def whoami(self, call: Call) -> Reply:
+        """Name, role, accounts."""
+        facts = (
+            Fact(label="role", value=call.role.value),
+            Fact(label="accounts", value=", ".join(call.accounts) or "none"),
+            Fact(label="known as", value=f"{call.caller.platform} {call.caller.user}"),
+        )
+        return Reply(title=call.operator, parts=(Card(title=call.operator, facts=facts),), private=True)
+
+    async def help(self, call: Call) -> Reply:
+        """A table, or one command with its arguments."""
+        usable = self.usable(call.caller)
+        command = next((each for each in usable if each.name == text_of(call, "command")), None)
+        if command is None:
+            columns = (Column(name="command", label="command"), Column(name="meaning", label="what it does"))
+            rows = tuple((usage(each), each.meaning) for each in usable)
+            return Reply(title="What you can ask for", parts=(Table(columns=columns, rows=rows),), private=True)
+        facts = tuple(Fact(label=each.name, value=each.meaning) for each in command.arguments)
+        example = Fact(label="example", value=command.example or command.name)
+        card = Card(title=usage(command), facts=(*facts, example))
+        return Reply(title=command.meaning, parts=(card,), private=True)
+
+
+def built_in_commands(door: Door, about: Help) -> tuple[Command, ...]:
+    """All that come with the engine."""
+    families = (
+        Looking(door), Limits(door), Queries(door), Reports(door), Incidents(door), Restraints(door), Acts(door),
+        EngineCommands(door), about,
+    )  # fmt: skip
+    return tuple(command for family in families for command in family.commands())
+
+
+def all_commands(door: Door, about: Help, registry: Registry) -> tuple[Command, ...]:
+    """Those that come with the engine, then those of plugins; raises PluginFailed where one takes a name of ours."""
+    built_in = built_in_commands(door, about)
+    taken = {command.name for command in built_in} | {"confirm", "decline"}
+    for name, _, owner in registry.commands.items():
+        if name in taken:
+            raise PluginFailed(f"command {name!r} of {owner!r} is one of the engine; rename it [E503]")
+    return (*built_in, *(command for _, command, _ in registry.commands.items()))

@@ -1,0 +1,97 @@
+"""What commands use of a running engine. The runtime brings it; everything that changes something is an event."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from haltline.api.control import OnResult
+from haltline.api.registry import Registry
+from haltline.clock import Clock
+from haltline.config.settings import RuleBook, Setup
+from haltline.journal.receipt import Receipt
+from haltline.journal.record import Entry, Record, RecordKind
+from haltline.kernel.kernel import Kernel
+from haltline.model.event import Event
+from haltline.model.order import Intent
+from haltline.model.plan import Permission, Result
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One broker, feed, channel or front end, and how it is."""
+
+    name: str
+    status: str
+    reason: str = ""
+    since: int = 0
+
+
+class Wellbeing(msgspec.Struct, frozen=True, kw_only=True):
+    """How the engine is: what waits, what is up, and what is wrong with its rules."""
+
+    events: int
+    waiting: int
+    enforcing: bool
+    undelivered: bool
+    unconfirmed: tuple[str, ...]
+    services: tuple[Service, ...]
+    problems: tuple[str, ...] = ()
+    waiting_changes: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """A journal, for reading."""
+
+    def iterate(self, from_seq: int = 1, *, kinds: Sequence[RecordKind] = ()) -> Iterator[Record]:
+        """Records in order."""
+
+
+class Door(Protocol):
+    """A running engine, from inside."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel, between two steps."""
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's clock."""
+
+    @property
+    def setup(self) -> Setup:
+        """The set-up in force."""
+
+    @property
+    def book(self) -> RuleBook:
+        """The rules in force."""
+
+    @property
+    def registry(self) -> Registry:
+        """What plugins registered."""
+
+    async def submit(self, event: Event) -> Result:
+        """Have the kernel take an event ahead of what waits; returns once what followed is on record."""
+
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Put entries on record; returns once they are on disk."""
+
+    async def reload(self, *, by: str, why: str) -> Sequence[str]:
+        """Read the rule files again; what changed, in words. Raises ConfigError with every problem."""
+
+    async def read[T](self, work: Callable[[Source], T]) -> T:
+        """Read the journal beside the engine's work."""
+
+    def check(self, intent: Intent) -> Permission:
+        """May this order be sent now?"""
+
+    def wellbeing(self) -> Wellbeing:
+        """How the engine is."""
+
+    def silences(self) -> Sequence[tuple[str, str]]:
+        """Silences that stand: id and what they are about."""
+
+    def subscribe(self, on_result: OnResult) -> Callable[[], None]:
+        """Be told of every result."""
+
+    def subscribe_receipts(self, on_receipt: Callable[[Receipt], None]) -> None:
+        """Be told of every receipt."""

@@ -1,0 +1,104 @@
+"""A typed line becomes a command and its arguments: ``lock eval 1h because of the news``, ``room symbol=MNQ``.
+
+Words go to the arguments in their order; ``name=value`` names one; the last of the `rest` sort takes what is left as it
+was typed. Double quotes keep words together. Nothing typed is ever run, expanded or looked up as anything else.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from haltline.api.control import Argument, ArgumentKind, Command
+from haltline.clock import parse_duration
+
+LONGEST = 4000
+_WORD = re.compile(r'\s*(?:(?P<name>[a-z_]+)=)?(?:"(?P<quoted>[^"]*)"|(?P<bare>\S+))')
+
+
+class LineProblem(ValueError):
+    """A line that cannot be read, in words."""
+
+
+def split_command(line: str) -> tuple[str, str]:
+    """The command's name, in small letters and without slash or ``@bot``, and the rest of the line."""
+    head, _, rest = line.strip().removeprefix("/").partition(" ")
+    return head.partition("@")[0].lower(), rest.strip()
+
+
+def read_line(command: Command, rest: str) -> dict[str, str]:
+    """The arguments as texts; raises LineProblem for words that no argument takes."""
+    if len(rest) > LONGEST:
+        raise LineProblem(f"the line has {len(rest):,} characters; at most {LONGEST:,}")
+    names = {argument.name for argument in command.arguments}
+    waiting = list(command.arguments)
+    given: dict[str, str] = {}
+    for start, name, word in _words(rest):
+        if name in names and name not in given:
+            given[name] = word
+            waiting = [argument for argument in waiting if argument.name != name]
+            continue
+        argument = next_of(waiting, word)
+        if argument is None:
+            raise LineProblem(f"nothing takes {word!r}; write: {usage(command)}")
+        if argument.rest:
+            given[argument.name] = rest[start:].strip().strip('"')
+            break
+        given[argument.name] = word if not name else f"{name}={word}"
+        waiting.remove(argument)
+    return given
+
+
+def next_of(waiting: Sequence[Argument], word: str) -> Argument | None:
+    """Which argument a word is for: the first that must be there, or an optional one before it that the word fits.
+
+    What cannot be told from its looks (a symbol, an order) is only taken where no text comes after it.
+    """
+    has_rest = any(argument.rest for argument in waiting)
+    for argument in waiting:
+        if argument.required or argument.rest:
+            return argument
+        if argument.kind in _LOOKS:
+            if _LOOKS[argument.kind](argument, word):
+                return argument
+        elif not has_rest:
+            return argument
+    return None
+
+
+def usage(command: Command) -> str:
+    """How a command is written."""
+    words = [argument.name if argument.required else f"[{argument.name}]" for argument in command.arguments]
+    return " ".join([command.name, *words])
+
+
+def _is_duration(_: Argument, word: str) -> bool:
+    try:
+        parse_duration(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(_: Argument, word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_choice(argument: Argument, word: str) -> bool:
+    return word in argument.choices
+
+
+_LOOKS: Mapping[ArgumentKind, Callable[[Argument, str], bool]] = {
+    ArgumentKind.DURATION: _is_duration,
+    ArgumentKind.NUMBER: _is_number,
+    ArgumentKind.QUANTITY: _is_number,
+    ArgumentKind.CHOICE: _is_choice,
+}
+
+
+def _words(text: str) -> Iterator[tuple[int, str, str]]:
+    for found in _WORD.finditer(text):
+        word = found["quoted"] if found["quoted"] is not None else found["bare"]
+        yield found.start(), found["name"] or "", word
