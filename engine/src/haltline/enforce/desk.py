@@ -4,7 +4,7 @@ Doubt comes first: after a cut-off request the desk looks for the order by its c
 before it sends anything. The size of every reducing order comes from a snapshot pulled just before it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +15,9 @@ from haltline.enforce.ledger import Ledger, client_id
 from haltline.enforce.legs import History, LegBook
 from haltline.enforce.order import (
     ZERO,
-    is_as_tight,
+    has_tight_stop,
+    is_looser,
+    is_passed,
     protecting_stop,
     protects,
     quantity_of,
@@ -30,6 +32,9 @@ from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Aim, OrderReport, OrderRequest, OrderType
 from haltline.model.plan import PlannedAction
+
+_MOST_STOPS = 5
+"""Stops of one move that may vanish before it counts as failed."""
 
 type MarkOf = Callable[[Symbol], float | None]
 """The mark in force for a symbol, or None."""
@@ -222,23 +227,63 @@ class ActionDesk:
                 await self.cancel(account, order)
 
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
-        """Have a stop for the whole position at `price` or closer to the market, then cancel those that are looser."""
-        attempt = 0
-        leg = f"stop {symbol} at {price}"
+        """Have a stop for the whole position at `price` or closer to the market, then cancel those that are looser.
+
+        After a refusal everything is read again: another position gets another order; where the market has passed the
+        price, so that the stop would trigger at once, the position is closed as the stop would have closed it.
+        """
+        attempt, number, spec = 0, 0, self.instrument(symbol)
+        while True:
+            present = await self.snapshot(account)
+            held = whole_lots(quantity_of(present, symbol), spec)
+            if not held or has_tight_stop(present, symbol, price, held):
+                break
+            leg = _moved_leg(symbol, price, number)
+            client = client_id(self._action, leg)
+            if leg in self._history.ended:
+                number, attempt = await self._next_moved(account, client, held, number=number, attempt=attempt)
+                continue
+            request = protecting_stop(account, symbol, held=held, stop=price, spec=spec, client=client)
+            try:
+                await self._submit(leg, request)
+            except Refused as refusal:
+                if await self._has_changed(account, symbol, quantity_of(present, symbol)):
+                    continue
+                if isinstance(refusal, SessionClosed) or not is_passed(price, held, self._mark_of(symbol)):
+                    raise
+                await self.reduce(account, symbol, to=ZERO, was=held)
+                return
+            attempt = await self._pause(attempt) if attempt or self._last_failure else 1
+        self._doubt = ""
+        ours = {client_id(self._action, _moved_leg(symbol, price, each)) for each in range(number)}
+        await self._cancel_looser(account, symbol, price, ours)
+
+    async def _next_moved(
+        self, account: AccountId, client: str, held: Decimal, *, number: int, attempt: int
+    ) -> tuple[int, int]:
+        """The answer to a stop of ours that is not among the working orders: wait for one that works and covers all;
+        one that was refused, has ended or is too small by now has used its id up."""
+        report = await self._find(account, client)
+        if report is not None and report.status.is_working and report.remaining >= abs(held):
+            return number, await self._pause(attempt)
+        if number + 1 >= _MOST_STOPS:
+            raise Transient(f"no stop stays in place after {number + 1} orders")
+        return number + 1, attempt
+
+    async def _cancel_looser(self, account: AccountId, symbol: Symbol, price: Decimal, ours: Collection[str]) -> None:
+        """Cancel looser stops, and `ours` that were outgrown, each only while a tight one is seen to work."""
+        tried: set[str] = set()
         while True:
             present = await self.snapshot(account)
             held = whole_lots(quantity_of(present, symbol), self.instrument(symbol))
-            stops = [order for order in present.orders if protects(order, symbol, held)]
-            if not held or any(is_as_tight(order, price, held) for order in stops):
-                break
-            client, spec = client_id(self._action, leg), self.instrument(symbol)
-            request = protecting_stop(account, symbol, held=held, stop=price, spec=spec, client=client)
-            await self._submit(leg, request)
-            attempt = await self._pause(attempt) if attempt or self._last_failure else 1
-        self._doubt = ""
-        for order in stops:
-            if order.stop_price is not None and not is_as_tight(order, price, held):
-                await self.cancel(account, order)
+            if not held or not has_tight_stop(present, symbol, price, held):
+                return
+            orders = [order for order in present.orders if order.order_id not in tried]
+            looser = next((each for each in orders if is_looser(each, symbol, price, held, ours)), None)
+            if looser is None:
+                return
+            tried.add(looser.order_id)
+            await self.cancel(account, looser)
 
     async def _judged(self, leg: str, request: OrderRequest, refusal: Refused) -> Refused:
         """A refusal in plain words: what is smaller than the venue's smallest lot no order of ours takes off."""
@@ -406,6 +451,10 @@ class _Sent:
 
 def _reduce_leg(symbol: Symbol, number: int) -> str:
     return f"reduce {symbol} {number}"
+
+
+def _moved_leg(symbol: Symbol, price: Decimal, number: int) -> str:
+    return f"stop {symbol} at {price}" + (f" {number}" if number else "")
 
 
 def _stop_leg(symbol: Symbol, number: int) -> str:

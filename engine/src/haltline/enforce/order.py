@@ -1,5 +1,6 @@
 """The requests that reduce and protect a position, rounded to what the venue trades."""
 
+from collections.abc import Collection
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 from haltline.api import AccountSnapshot
@@ -76,3 +77,22 @@ def protects(order: OrderReport, symbol: Symbol, held: Decimal) -> bool:
         and order.side.sign * held < 0
         and order.remaining >= abs(held)
     )
+
+
+def has_tight_stop(snapshot: AccountSnapshot, symbol: Symbol, price: Decimal, held: Decimal) -> bool:
+    """Whether a working stop covers the whole position at `price` or closer to the market."""
+    return any(protects(order, symbol, held) and is_as_tight(order, price, held) for order in snapshot.orders)
+
+
+def is_looser(order: OrderReport, symbol: Symbol, price: Decimal, held: Decimal, ours: Collection[str]) -> bool:
+    """Whether a tight stop makes this one needless: a looser one for the whole position, or one of `ours` too small."""
+    if protects(order, symbol, held):
+        return order.stop_price is not None and not is_as_tight(order, price, held)
+    return order.client_id in ours and order.status.is_working
+
+
+def is_passed(price: Decimal, held: Decimal, mark: float | None) -> bool:
+    """Whether the market stands at a stop's price or beyond it, so that it would trigger at once; no mark says no."""
+    if mark is None:
+        return False
+    return Decimal(str(mark)) <= price if held > 0 else Decimal(str(mark)) >= price
