@@ -3,77 +3,17 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
 
-from haltline.api import Button, Caller, Choice, Command, Control, Reply, Request, SurfaceSetup
+from haltline.api import Control, SurfaceSetup
 from haltline.clock import SystemClock
-from haltline.model.plan import Result
+from haltline.testing.surface import FakeControl, FakeMemory
 from haltline_bot_telegram.front import TelegramFront
 from haltline_bot_telegram.plugin import make
 from haltline_sim_telegram.server import TelegramSim
-
-
-class FakeMemory:
-    """`api.SurfaceMemory` without a disk: what is in it outlives the bot."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-
-    def get(self, key: str) -> str | None:
-        return self.texts.get(key)
-
-    async def put(self, key: str, text: str) -> None:
-        self.texts[key] = text
-
-    async def forget(self, key: str) -> None:
-        self.texts.pop(key, None)
-
-
-class FakeControl:
-    """Answers with `replies` (by command, else the default one) and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, Mapping[str, str]]] = []
-        self.callers: list[Caller] = []
-        self.replies: dict[str, Reply | BaseException] = {}
-        self.offered: Sequence[Command] = ()
-        self.ended = asyncio.Event()
-        self.outcome = Reply(title="flat")
-
-    def commands(self, caller: Caller | None = None) -> Sequence[Command]:
-        return self.offered
-
-    def complete(self, caller: Caller, command: str, argument: str, text: str, given: Any = None) -> Sequence[Choice]:
-        return ()
-
-    async def run(self, request: Request) -> Reply:
-        self.asked.append((request.caller.user, request.command, dict(request.arguments)))
-        self.callers.append(request.caller)
-        return self._answer(request.command)
-
-    async def say(self, caller: Caller, line: str) -> Reply:
-        self.asked.append((caller.user, line, {}))
-        self.callers.append(caller)
-        return self._answer(line.removeprefix("/").partition(" ")[0])
-
-    async def follow(self, reply: Reply) -> Reply:
-        await self.ended.wait()
-        return self.outcome
-
-    def buttons(self, incident: str) -> Sequence[Button]:
-        return ()
-
-    def subscribe(self, on_result: Callable[[Result], None]) -> Callable[[], None]:
-        return lambda: None
-
-    def _answer(self, command: str) -> Reply:
-        reply = self.replies.get(command, Reply(title=f"answer to {command}"))
-        if isinstance(reply, BaseException):
-            raise reply
-        return reply
 
 
 class World:

@@ -41,7 +41,7 @@ class Alerts:
             target = int(thread) if thread else self._channel
             sent = [await _send(client, target, sheet) for sheet in drawn]
             if self._threads and message.thread and not thread:
-                await self._open_thread(sent[0], message, key)
+                await self._open_thread(client, sent[0], message, key)
         return f"{target}:{sent[-1].id}"
 
     async def edit(self, handle: str, message: Message) -> str:
@@ -66,14 +66,16 @@ class Alerts:
         if client is not None:
             await client.close()
 
-    async def _open_thread(self, first: discord.Message, message: Message, key: str) -> None:
+    async def _open_thread(self, client: discord.Client, first: discord.Message, message: Message, key: str) -> None:
         """What follows of this incident goes there. Without one, all goes to the channel: nothing is lost."""
         try:
-            thread = await first.create_thread(name=message.title[:_THREAD_NAME] or "incident")
+            thread = await client.http.start_thread_with_message(
+                first.channel.id, first.id, name=message.title[:_THREAD_NAME] or "incident", auto_archive_duration=1440
+            )
         except discord.DiscordException as error:
             _LOG.warning("no thread was opened: %s", classified(error))
             return
-        await self._memory.put(key, str(thread.id))
+        await self._memory.put(key, str(thread["id"]))
 
     @contextlib.asynccontextmanager
     async def _logged_in(self) -> AsyncIterator[discord.Client]:

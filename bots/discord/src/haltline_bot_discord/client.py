@@ -17,17 +17,19 @@ def use_server(server: str) -> None:
 
 
 class Connection(discord.Client):
-    """Declares the commands, then answers interactions in tasks of `group`. It asks for no privileged intent."""
+    """Declares the commands, then answers interactions. It asks for no privileged intent."""
 
-    def __init__(
-        self, *, control: Control, talk: Talk, started: Started, group: asyncio.TaskGroup, guild: int | None
-    ) -> None:
-        super().__init__(intents=discord.Intents.none(), max_messages=None)
+    def __init__(self, *, control: Control, talk: Talk, started: Started, guild: int | None) -> None:
+        super().__init__(intents=discord.Intents.none(), max_messages=None, guild_ready_timeout=0.0)
         self._control = control
         self._talk = talk
         self._started = started
-        self._group = group
         self._guild = guild
+        self._group: asyncio.TaskGroup | None = None
+
+    def answer_in(self, group: asyncio.TaskGroup) -> None:
+        """Where the tasks that answer belong: they end before the connection does."""
+        self._group = group
 
     async def setup_hook(self) -> None:
         """Commands are declared whenever a connection is made: plugins may have brought others."""
@@ -44,5 +46,6 @@ class Connection(discord.Client):
         self._started()
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """In a task of ours, so that all of them end with the connection."""
-        self._group.create_task(self._talk.handle(interaction), name=f"discord interaction {interaction.id}")
+        """In a task of ours; before there is a place for it, nothing is heard."""
+        if self._group is not None:
+            self._group.create_task(self._talk.handle(interaction), name=f"discord interaction {interaction.id}")

@@ -1,6 +1,7 @@
 """Views as embeds with buttons: everything that people and venues wrote is escaped, nobody is mentioned."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ CUSTOM_ID_LETTERS = 100
 _DESCRIPTION = 4000
 _PLAIN = 1900
 _ROWS, _LABEL = 5, 80
+_MARKUP = re.compile(r"[\\*_~`|<>\[\]#]|^[-+](?=\s)", re.MULTILINE)
 NOBODY = discord.AllowedMentions.none()
 _COLOURS = {
     Tone.PLAIN: 0x58A6FF, Tone.MUTED: 0x8B98A5, Tone.GOOD: 0x3FB6A8, Tone.WARNING: 0xF0B429, Tone.BAD: 0xFF5D5D,
@@ -96,8 +98,8 @@ async def board_of(buttons: Sequence[Button], book: ButtonBook) -> discord.ui.Vi
 
 
 def _escaped(text: str) -> str:
-    return discord.utils.escape_mentions(discord.utils.escape_markdown(text)).replace("://", ":\u200b//")
+    return _MARKUP.sub(r"\\\g<0>", text).replace("@", "@\u200b").replace("://", ":\u200b//")
 
 
 def _as_text(item: Item) -> str:
-    return discord.utils.escape_mentions(item.text)
+    return item.text.replace("@", "@\u200b")

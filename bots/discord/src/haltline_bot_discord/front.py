@@ -38,9 +38,10 @@ class DiscordFront:
         talk = Talk(control, self._buttons, Doorman(people, self._setup.clock))
         try:
             async with (
+                Connection(control=control, talk=talk, started=started, guild=self._guild) as client,
                 asyncio.TaskGroup() as group,
-                Connection(control=control, talk=talk, started=started, group=group, guild=self._guild) as client,
             ):
+                client.answer_in(group)
                 await client.start(self._token)
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
