@@ -18,6 +18,8 @@ recording   what `replay` is told, as a set-up on paper
 replayreport, liveview    what `replay` and `run` show
 blueprint   the files that `init` writes, and the rule that `replay` falls back on
 init check test replay run explain fields schema plugins journal    the commands
+operate     what operators ask of the running engine: `operation` the list, `consoleclient` the other end of the
+            local channel, `replyview` replies on a terminal
 demo        the demonstration: history, market, trader, stage, screen
 
 In: words typed by people. Out: text or JSON, and exit codes (0 fine, 1 problems, 2 usage, 130 interrupted).

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from haltline.cli.coercion import use_quick_coercion
+from haltline.cli.operation import SECTIONS
 
 if TYPE_CHECKING:  # the types of Typer's own copy of Click are not public
     from typer._click import Command, Context, HelpFormatter
@@ -42,6 +43,11 @@ COMMANDS: dict[str, Entry] = {
     "drill": Entry("Guard", "Send a made-up breach through the real alarm path.", "drill"),
     "plugins": Entry("Guard", "List plugins: what they bring, what failed, what is not enabled.", "plugins"),
     "schema": Entry("Guard", "Print the JSON Schema of set-up and rule files for editors.", "schema"),
+}
+COMMANDS |= {
+    name: Entry(f"Operate: {section.lower()}", meaning, "operate")
+    for section, commands in SECTIONS.items()
+    for name, meaning in commands.items()
 }
 
 

@@ -13,12 +13,14 @@ import msgspec
 
 from haltline.api.registry import Registry
 from haltline.compose.kernel import build_kernel
+from haltline.config.evidence import EvidenceEntry
 from haltline.config.settings import RuleBook, Setup, StoreEntry
 from haltline.journal.record import Entry, RecordKind, entry_of
 from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.loosening import LooseningPolicy
+from haltline.model.plan import Caps
 from haltline.model.rule import Definition, RuleSpec
 from haltline.plugins.discover import PACK_GROUP, PLUGIN_GROUP, distribution_of, installed, version_of
 from haltline.plugins.version import engine_version
@@ -45,6 +47,9 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     plugins: dict[str, str] = {}
     enabled: tuple[str, ...] = ()
     loosening: LooseningPolicy = LooseningPolicy.AT_ONCE
+    tolerance: float = EvidenceEntry().tolerance
+    hold_ns: int = EvidenceEntry().hold_ns
+    caps: Caps = Caps()
 
 
 class Beginning(StrEnum):
@@ -84,6 +89,9 @@ def basis_of(setup: Setup, book: RuleBook) -> Basis:
         plugins=_versions([entry.name for entry in setup.plugins]),
         enabled=tuple(entry.name for entry in setup.plugins),
         loosening=setup.loosening,
+        tolerance=setup.evidence.tolerance,
+        hold_ns=setup.evidence.hold_ns,
+        caps=setup.caps,
     )
 
 
@@ -115,6 +123,7 @@ def _setup_of(basis: Basis) -> Setup:
     return Setup(
         path=here, directory=here, store=StoreEntry(path=here), live=basis.live, stale_after_ns=basis.stale_after_ns,
         accounts=basis.accounts, instruments=basis.instruments, loosening=basis.loosening,
+        evidence=EvidenceEntry(tolerance=basis.tolerance, hold_ns=basis.hold_ns), caps=basis.caps,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from haltline.api.control import Argument, ArgumentKind, Command
 from haltline.clock import parse_duration
 
 LONGEST = 4000
+_NAME = re.compile(r"[a-z_]+")
 _WORD = re.compile(r'\s*(?:(?P<name>[a-z_]+)=)?(?:"(?P<quoted>[^"]*)"|(?P<bare>\S+))')
 
 
@@ -28,23 +29,50 @@ def read_line(command: Command, rest: str) -> dict[str, str]:
     """The arguments as texts; raises LineProblem for words that no argument takes."""
     if len(rest) > LONGEST:
         raise LineProblem(f"the line has {len(rest):,} characters; at most {LONGEST:,}")
+    words = list(_words(rest))
+    tails = [rest[start:].strip().strip('"') for start, _, _ in words]
+    return _fill(command, [(name, word) for _, name, word in words], tails)[0]
+
+
+def read_words(command: Command, words: Sequence[str]) -> tuple[dict[str, str], list[Argument]]:
+    """The same for words that a shell has split: each is one, whatever is in it; also the arguments not yet given.
+
+    Raises LineProblem.
+    """
+    if sum(map(len, words)) > LONGEST:
+        raise LineProblem(f"there are more than {LONGEST:,} characters")
+    pairs = []
+    for word in words:
+        name, is_named, value = word.partition("=")
+        pairs.append((name, value) if is_named and _NAME.fullmatch(name) else ("", word))
+    return _fill(command, pairs, [" ".join(words[at:]) for at in range(len(words))])
+
+
+def _fill(
+    command: Command, words: Sequence[tuple[str, str]], tails: Sequence[str]
+) -> tuple[dict[str, str], list[Argument]]:
     names = {argument.name for argument in command.arguments}
     waiting = list(command.arguments)
     given: dict[str, str] = {}
-    for start, name, word in _words(rest):
+    for at, (name, value) in enumerate(words):
         if name in names and name not in given:
-            given[name] = word
+            given[name] = value
             waiting = [argument for argument in waiting if argument.name != name]
             continue
+        word = f"{name}={value}" if name else value
         argument = next_of(waiting, word)
         if argument is None:
             raise LineProblem(f"nothing takes {word!r}; write: {usage(command)}")
         if argument.rest:
-            given[argument.name] = rest[start:].strip().strip('"')
-            break
-        given[argument.name] = word if not name else f"{name}={word}"
-        waiting.remove(argument)
-    return given
+            given[argument.name] = tails[at]
+            return given, []
+        given[argument.name] = word
+        waiting = _without(waiting, argument)
+    return given, waiting
+
+
+def _without(waiting: Sequence[Argument], taken: Argument) -> list[Argument]:
+    return [argument for argument in waiting if argument is not taken]
 
 
 def next_of(waiting: Sequence[Argument], word: str) -> Argument | None:

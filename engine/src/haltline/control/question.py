@@ -50,7 +50,7 @@ class Questions:
     ) -> tuple[str, Question]:  # fmt: skip
         """Keep a command until it is confirmed; returns its nonce."""
         await self._drop_expired(now)
-        nonce = secrets.token_urlsafe(12)
+        nonce = secrets.token_hex(10)
         question = Question(
             id=digest_of(nonce), command=command, arguments=arguments, operator=operator, platform=caller.platform,
             user=caller.user, text=text, asked_at=now, expires_at=now + within_ns, second=second,

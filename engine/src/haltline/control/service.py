@@ -12,7 +12,7 @@ from haltline.control.argument import WrongArguments, read_arguments
 from haltline.control.audit import Attempt, command_entry
 from haltline.control.door import Door
 from haltline.control.granted import Granted
-from haltline.control.line import LineProblem, read_line, split_command
+from haltline.control.line import LineProblem, read_line, read_words, split_command
 from haltline.control.live import LiveNames
 from haltline.control.note import Notes
 from haltline.control.offer import buttons_of
@@ -107,6 +107,43 @@ class ControlService:
             request = Request(caller=caller, command=name, arguments={"line": rest})
             return await self._refuse(request, self._operators.find(caller), "E853", str(problem))
         return await self.run(Request(caller=caller, command=name, arguments=given))
+
+    async def say_words(self, caller: Caller, name: str, words: Sequence[str]) -> Reply:
+        """Answer a line that a shell has split into words."""
+        command = self._commands.get(name)
+        operator = self._operators.find(caller)
+        if name in (CONFIRM, DECLINE):
+            return await self.run(
+                Request(caller=caller, command=name, arguments=dict(zip(("nonce", "code"), words, strict=False)))
+            )
+        if command is None or operator is None:
+            return await self.run(Request(caller=caller, command=name))
+        try:
+            given, _ = read_words(command, words)
+        except LineProblem as problem:
+            request = Request(caller=caller, command=name, arguments={"line": " ".join(words)})
+            return await self._refuse(request, operator, "E853", str(problem))
+        return await self.run(Request(caller=caller, command=name, arguments=given))
+
+    def complete_words(self, caller: Caller, name: str, words: Sequence[str], text: str) -> Sequence[Choice]:
+        """Values for the word being typed after others."""
+        command = self._commands.get(name)
+        if command is None:
+            return ()
+        try:
+            given, waiting = read_words(command, words)
+        except LineProblem:
+            return ()
+        named, is_named, value = text.partition("=")
+        if is_named:
+            found = self.complete(caller, name, named, value, given)
+            return tuple(Choice(value=f"{named}={each.value}", meaning=each.meaning) for each in found)
+        choices: list[Choice] = []
+        for argument in waiting:
+            choices += self.complete(caller, name, argument.name, text, given)
+            if argument.required:
+                break
+        return choices[:_MOST_CHOICES]
 
     async def run(self, request: Request) -> Reply:
         """Answer a request; nothing that a caller says raises."""

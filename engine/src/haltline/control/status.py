@@ -6,6 +6,7 @@ import msgspec
 
 from haltline.kernel.kernel import Kernel
 from haltline.kernel.view import Gauge, IncidentView
+from haltline.model.loosening import Arming, LooseningPolicy, Pending
 from haltline.model.plan import Lock, TradingMode
 from haltline.state.account import Account
 from haltline.state.position import Position
@@ -40,13 +41,19 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything at one instant (`at`, UTC nanoseconds)."""
+    """Everything at one instant (`at`, UTC nanoseconds).
+
+    `pending` is what would guard less and waits, under the policy `loosening`; `armings` is who armed what.
+    """
 
     at: int
     accounts: tuple[AccountStatus, ...]
     gauges: tuple[Gauge, ...]
     incidents: tuple[IncidentView, ...]
     locks: tuple[Lock, ...]
+    pending: tuple[Pending, ...] = ()
+    armings: tuple[Arming, ...] = ()
+    loosening: LooseningPolicy = LooseningPolicy.AT_ONCE
 
 
 def status_of(kernel: Kernel) -> Status:
@@ -57,6 +64,9 @@ def status_of(kernel: Kernel) -> Status:
         gauges=tuple(kernel.gauges()),
         incidents=tuple(kernel.incidents()),
         locks=tuple(kernel.governor.locks),
+        pending=tuple(kernel.loosenings),
+        armings=tuple(kernel.loosenings.armings.values()),
+        loosening=kernel.loosenings.policy,
     )
 
 

@@ -368,6 +368,11 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "The daily prices that the package `arch` ships were not found.",
         "Install the package again: `pip install --force-reinstall arch`.",
     ),
+    "E909": CodeEntry(
+        "No engine answers",
+        "Commands of operators go to the engine that runs on the journal of the set-up; none answered there.",
+        "Start it with `haltline run` as the same user, or name its set-up with --config.",
+    ),
     "E910": CodeEntry(
         "File cannot be used",
         "The operating system refused to read or write a file.",

@@ -108,15 +108,15 @@ class Console:
 
     async def _answer(self, caller: Caller, ask: Ask) -> Answer:
         match ask:
-            case Say(line=line):
-                return Answer(reply=await self._control.say(caller, line))
+            case Say(command=command, words=words):
+                return Answer(reply=await self._control.say_words(caller, command, words))
             case Run(command=command, arguments=arguments):
                 request = Request(caller=caller, command=command, arguments=arguments)
                 return Answer(reply=await self._control.run(request))
             case Follow(actions=actions):
                 return Answer(reply=await self._control.follow(Reply(title="", actions=actions)))
             case Complete():
-                choices = self._control.complete(caller, ask.command, ask.argument, ask.text, ask.given)
+                choices = self._control.complete_words(caller, ask.command, ask.words, ask.text)
                 return Answer(choices=tuple(choices))
             case Knock():
                 return Answer()

@@ -20,9 +20,10 @@ class Knock(_Ask, frozen=True, kw_only=True):
 
 
 class Say(_Ask, frozen=True, kw_only=True):
-    """A typed line."""
+    """A command as typed: its words as the shell has split them."""
 
-    line: str
+    command: str
+    words: tuple[str, ...] = ()
 
 
 class Run(_Ask, frozen=True, kw_only=True):
@@ -39,12 +40,11 @@ class Follow(_Ask, frozen=True, kw_only=True):
 
 
 class Complete(_Ask, frozen=True, kw_only=True):
-    """What may this argument be?"""
+    """What may the word `text` become, which is typed after these words?"""
 
     command: str
-    argument: str
+    words: tuple[str, ...] = ()
     text: str = ""
-    given: dict[str, str] = {}
 
 
 type Ask = Knock | Say | Run | Follow | Complete
