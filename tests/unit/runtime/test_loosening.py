@@ -7,11 +7,11 @@ import pytest
 
 from haltline import Haltline
 from haltline.clock import NS_PER_S, ManualClock
+from haltline.control.status import status_of
 from haltline.journal.record import Entry, RecordKind
 from haltline.journal.store import Journal
 from haltline.model.event import Approve, ArmRequest, CancelLoosening, Tick
 from haltline.model.id import AccountId
-from haltline.model.loosening import LooseningPolicy
 from haltline.runtime.embed import load_parts
 
 START = 1_746_540_000 * NS_PER_S
@@ -69,6 +69,10 @@ def limits(engine: Haltline) -> dict[str, object]:
     """The thresholds of the rules in force."""
     rules = engine.engine.kernel.index.rules
     return {str(each.id): each.spec.limit.threshold for each in rules if each.spec.limit is not None}
+
+
+def policy(engine: Haltline) -> str:
+    return status_of(engine.engine.kernel).loosening.value
 
 
 def waiting(engine: Haltline) -> list[str]:
@@ -256,9 +260,9 @@ async def test_the_policy_itself_loosens_as_slowly_as_what_it_guards(folder: Pat
     async with make(folder, at=START + NS_PER_S, in_memory=False) as engine:
         await engine.until_idle()
         assert limits(engine)["daily-loss"] == 500.0
-        assert engine.engine.kernel.loosenings.policy is LooseningPolicy.NEXT_SESSION
+        assert policy(engine) == "next_session"
         await move(engine, ROLL)
-        assert engine.engine.kernel.loosenings.policy is LooseningPolicy.AT_ONCE
+        assert policy(engine) == "at_once"
         assert limits(engine)["daily-loss"] == 900.0
 
 
@@ -268,7 +272,7 @@ async def test_a_stricter_policy_counts_at_the_next_reload(tmp_path: Path) -> No
         edit(folder, "loosening: at_once", "loosening: both", file="haltline.yaml")
         await engine.reload()
         await engine.until_idle()
-        assert engine.engine.kernel.loosenings.policy is LooseningPolicy.BOTH
+        assert policy(engine) == "both"
 
 
 async def test_without_a_policy_an_edit_counts_at_once_over_a_restart_too(tmp_path: Path) -> None:
@@ -315,6 +319,30 @@ async def test_older_prices_wait(folder: Path) -> None:
         await engine.until_idle()
         assert engine.engine.parts.setup.stale_after_ns == 10 * NS_PER_S
         assert waiting(engine) == ["setup:stale_after"]
+
+
+@pytest.mark.parametrize(
+    ("name", "looser", "tighter"),
+    [
+        ("evidence", "evidence: {tolerance: 0.5%}", "evidence: {tolerance: 2%}"),
+        ("evidence", "evidence: {hold: 60s}", "evidence: {hold: 1s}"),
+        ("caps", "caps: {max_positions: 1}", "caps: {max_positions: 9}"),
+    ],
+)
+async def test_what_holds_enforcement_back_waits_and_what_frees_it_does_not(
+    folder: Path, name: str, looser: str, tighter: str
+) -> None:
+    start = "caps: {max_positions: 5}\n"
+    (folder / "haltline.yaml").write_text((folder / "haltline.yaml").read_text() + start)
+    async with make(folder, in_memory=False):
+        pass
+    original = (folder / "haltline.yaml").read_text()
+    for line, waits in ((tighter, []), (looser, [f"setup:{name}"])):
+        changed = original.replace(start, line) if name == "caps" else f"{original}{line}\n"
+        (folder / "haltline.yaml").write_text(changed)
+        async with make(folder, at=START + NS_PER_S, in_memory=False) as engine:
+            await engine.until_idle()
+            assert waiting(engine) == waits
 
 
 async def test_a_set_up_edited_under_a_running_engine_can_be_approved_before_the_restart(tmp_path: Path) -> None:

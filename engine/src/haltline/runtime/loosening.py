@@ -5,7 +5,7 @@ treated like an edit under a running engine: a restart is no way round.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -23,6 +23,7 @@ from haltline.model.account import AccountSpec
 from haltline.model.event import CancelLoosening, Event, LooseningRequest
 from haltline.model.id import AccountId
 from haltline.model.loosening import LooseningPolicy, LooseningSort, Pending
+from haltline.model.plan import Caps
 from haltline.model.verdict import Phase
 from haltline.rules.exchange import Exchange, RuleSet, Waiting, has_locks, plan_exchange
 
@@ -88,8 +89,9 @@ def hold_setup(
 ) -> tuple[Setup, tuple[Waiting, ...]]:
     """The set-up with what must wait as it was before, and what that is.
 
-    An account that was removed, or got other hours, another day or another broker, is one that guards less, and so is a
-    price that may be older. `mode` is not looked at: arming is an event of its own.
+    An account that was removed, or got other hours, another day or another broker, is guarded less; so it is where
+    prices may be older, where a flatten needs more evidence, or where it may touch less without consent. `mode` is not
+    looked at: arming is an event of its own.
     """
     done, waiting = set(released), []
     edited = {each.id: each for each in setup.accounts}
@@ -107,13 +109,42 @@ def hold_setup(
             continue
         waiting.append(each)
         accounts[old.id] = _kept_account(old, new, brokers)
-    stale_after_ns = setup.stale_after_ns
-    if stale_after_ns > before.stale_after_ns and policy is not LooseningPolicy.AT_ONCE:
-        each = _setup_waiting("stale_after", str(stale_after_ns), "stale_after is longer", policy)
-        if each.id not in done:
+    kept = replace(setup, accounts=tuple(accounts.values()))
+    for name, text, held in _weaker(before, setup):
+        each = _setup_waiting(name, _short(text), f"{name}: {text}", policy)
+        if each.id not in done and policy is not LooseningPolicy.AT_ONCE:
             waiting.append(each)
-            stale_after_ns = before.stale_after_ns
-    return replace(setup, accounts=tuple(accounts.values()), stale_after_ns=stale_after_ns), tuple(waiting)
+            kept = held(kept)
+    return kept, tuple(waiting)
+
+
+def _weaker(before: Basis | Setup, setup: Setup) -> Iterable[tuple[str, str, Callable[[Setup], Setup]]]:
+    """Settings that guard less than before: their names, what they become, and how they stay as they were."""
+    tolerance, hold_ns = _evidence(before)
+    stale, caps = before.stale_after_ns, before.caps
+    if setup.stale_after_ns > stale:
+        yield "stale_after", f"{setup.stale_after_ns} ns", lambda kept: replace(kept, stale_after_ns=stale)
+    if setup.evidence.tolerance < tolerance or setup.evidence.hold_ns > hold_ns:
+        was = replace(setup.evidence, tolerance=tolerance, hold_ns=hold_ns)
+        yield "evidence", f"{setup.evidence}", lambda kept: replace(kept, evidence=was)
+    if setup.caps != caps and not _is_wider(setup.caps, caps):
+        yield "caps", f"{setup.caps}", lambda kept: replace(kept, caps=caps)
+
+
+def _evidence(before: Basis | Setup) -> tuple[float, int]:
+    if isinstance(before, Basis):
+        return before.tolerance, before.hold_ns
+    return before.evidence.tolerance, before.evidence.hold_ns
+
+
+def _is_wider(new: Caps, old: Caps) -> bool:
+    """Whether an enforcement may touch at least as much as before: a cap holds enforcement back."""
+    pairs = (
+        (new.max_positions, old.max_positions), (new.max_notional, old.max_notional), (new.max_orders, old.max_orders)
+    )  # fmt: skip
+    return new.over is old.over and all(
+        most is None or (before is not None and most >= before) for most, before in pairs
+    )  # fmt: skip
 
 
 def plan_for(kernel: Kernel, current: RuleBook, wanted: RuleBook) -> tuple[RuleBook, Exchange | None]:
@@ -205,7 +236,11 @@ def _setup_waiting(subject: str, digest: str, text: str, policy: LooseningPolicy
 
 
 def _digest(spec: AccountSpec) -> str:
-    return hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()[:8]
+    return _short(msgspec.json.encode(spec, order="sorted").decode())
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _last_basis(store: Store) -> Basis | None:
