@@ -11,6 +11,7 @@ from haltline.api import (
     BrokerSetup,
     Feed,
     FeedSetup,
+    Message,
     Notifier,
     NotifierKind,
     NotifierSetup,
@@ -20,10 +21,29 @@ from haltline.api import (
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
-from haltline.errors import ConfigError, EngineError, Problem
+from haltline.errors import ConfigError, EngineError, PluginFailed, Problem
 from haltline.model.id import AccountId
 from haltline.notify.lane import ChannelLimit
 from haltline.notify.route import Routes
+from haltline.plugins.load import BUILTINS
+
+type Faults = dict[str, str]
+"""What optional plugins could not make (``channel phone``), and why."""
+
+
+class CannotMake(ConfigError):
+    """A plugin raised something that nobody expected while it made what the set-up asks for."""
+
+
+class Silent:
+    """Stands in for a channel that could not be made: every message goes on to the next one."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def send(self, message: Message) -> str | None:
+        """Pass it on; raises PluginFailed."""
+        raise PluginFailed(self._reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,39 +89,46 @@ def make_brokers(
     return brokers
 
 
-def make_feeds(parts: Parts, clock: Clock) -> dict[str, Feed | Recording]:
-    """One feed or recording per entry; raises ConfigError for a kind that no plugin brings."""
+def make_feeds(parts: Parts, clock: Clock, faults: Faults | None = None) -> dict[str, Feed | Recording]:
+    """One feed or recording per entry; raises ConfigError for a kind that no plugin brings.
+
+    With `faults`, what an optional plugin cannot make is noted there and left out.
+    """
     feeds: dict[str, Feed | Recording] = {}
     for entry in parts.setup.feeds:
         kind = parts.registry.feeds.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("feed", entry.name, entry.kind)])
-        with making("feed", entry.name):
-            feeds[entry.name] = kind.make(
-                FeedSetup(
-                    name=entry.name, config=entry.config, instruments=parts.setup.instruments, clock=clock,
-                    directory=parts.setup.directory,
-                )
-            )  # fmt: skip
+        given = FeedSetup(
+            name=entry.name, config=entry.config, instruments=parts.setup.instruments, clock=clock,
+            directory=parts.setup.directory,
+        )  # fmt: skip
+        needed = entry.required or _is_required(parts.setup, parts.registry.feeds.owner_of(entry.kind))
+        noted = None if needed else faults
+        with isolated("feed", entry.name, noted):
+            feeds[entry.name] = kind.make(given)
     return feeds
 
 
 def make_channels(
-    parts: Parts, speaking: Mapping[str, Notifier] | None = None
+    parts: Parts, speaking: Mapping[str, Notifier] | None = None, faults: Faults | None = None
 ) -> tuple[dict[str, Notifier], Routes]:
     """One channel per entry, with the front ends that are channels too, and the routes to them.
 
-    Raises ConfigError for a kind that no plugin brings.
+    Raises ConfigError for a kind that no plugin brings. With `faults`, what an optional plugin cannot make is noted
+    there, and its messages go to the next channel.
     """
     channels: dict[str, Notifier] = dict(speaking or {})
     for entry in parts.setup.channels:
         kind = parts.registry.notifiers.get(entry.kind)
         if kind is None:
             raise ConfigError([_unknown("channel", entry.name, entry.kind)])
-        with making("channel", entry.name):
-            channels[entry.name] = kind.make(
-                NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
-            )
+        given = NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
+        noted = None if _is_required(parts.setup, parts.registry.notifiers.owner_of(entry.kind)) else faults
+        with isolated("channel", entry.name, noted):
+            channels[entry.name] = kind.make(given)
+        if entry.name not in channels and noted is not None:
+            channels[entry.name] = Silent(noted[f"channel {entry.name}"])
     return channels, routes_of(parts.setup, tuple(speaking or ()))
 
 
@@ -138,7 +165,24 @@ def making(sort: str, name: str) -> Iterator[None]:
         raise
     except Exception as error:
         what = f"{sort} {name!r} could not be made: {type(error).__name__}: {error}"
-        raise ConfigError([Problem(code="E508", what=what, cure="correct its config, or ask its author")]) from error
+        raise CannotMake([Problem(code="E508", what=what, cure="correct its config, or ask its author")]) from error
+
+
+@contextmanager
+def isolated(sort: str, name: str, faults: Faults | None) -> Iterator[None]:
+    """Like `making`; with `faults`, what a plugin raises is noted there and goes no further."""
+    try:
+        with making(sort, name):
+            yield
+    except CannotMake as failure:
+        if faults is None:
+            raise
+        faults[f"{sort} {name}"] = failure.problems[0].what
+
+
+def _is_required(setup: Setup, plugin: str) -> bool:
+    """Whether the set-up cannot do without a plugin: what is built in, and what it says is required."""
+    return plugin == BUILTINS or any(entry.name == plugin and entry.required for entry in setup.plugins)
 
 
 def brokers_by_account(setup: Setup, brokers: Mapping[str, Broker]) -> dict[AccountId, Broker]:

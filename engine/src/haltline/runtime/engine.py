@@ -35,7 +35,7 @@ from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
-from haltline.runtime.compose import Parts, limits_of, make_channels, make_feeds
+from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
 from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
@@ -83,14 +83,17 @@ class Engine:
         self._pairs = BrokerPairs(parts, clock, directory)
         self._brokers = self._pairs.readers
         self._feeds: dict[str, Feed] = dict(feeds or {})
-        for name, feed in make_feeds(parts, clock).items():
+        self._isolated: Faults = {}
+        for name, feed in make_feeds(parts, clock, self._isolated).items():
             if hasattr(feed, "run"):
                 self._feeds[name] = cast("Feed", feed)
             else:
                 self.health.set(f"feed {name}", "degraded", "a recording is for `haltline replay`")
         notes_kept = Notes(notes or MemoryNoteTable(), writer.run_in_transaction)
         self._surfaces = make_surfaces(parts, clock=clock, notes=notes_kept)
-        channels, routes = make_channels(parts, speaking(self._surfaces))
+        channels, routes = make_channels(parts, speaking(self._surfaces), self._isolated)
+        for name, reason in self._isolated.items():
+            self.health.set(name, "down", reason, at=clock.now())
         self._channels = channels
         self._outbox = Outbox(
             channels=channels,
@@ -212,6 +215,8 @@ class Engine:
         await self.pump.save()
         for text in resumed.alarms:
             await self.alarm("The journal was damaged", text)
+        for name, text in self._isolated.items():
+            await self.alarm(f"Left out: {name}", f"{text}; the engine runs without it [E508]")
         self.pump.idle.set()
         for outcome in resumed.outcomes:
             self.inbox.put(outcome)
