@@ -234,4 +234,9 @@ FILE_CODES: dict[str, CodeEntry] = {
         "The `state` of a test was cut off or changed after `haltline capsule to-test` wrote it.",
         "Write the test again from its capsule.",
     ),
+    "E289": CodeEntry(
+        "A test names a channel that is not there",
+        "`expect_heard` names a channel that neither the test file nor the set-up it names has.",
+        "Write the name of a channel; add `setup: haltline.yaml` or `channels:` to the test file.",
+    ),
 }

@@ -139,6 +139,15 @@ class LockBody(_Body, frozen=True, kw_only=True):
     entries_only: bool = False
 
 
+class SilenceBody(_Body, frozen=True, kw_only=True):
+    """An operator wants no messages about what fits the matchers, for a duration."""
+
+    matchers: tuple[str, ...]
+    until: str
+    operator: str = "tester"
+    reason: str = "test"
+
+
 class ArmBody(_Body, frozen=True, kw_only=True):
     """An operator arms or disarms an account."""
 
@@ -218,6 +227,7 @@ type Deed = (
     | IncidentBody
     | ReleaseBody
     | LockBody
+    | SilenceBody
     | ArmBody
     | IntentBody
     | Outcomes
@@ -237,6 +247,7 @@ BODIES: dict[str, type[_Body]] = {
     "ack": IncidentBody,
     "release": ReleaseBody,
     "lock": LockBody,
+    "silence": SilenceBody,
     "arm": ArmBody,
     "intent": IntentBody,
 }
@@ -302,6 +313,27 @@ class ExpectedValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedMessage:
+    """One message: `text` is part of its title or text; `after_ns` counts from the beginning of the step. None and
+    empty are not asked about."""
+
+    text: str = ""
+    rule: str | None = None
+    phase: str | None = None
+    severity: str | None = None
+    after_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedHearing:
+    """Everything a channel is to hear in a step, in order."""
+
+    channel: str
+    messages: tuple[ExpectedMessage, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One thing that happens (`deed`, None where a step only looks), then what is expected."""
 
@@ -313,6 +345,7 @@ class Step:
     modes: tuple[ExpectedMode, ...] = ()
     intent: ExpectedIntent | None = None
     values: tuple[ExpectedValue, ...] = ()
+    heard: tuple[ExpectedHearing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

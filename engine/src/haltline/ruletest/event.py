@@ -12,6 +12,7 @@ from haltline.model.event import (
     OrderUpdate,
     PositionReport,
     Quote,
+    Silence,
 )
 from haltline.model.id import AccountId, FillId, OrderId, Symbol
 from haltline.model.order import Intent, OrderReport
@@ -26,17 +27,27 @@ from haltline.ruletest.case import (
     OrderBody,
     PositionBody,
     QuoteBody,
+    SilenceBody,
 )
 
 type EventBody = (
-    FillBody | OrderBody | PositionBody | AccountBody | CashBody | QuoteBody | ConnectionBody | LockBody | ArmBody
+    FillBody
+    | OrderBody
+    | PositionBody
+    | AccountBody
+    | CashBody
+    | QuoteBody
+    | ConnectionBody
+    | LockBody
+    | ArmBody
+    | SilenceBody
 )
 
 
 def event_of(body: EventBody, now: int, serial: int) -> Event:
     """The event of a step at an instant; `serial` makes up ids that were not given.
 
-    Raises ValueError for a lock whose `until` is not a duration.
+    Raises ValueError for a lock or silence whose `until` is not a duration.
     """
     match body:
         case FillBody():
@@ -55,8 +66,8 @@ def event_of(body: EventBody, now: int, serial: int) -> Event:
         case ConnectionBody():
             account = AccountId(body.account)
             return ConnectionUpdate(at=now, received_at=now, account=account, status=body.status, reason=body.reason)
-        case LockBody():
-            return _lock(body, now)
+        case LockBody() | SilenceBody():
+            return _lock(body, now) if isinstance(body, LockBody) else _silence(body, now, serial)
         case ArmBody():
             account = AccountId(body.account)
             return ArmRequest(at=now, received_at=now, account=account, operator=body.operator, live=body.live)
@@ -152,6 +163,13 @@ def _quote(body: QuoteBody, now: int) -> Quote:
         volume_24h=body.volume_24h,
         source="test",
     )
+
+
+def _silence(body: SilenceBody, now: int, serial: int) -> Silence:
+    return Silence(
+        at=now, received_at=now, silence_id=f"test-{serial}", matchers=body.matchers,
+        until=now + parse_duration(body.until), operator=body.operator, reason=body.reason,
+    )  # fmt: skip
 
 
 def _lock(body: LockBody, now: int) -> LockRequest:

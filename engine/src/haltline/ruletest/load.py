@@ -1,6 +1,6 @@
 """A test file → set-up, rules and cases, with every problem at its place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,10 @@ from haltline.ruletest.case import Case, CaseKind, Cover
 from haltline.ruletest.reading import Reader
 from haltline.ruletest.step import read_step
 
-FILE_KEYS = ("version", "rules", "book", "define", "accounts", "instruments", "stale_after", "at", "tests", "note")
+FILE_KEYS = (
+    "version", "rules", "book", "define", "accounts", "instruments", "stale_after", "setup", "channels", "notify", "at",
+    "tests", "note",
+)  # fmt: skip
 CASE_KEYS = ("name", "at", "state", "steps", "covers", "note")
 _SETUP_KEYS = ("accounts", "instruments", "stale_after")
 
@@ -81,6 +84,7 @@ class _Loader:
         self._require_known_rules(cases, book)
         if setup is not None:
             self._findings.extend(check_mentions(setup, book))
+            self._require_known_channels(cases, [entry.name for entry in setup.channels])
         compiled = self._compiled(book)
         if setup is None or compiled is None:
             return None
@@ -100,10 +104,32 @@ class _Loader:
         entries.update({key: root.entries[key] for key in _SETUP_KEYS if key in root.entries})
         if "accounts" not in entries:
             self._findings.add("E283", root.place, "'accounts' is missing", "add 'accounts: {eval: {balance: 50000}}'")
+        entries.update(self._messages(root))
         keys = {key: root.place_of(key) for key in entries}
         node = MappingNode(entries=entries, keys=keys, place=root.place)
         source = Source(file=self._source.file, text=self._source.text, root=node)
         return SetupBinder(source, self._path, self._registry, self._findings).bind()
+
+    def _messages(self, root: MappingNode) -> dict[str, Node]:
+        """Channels and routes: the test file's own, or those of the set-up it names. Of a channel only its name and
+        severities count: nothing is sent."""
+        written = root
+        name = self._reader.text(root.get("setup"), "setup")
+        if name is not None:
+            file = self._path.parent / name
+            if not file.is_file():
+                where = f"it is looked for in {self._path.parent}"
+                self._findings.add("E121", root.place_of("setup"), f"there is no set-up {name!r}", where, where="setup")
+                return {}
+            source = read_source(file)
+            self.sources[source.file] = source.text
+            written = source.root if isinstance(source.root, MappingNode) else root
+        found: dict[str, Node] = {key: node for key in ("notify",) if (node := written.get(key)) is not None}
+        channels = written.get("channels")
+        if isinstance(channels, MappingNode):
+            entries: dict[str, Node] = {each: _silent(node) for each, node in channels.entries.items()}
+            found["channels"] = MappingNode(entries=entries, keys=channels.keys, place=channels.place)
+        return found
 
     def _book(self, root: MappingNode) -> RuleBook:
         binder = BookBinder(self._registry, self._environ, self._findings)
@@ -232,6 +258,24 @@ class _Loader:
                     cure = did_you_mean(cover.rule, known, sort="rules")
                     what = f"there is no rule {cover.rule!r} to cover"
                     self._findings.add("E287", case.place, what, cure, where=f"test {case.name!r}")
+
+    def _require_known_channels(self, cases: tuple[Case, ...], known: Sequence[str]) -> None:
+        for case in cases:
+            for hearing in (each for step in case.steps for each in step.heard):
+                if hearing.channel not in known:
+                    self._findings.add(
+                        "E289", hearing.place, f"there is no channel {hearing.channel!r}",
+                        did_you_mean(hearing.channel, known, sort="channels"), where=f"test {case.name!r}",
+                    )  # fmt: skip
+
+
+def _silent(node: Node) -> MappingNode:
+    """A channel that sends nothing."""
+    entries: dict[str, Node] = {"kind": _scalar("console", node.place)}
+    severities = node.get("severities") if isinstance(node, MappingNode) else None
+    if severities is not None:
+        entries["severities"] = severities
+    return MappingNode(entries=entries, keys=dict.fromkeys(entries, node.place), place=node.place)
 
 
 def _scalar(text: str, place: Place, *, value: str | int | None = None) -> ScalarNode:

@@ -33,6 +33,7 @@ from haltline.ruletest.expect import (
     judge_rule,
     judge_value,
 )
+from haltline.ruletest.hearing import Hall
 from haltline.ruletest.load import Suite, load_suite, make_kernel
 from haltline.ruletest.report import CaseReport, Failure, FileReport, Mismatch, TestReport
 from haltline.ruletest.series import Gap
@@ -84,7 +85,8 @@ def run_cases(suite: Suite, registry: Registry, pattern: str | None, tally: Tall
 def run_case(case: Case, suite: Suite, registry: Registry, tally: Tally | None = None) -> CaseReport:
     """Run one case; what it has shown is tallied if it passed."""
     try:
-        run = _Run(case, lambda: make_kernel(suite, registry, case.at))
+        hall = Hall(suite.setup, registry) if suite.setup.channels else None
+        run = _Run(case, lambda: make_kernel(suite, registry, case.at), hall)
     except EngineError as error:  # what it begins from was saved by another version
         mismatch = Mismatch(subject="state", expected="a state this version can begin from", actual=str(error))
         failure = Failure(place=case.place, title="the test cannot begin", mismatches=(mismatch,))
@@ -101,14 +103,14 @@ def run_case(case: Case, suite: Suite, registry: Registry, tally: Tally | None =
 class _Run:
     """One case being played."""
 
-    def __init__(self, case: Case, make_kernel: Callable[[], Kernel]) -> None:
+    def __init__(self, case: Case, make_kernel: Callable[[], Kernel], hall: Hall | None) -> None:
         self.case = case
         self.failures: list[Failure] = []
         self.seen: dict[str, Seen] = {}
         self.step = case.steps[0] if case.steps else Step(name="start", place=case.place)
         self._restarted = False
         self._serial = 0
-        self.world = World(make_kernel, case.at, case.state)
+        self.world = World(make_kernel, case.at, case.state, hall)
 
     def play(self) -> None:
         """All steps; a failing one does not stop the test, so that every difference is seen at once."""
@@ -264,6 +266,8 @@ class _Run:
             self._keep(judge_mode(world, mode))
         for value in step.values:
             self._keep(judge_value(world, value))
+        if world.hall is not None:
+            self.failures += world.hall.judge(step.heard)
 
     def _at_boundary(self, rule: str, entity: str) -> bool:
         known = {(gauge.rule, gauge.entity): gauge for gauge in gauges(self.world.kernel)}

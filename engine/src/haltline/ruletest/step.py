@@ -22,11 +22,12 @@ from haltline.ruletest.case import (
     Step,
     Wait,
 )
+from haltline.ruletest.heard import read_hearings
 from haltline.ruletest.reading import Reader, plain
 from haltline.ruletest.series import Series, parse_series
 
 DEEDS = (*BODIES, "quotes", "after", "at", "restart", "outcome")
-CHECKS = ("expect", "expect_plan", "expect_mode", "expect_intent", "expect_value")
+CHECKS = ("expect", "expect_plan", "expect_mode", "expect_intent", "expect_value", "expect_heard")
 STEP_KEYS = (*DEEDS, *CHECKS, "every", "note")
 _EXPECTATION_KEYS = (
     "rule", "entity", "state", "measured", "threshold", "utilization", "headroom", "step", "severity", "shadow",
@@ -61,13 +62,14 @@ def read_step(node: Node, reader: Reader) -> Step | None:
         modes=_modes(mapping.get("expect_mode"), reader),
         intent=_intent(mapping, reader),
         values=_values(mapping.get("expect_value"), reader),
+        heard=read_hearings(mapping.get("expect_heard"), reader),
     )
 
 
 def _deed(name: str, mapping: MappingNode, reader: Reader) -> Deed | None:
     node = mapping.entries[name]
-    if name == "lock" and isinstance(node, MappingNode):
-        reader.duration(node.get("until"), "lock: until")
+    if name in ("lock", "silence") and isinstance(node, MappingNode):
+        reader.duration(node.get("until"), f"{name}: until")
     if name in BODIES:
         deed: Deed | None = reader.record(node, BODIES[name], name)  # type: ignore[assignment] # BODIES are all deeds
         return deed

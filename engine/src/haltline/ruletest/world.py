@@ -9,6 +9,7 @@ from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction, Result
 from haltline.model.verdict import Transition
 from haltline.ruletest.case import Fate
+from haltline.ruletest.hearing import Hall
 from haltline.ruletest.outcome import is_done
 
 _MOST_ROUNDS = 1000
@@ -26,8 +27,11 @@ class World:
     enforcer that looks would do; one with another `fate` ends like that, each time it is tried.
     """
 
-    def __init__(self, make_kernel: Callable[[], Kernel], start: int, state: bytes = b"") -> None:
+    def __init__(
+        self, make_kernel: Callable[[], Kernel], start: int, state: bytes = b"", hall: Hall | None = None
+    ) -> None:  # fmt: skip
         self._make_kernel = make_kernel
+        self.hall = hall
         self._under_way: dict[ActionId, PlannedAction] = {}
         self._fates: dict[str, Fate] = {}
         self.now = start
@@ -51,6 +55,8 @@ class World:
         self.transitions = []
         self.plan = []
         self.notices = []
+        if self.hall is not None:
+            self.hall.begin_step(self.now)
 
     def feed(self, event: Event) -> None:
         """Give the kernel one event, now."""
@@ -65,17 +71,25 @@ class World:
             if repeated > _MOST_ROUNDS:
                 raise InvariantBroken(f"the kernel keeps asking to be stepped at {deadline}")
             latest = max(deadline, latest)
+            self._tell_until(deadline)
             self.now = max(self.now, deadline)
             self.feed(Tick(at=self.now, received_at=self.now))
+        self._tell_until(until)
         if until > self.now:
             self.now = until
             self.feed(Tick(at=until, received_at=until))
+
+    def _tell_until(self, instant: int) -> None:
+        if self.hall is not None:
+            self.hall.until(instant)
 
     def restart(self) -> None:
         """End the process and start it again: snapshot, a fresh kernel, restore."""
         data = self.kernel.snapshot()
         self.kernel = self._make_kernel()
         self.kernel.restore(data)
+        if self.hall is not None:
+            self.hall.restart(self.now)
         self.feed(Tick(at=self.now, received_at=self.now))
 
     def _note(self, result: Result) -> None:
@@ -83,6 +97,8 @@ class World:
         self.latest.update({(str(said.rule), said.entity): said for said in result.transitions})
         self.plan += result.plan
         self.notices += result.notices
+        if self.hall is not None:
+            self.hall.take(result, self.kernel, self.now)
         for action in result.plan:
             if action.account is not None and not action.shadow and action.name not in _NOT_ENFORCED:
                 self._under_way[action.id] = action
