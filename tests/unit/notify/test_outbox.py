@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from haltline.api import Message
@@ -11,6 +12,7 @@ from haltline.clock import ManualClock
 from haltline.errors import Refused, Transient
 from haltline.journal.store import Journal
 from haltline.model.rule import Severity
+from haltline.notify.lane import ChannelLimit
 from haltline.notify.outbox import Outbox
 from haltline.notify.route import Routes
 from haltline.notify.table import MemoryOutboxTable, OutboxTable, Pending, SqliteOutboxTable
@@ -221,3 +223,193 @@ def test_a_message_that_was_dropped_does_not_come_back_after_a_restart() -> None
     assert [row.message.id for row in table.rows()] == ["b", "c"]  # "b" goes with the next write
     box.store([])
     assert [row.message.id for row in table.rows()] == ["c"]
+
+
+class Editor(Channel):
+    """Remembers what it was asked to change."""
+
+    def __init__(self, *faults: Exception) -> None:
+        super().__init__(*faults)
+        self.edited: list[tuple[str, str]] = []
+
+    async def send(self, message: Message) -> str:
+        await super().send(message)
+        return f"h{len(self.heard)}"
+
+    async def edit(self, handle: str, message: Message) -> str:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.edited.append((handle, message.id))
+        return handle
+
+
+def card(key: str, *, update: bool = False, severity: Severity = Severity.CRITICAL) -> Message:
+    return msgspec.structs.replace(message(key, severity), thread="t", update=update)
+
+
+async def test_an_update_changes_the_message_of_its_thread_where_the_channel_can() -> None:
+    table, clock, chat, mail = MemoryOutboxTable(), ManualClock(), Editor(), Channel()
+    box = outbox(table, clock, chat=chat, mail=mail)
+    await deliver(box, clock, (card("a"), ""))
+    await deliver(box, clock, (card("b", update=True), ""))
+    assert (chat.heard, chat.edited, mail.heard) == (["a"], [("h1", "b")], ["a", "b"])
+
+
+async def test_a_handle_survives_a_restart() -> None:
+    table, clock, chat = MemoryOutboxTable(), ManualClock(), Editor()
+    await deliver(outbox(table, clock, chat=chat), clock, (card("a"), ""))
+    await deliver(outbox(table, clock, chat=chat), clock, (card("b", update=True), ""))
+    assert chat.edited == [("h1", "b")]
+
+
+async def test_a_message_that_cannot_be_changed_any_more_is_sent_anew() -> None:
+    table, clock, chat = MemoryOutboxTable(), ManualClock(), Editor()
+    box = outbox(table, clock, chat=chat)
+    await deliver(box, clock, (card("a"), ""))
+    chat.faults = [Refused("message to edit not found")]
+    await deliver(box, clock, (card("b", update=True), ""))
+    assert (chat.heard, chat.edited) == (["a", "b"], [])
+
+
+async def test_what_is_refused_is_tried_without_formatting_and_stays_on_its_channel() -> None:
+    table, clock, mail = MemoryOutboxTable(), ManualClock(), Channel()
+
+    class Picky(Channel):
+        async def send(self, message: Message) -> None:
+            if not message.plain:
+                raise Refused("can't parse entities")
+            await super().send(message)
+
+    phone = Picky()
+    await deliver(outbox(table, clock, phone=phone, mail=mail), clock, (message(), "phone"))
+    assert (phone.heard, mail.heard) == (["m"], [])
+
+
+async def test_a_channel_that_says_when_is_asked_then_and_not_before() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel(Transient("429", retry_after_s=20.0))
+    box = outbox(table, clock, phone=phone)
+    await deliver(box, clock, (message("a", Severity.INFO), ""), (message("b", Severity.INFO), ""))
+    assert phone.heard == ["a", "b"]
+    assert clock.now() >= 20_000_000_000
+
+
+async def test_a_critical_message_does_not_wait_for_a_channel_that_wants_to_be_left_alone_for_long() -> None:
+    table, clock, mail = MemoryOutboxTable(), ManualClock(), Channel()
+    phone = Channel(Transient("429", retry_after_s=3600.0))
+    box = outbox(table, clock, phone=phone, mail=mail)
+    pending = box.prepare([(message(), "phone")])
+    box.release(pending)
+    async with asyncio.TaskGroup() as group:
+        lanes = [group.create_task(box.run_lane(name)) for name in box.channels]
+        await settle()
+        for lane in lanes:
+            lane.cancel()
+    assert (mail.heard, clock.now()) == (["m"], 0)
+
+
+async def test_messages_of_a_removed_channel_go_to_another_one_that_is_told_so() -> None:
+    table, clock, mail = MemoryOutboxTable(), ManualClock(1), Channel()
+    table.put(Pending(key="m>phone", channel="phone", message=message(), due=5))
+    texts: list[str] = []
+
+    class Reader(Channel):
+        async def send(self, message: Message) -> None:
+            texts.append(message.text)
+            await super().send(message)
+
+    mail = Reader()
+    box = outbox(table, clock, mail=mail)
+    await deliver(box, clock)
+    assert texts == ["t\n(This was meant for the channel phone, which is no longer in the set-up.)"]
+    assert table.rows() == []
+    await deliver(outbox(table, clock, mail=mail), clock)
+    assert mail.heard == ["m"]
+
+
+def test_a_message_for_a_removed_channel_is_kept_until_it_is_delivered_elsewhere() -> None:
+    table, clock = MemoryOutboxTable(), ManualClock(1)
+    table.put(Pending(key="m>phone", channel="phone", message=message(), due=5))
+    box = outbox(table, clock, mail=Channel())
+    assert [row.key for row in table.rows()] == ["m>phone"]
+    box.store([])
+    assert [row.key for row in table.rows()] == ["m>mail"]
+
+
+def test_where_no_channel_is_left_for_a_removed_one_the_loss_is_told() -> None:
+    table, lost = MemoryOutboxTable(), []
+    table.put(Pending(key="m>phone", channel="phone", message=message(), due=5))
+    Outbox(channels={}, routes=Routes(severities={}), table=table, write=write, clock=ManualClock(),
+           lost=lambda pending, reason: lost.append(reason))  # fmt: skip
+    assert lost == ["the channel is no longer in the set-up"]
+
+
+async def test_losses_are_told_when_the_channel_takes_something_again() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel()
+    box = outbox(table, clock, capacity=2, phone=phone)
+    await deliver(box, clock, *((message(f"m{n}", Severity.INFO), "") for n in range(5)))
+    assert phone.heard == ["m3", "lost:phone:0", "m4"]
+    assert (box.dropped, table.rows()) == (3, [])
+
+
+async def test_messages_of_one_thread_keep_their_order_through_failures() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel(Transient("x"), Transient("x"))
+    box = outbox(table, clock, phone=phone)
+    warning = msgspec.structs.replace(card("a"), severity=Severity.WARNING)
+    await deliver(box, clock, (warning, ""), (card("b"), ""))
+    assert phone.heard == ["a", "b"]
+
+
+async def test_a_critical_message_behind_a_repeat_of_its_thread_has_that_tried_at_once() -> None:
+    clock, phone = ManualClock(), Channel(Transient("x"))
+    box = outbox(MemoryOutboxTable(), clock, phone=phone)
+    box.release(box.prepare([(card("a"), "")]))
+    async with asyncio.TaskGroup() as group:
+        lane = group.create_task(box.run_lane("phone"))
+        await settle()
+        box.release(box.prepare([(card("b"), "")]))
+        await settle()
+        lane.cancel()
+    assert (phone.heard, clock.now()) == (["a", "b"], 0)
+
+
+async def test_the_rate_budget_holds_back_all_but_critical_messages() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel()
+    box = Outbox(
+        channels={"phone": phone}, routes=Routes(severities={"phone": ALL}), table=table, write=write, clock=clock,
+        limits={"phone": ChannelLimit(per_minute=4, reserved=0.5)},
+    )  # fmt: skip
+    infos = [(message(f"i{n}", Severity.INFO), "") for n in range(4)]
+    box.release(box.prepare([*infos, *((message(f"c{n}"), "") for n in range(6))]))
+    async with asyncio.TaskGroup() as group:
+        lane = group.create_task(box.run_lane("phone"))
+        await settle()
+        assert phone.heard == [f"c{n}" for n in range(6)]
+        for _ in range(200):
+            clock.advance_to(clock.now() + 1_000_000_000)
+            await settle()
+        lane.cancel()
+    assert phone.heard[6:] == ["i0", "i1", "i2", "i3"]
+
+
+async def test_a_long_message_is_split_and_every_part_arrives_in_order() -> None:
+    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel()
+    box = Outbox(
+        channels={"phone": phone}, routes=Routes(severities={"phone": ALL}), table=table, write=write, clock=clock,
+        limits={"phone": ChannelLimit(max_chars=40)},
+    )  # fmt: skip
+    long = msgspec.structs.replace(message(), text="a" * 25 + "\n" + "b" * 25, items=("a" * 25, "b" * 25))
+    await deliver(box, clock, (long, ""))
+    assert phone.heard == ["m#1/2", "m#2/2"]
+
+
+async def test_watchers_are_told_of_what_was_confirmed() -> None:
+    clock, seen = ManualClock(7), []
+    box = outbox(MemoryOutboxTable(), clock, phone=Channel())
+    box.watchers.append(lambda pending, at: seen.append((pending.message.id, at)))
+    await deliver(box, clock, (message(), ""))
+    assert seen == [("m", 7)]
+
+
+def test_a_row_of_an_older_version_still_decodes() -> None:
+    old = b'{"key":"k","channel":"c","message":{"id":"m","at":1,"severity":"info","title":"t","text":"t"},"due":1}'
+    assert msgspec.json.decode(old, type=Pending).queued == 0

@@ -93,5 +93,5 @@ class Lane:
                 item.due = min(item.due, pending.due)
 
 
-def _rank(item: Pending) -> tuple[int, int, int]:
-    return _LOUDEST_FIRST.index(item.message.severity), item.due, item.queued
+def _rank(item: Pending) -> tuple[int, int]:
+    return _LOUDEST_FIRST.index(item.message.severity), item.queued
