@@ -52,8 +52,9 @@ needs_schema = pytest.mark.skipif(find_schema() is None, reason="the published d
 
 @pytest.fixture
 async def sim() -> AsyncIterator[TelegramSim]:
-    async with TelegramSim() as sim:
+    async with TelegramSim(checks_answers=True) as sim:
         yield sim
+    assert sim.own_violations == []
 
 
 @contextlib.asynccontextmanager
@@ -223,6 +224,25 @@ async def test_odd_ways_to_speak_arrive_as_what_they_are(sim: TelegramSim) -> No
         anna.says("/status")
         await sim.wait_for_message("Equity")
     assert heard[:-1] == ["text hello", "edited /flatten", "posted /flatten by None", "text /flatten now"]
+
+
+async def test_in_a_group_the_bot_hears_only_what_is_meant_for_it(sim: TelegramSim) -> None:
+    anna, desk = sim.user(7, "Anna"), sim.room(-100, "Desk")
+    async with bot_of(sim) as bot:
+        asked = await bot.send_message(-100, "Code?")
+        shown = await sim.wait_for_message("Code?")
+        for text in ("hello", "/status", "/status@haltline_bot", "/status@another_bot", "@haltline_bot hi"):
+            anna.says(text, to=desk)
+        anna.says("123456", to=desk, reply_to=shown)
+        heard = [update.message for update in await bot.get_updates() if update.message]
+        assert [message.text for message in heard] == ["/status", "/status@haltline_bot", "123456"]
+        assert heard[-1].reply_to_message is not None
+        assert heard[-1].reply_to_message.message_id == asked.message_id
+        desk.chat.members[sim.world.bot.id] = "administrator"
+        anna.says("hello", to=desk)
+        assert (await bot.get_updates())[-1].message.text == "hello"
+    anna.starts()
+    assert anna.chat.is_open
 
 
 async def test_a_press_of_another_user_and_of_an_old_button_arrives(sim: TelegramSim) -> None:

@@ -17,12 +17,21 @@ class Human:
         """The private chat with the bot."""
         return self._world.chats[self.person.id]
 
-    def says(self, text: str, *, to: "Room | None" = None, ago_s: float = 0) -> Message:
-        """Write a message, in the private chat unless told otherwise; `ago_s` as if so long ago."""
+    def says(
+        self, text: str, *, to: "Room | None" = None, ago_s: float = 0, reply_to: Message | None = None
+    ) -> Message:  # fmt: skip
+        """Write a message, in the private chat unless told otherwise; `ago_s` as if so long ago.
+
+        In a group the bot hears, unless it is an administrator there, only commands and replies to it.
+        """
         chat = to.chat if to else self.chat
         chat.is_open = True
         chat.members.setdefault(self.person.id, "member")
-        return _write(self._world, chat, text, self.person, ago_s=ago_s)
+        return _write(self._world, chat, text, self.person, ago_s=ago_s, reply_to=reply_to)
+
+    def starts(self) -> None:
+        """Let the bot write, without saying anything that it would hear."""
+        self.chat.is_open = True
 
     def edits(self, message: Message, text: str) -> Message:
         """Change what was written."""
@@ -30,7 +39,8 @@ class Human:
         message.edited = int(self._world.now())
         self._world.transcript.add(message.chat.title, self.person.name, text, verb=f"edits message {message.id}")
         kind = "edited_channel_post" if message.chat.kind == "channel" else "edited_message"
-        self._world.push(kind, message.to_json())
+        if _is_heard(self._world, message):
+            self._world.push(kind, message.to_json())
         return message
 
     def presses(self, message: Message, label: str) -> Press:
@@ -96,14 +106,26 @@ class Room:
 
 def _write(
     world: World, chat: Chat, text: str, sender: Person | None, *,
-    sender_chat: Chat | None = None, kind: str = "message", ago_s: float = 0,
+    sender_chat: Chat | None = None, kind: str = "message", ago_s: float = 0, reply_to: Message | None = None,
 ) -> Message:  # fmt: skip
     plain, entities = finish(text, [])
     message = Message(
         id=world.number(), chat=chat, date=int(world.now() - ago_s), sender=sender, text=plain, entities=entities,
-        sender_chat=sender_chat,
+        sender_chat=sender_chat, reply_to=reply_to,
     )  # fmt: skip
     world.keep(message)
     world.transcript.add(chat.title, sender.name if sender else chat.title, plain)
-    world.push(kind, message.to_json())
+    if _is_heard(world, message):
+        world.push(kind, message.to_json())
     return message
+
+
+def _is_heard(world: World, message: Message) -> bool:
+    """Whether privacy mode lets the bot hear a message."""
+    chat, bot = message.chat, world.bot
+    if chat.kind not in ("group", "supergroup") or chat.members.get(bot.id) == "administrator":
+        return True
+    if message.reply_to is not None and message.reply_to.sender is bot:
+        return True
+    command, at, addressee = message.text.partition(" ")[0].partition("@")
+    return command.startswith("/") and (not at or addressee.lower() == bot.username.lower())

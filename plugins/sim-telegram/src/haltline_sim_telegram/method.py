@@ -245,7 +245,7 @@ def _new(world: World, chat: Chat, given: Json) -> Message:
     )  # fmt: skip
 
 
-def _reply(world: World, chat: Chat, given: Json) -> int | None:
+def _reply(world: World, chat: Chat, given: Json) -> Message | None:
     asked = given.get("reply_parameters") or {}
     wanted = asked.get("message_id", given.get("reply_to_message_id"))
     if wanted is None:
@@ -255,7 +255,7 @@ def _reply(world: World, chat: Chat, given: Json) -> int | None:
         if asked.get("allow_sending_without_reply"):
             return None
         raise bad_request("message to be replied not found")
-    return found.id
+    return found
 
 
 def _sent(world: World, message: Message) -> Json:

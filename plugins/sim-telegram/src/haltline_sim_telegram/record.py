@@ -95,7 +95,7 @@ class Message:
     media: tuple[str, File] | None = None
     """(`photo` or `document`, the file); the text is its caption then."""
     sender_chat: Chat | None = None
-    reply_to: int | None = None
+    reply_to: "Message | None" = None
     thread: int | None = None
     silent: bool = False
     edited: int | None = None
@@ -137,6 +137,10 @@ class Message:
             found |= {"message_thread_id": self.thread, "is_topic_message": True}
         if self.edited is not None:
             found["edit_date"] = self.edited
+        if self.reply_to is not None:
+            answered = self.reply_to.to_json()
+            answered.pop("reply_to_message", None)
+            found["reply_to_message"] = answered
         return found | self._content()
 
     def _content(self) -> Json:

@@ -40,6 +40,13 @@ class Schema:
             return [f"{method}: there is no such method"]
         return self._fields(described["name"], described.get("fields", []), given, is_sent=True)
 
+    def answer_violations(self, method: str, answer: object) -> list[str]:
+        """What in a result of the simulator itself departs from the description."""
+        kinds = self._methods.get(method.lower(), {}).get("returns", [])
+        reports = [self._misfit(f"answer to {method}", kind, answer, is_sent=False) for kind in kinds]
+        shortest: list[str] = min(reports, key=len, default=[])
+        return shortest
+
     def _fields(self, where: str, fields: list[Json], given: Json, *, is_sent: bool = False) -> list[str]:
         known = {field["name"]: field for field in fields}
         found = [f"{where}: unknown field {name!r}" for name in given if name not in known]

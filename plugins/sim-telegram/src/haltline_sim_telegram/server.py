@@ -32,19 +32,23 @@ class TelegramSim:
     """A Bot API on loopback for one bot.
 
     `schema` is the published description of the API; without an argument it is looked for, None switches the check of
-    requests off. `now` gives the time in seconds. `rate` limits what the bot may send.
+    requests off. `checks_answers` compares the simulator's own results with it too. `now` gives the time in seconds.
+    `rate` limits what the bot may send.
     """
 
     def __init__(
         self, *, token: str = TOKEN, bot_name: str = "haltline", port: int = 0, rate: Rate | None = None,
-        schema: Path | str | None = "", now: Callable[[], float] = time.time,
+        schema: Path | str | None = "", checks_answers: bool = False, now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         path = find_schema() if schema == "" else Path(schema) if schema else None
         self._schema = load_schema(path) if path else None
+        self._checks_answers = checks_answers
         self.world = World(token=token, bot_name=bot_name, rate=rate or Rate(), now=now)
         self.faults = FaultBox()
         self.polling = poll.Polling(self.world, self.faults)
         self.requests: list[Request] = []
+        self.own_violations: list[str] = []
+        """Where the simulator's results depart from the description, with `checks_answers`."""
         self.outage_count = 0
         """How many planned outages are over."""
         self._planned: float | None = None
@@ -209,17 +213,23 @@ class TelegramSim:
         try:
             if token != self.world.token:
                 raise ApiError(401, "Unauthorized") if ":" in token else ApiError(404, "Not Found")
-            if name == "getupdates":
-                return _json(200, {"ok": True, "result": await self.polling.get_updates(given)})
-            if name in _WEBHOOKS:
-                return _json(200, {"ok": True, "result": _WEBHOOKS[name](self.world, given)})
-            if name not in METHODS:
-                raise ApiError(404, "Not Found: method not found")
-            return _json(200, {"ok": True, "result": METHODS[name](self.world, given, files)})
+            answer = await self._result(name, given, files)
         except ApiError as failure:
             return _failed(failure)
         except (TypeError, AttributeError, KeyError, ValueError) as mistake:
             return _failed(bad_request(f"a parameter has the wrong type: {mistake}"))
+        if self._schema and self._checks_answers:
+            self.own_violations += self._schema.answer_violations(name, answer)
+        return _json(200, {"ok": True, "result": answer})
+
+    async def _result(self, name: str, given: Json, files: Files) -> object:
+        if name == "getupdates":
+            return await self.polling.get_updates(given)
+        if name in _WEBHOOKS:
+            return _WEBHOOKS[name](self.world, given)
+        if name not in METHODS:
+            raise ApiError(404, "Not Found: method not found")
+        return METHODS[name](self.world, given, files)
 
     def _record(self, method: str, given: Json, files: Files) -> None:
         found: list[str] = []
