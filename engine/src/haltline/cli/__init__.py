@@ -13,6 +13,7 @@ panel       pieces that moving pictures share
 tree        why a rule says what it says, drawn as a tree
 recordline  one journal record as a line
 failure     what a person is told when a command raises
+journalcare  size, compact, backup, restore, migrate and repair of the journal
 workspace   which files a command works on: plugins, set-up, rules
 recording   what `replay` is told, as a set-up on paper
 replayreport, liveview    what `replay` and `run` show

@@ -1,14 +1,15 @@
 """Operations that people ask for, once: command line, bots and web pages use the same.
 
-service     every request of an operator, from who asked to what was done: `operator` who they are and may do, `line` and
-            `argument` what they said, `live` the names there are, `question` what waits for a press, `rate` how often,
-            `audit` the record, `granted` a call that was allowed, `receipt`, `refusal` and `offer` what is answered,
-            `note` what outlives the process, `door` the engine from inside
+service     every request of an operator, from who asked to what was done: `operator` who they are and may do, `line`
+            and `argument` what they said, `live` the names there are, `question` what waits for a press, `rate` how
+            often, `audit` the record, `granted` a call that was allowed, `receipt`, `refusal` and `offer` what is
+            answered, `note` what outlives the process, `door` the engine from inside
 command     the built-in commands
 status      what every account holds, how full its limits are, what is wrong: one frozen record
 reference   every field, function and action that rules can name, with its meaning
 basis       what decides besides events, as the journal keeps it
 incidentspan  incidents as a journal tells them
+retention   what they still need of its quotes and saved states
 capsule     one incident as one file: `capsulemake` writes, `capsulefile` reads and proves, `capsuleplay` decides again,
             `capsuletest` (with `capsulestep`, `capsuleyaml`) tells it as a rule test
 outlook     what other rules would do now, on the state that a journal ends with

@@ -15,8 +15,8 @@ from haltline.journal.record import Record, RecordKind
 from haltline.journal.schema import meta_of, set_meta
 from haltline.journal.store import Journal
 
-STEP = 400
-"""Records looked at in one step: a few milliseconds, which is what a durable write may have to wait for."""
+STEP = 200
+"""Records looked at in one step: about two milliseconds, which a durable write may have to wait for."""
 _QUOTE = b'{"type":"Quote"'
 _CURSOR = "compacted"
 _SPARE_PAGES = 2000

@@ -7,6 +7,7 @@ from haltline.journal.store import Journal
 
 STEP = 400
 _KEY = "proven"
+_REMEMBER_EVERY = 20_000
 
 
 class Proof:
@@ -28,7 +29,8 @@ class Proof:
             if not self._walk.take(record):
                 self._fail()
             if count >= limit:
-                self._remember()
+                if self._walk.after - self.seq >= _REMEMBER_EVERY:
+                    self._remember()
                 return True
         self._remember()
         if not self._walk.report().ok:

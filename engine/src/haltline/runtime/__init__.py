@@ -5,7 +5,7 @@ Modules: `supervise` the only maker of tasks · `writer` the one thread that wri
 `reconcile` believe the broker · `reload` other rules while it runs, `rulefile` which files those are · `engine` the
 live composition · `replay` the same on a virtual clock · `health` what is up · `pace` short pauses · `watchdog` is it
 well, seen from inside · `heartbeat` the sign of life it leaves ·
-`sampler` equity on record · `service_manager` systemd · `guardian` the second
+`sampler` equity on record · `upkeep` the journal proven and compacted · `service_manager` systemd · `guardian` the second
 process, with `floor` for one account and `guardian_hand` to act · `compose` brokers and channels of a set-up · `embed`
 the Python API · `surface` front ends · `console` the local channel, with `frame`, `whereabouts` and `peer` · `frontdoor`
 the engine as commands see it. In: a set-up. Out: a guarded account.
