@@ -21,6 +21,7 @@ def build_kernel(setup: Setup, book: RuleBook, registry: Registry, *, now: int =
     compiled = compile_book(book, registry)
     kernel = Kernel(build_state(setup, registry, now=now), compiled)
     kernel.loosenings.policy = setup.loosening
+    kernel.gate.caps = setup.caps
     return kernel
 
 
@@ -36,6 +37,8 @@ def build_state(setup: Setup, registry: Registry, *, now: int) -> State:
             calendars=calendar_source(registry),
             stale_after_ns=setup.stale_after_ns,
             now=now,
+            tolerance=setup.evidence.tolerance,
+            hold_ns=setup.evidence.hold_ns,
         )
     )
 

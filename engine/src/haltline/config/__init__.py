@@ -9,7 +9,7 @@ plain word means · `syntax` parser errors in plain words · `reference` `${NAME
 of problems · `schema` the base schemas and the composed one · `structure` stage 1 · `validate` stage 2 · `rule`,
 `limit`, `action` rule entries → RuleSpec · `setup`, `instrument` haltline.yaml → Setup · `template`,
 `template_input`, `condition`, `override`, `pack`, `try_out` rule templates · `book` many files → one RuleBook ·
-`cross` set-up against rules · `diagnose` excerpts and output formats · `settings` the records.
+`evidence` how sure an action must be, and its caps · `cross` set-up against rules · `diagnose` excerpts and output formats · `settings` the records.
 
 In: paths, a Registry, the environment as a mapping. Out: Setup, RuleBook, or ConfigError with every problem.
 Never: expressions evaluated, brokers or calendars made, secrets printed.

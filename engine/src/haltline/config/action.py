@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from haltline.api.action import Action
+from haltline.api.action import CAP_PARAMETERS, Action
 from haltline.api.field import Kind
 from haltline.api.function import Parameter
 from haltline.api.registry import Registry
@@ -70,7 +70,7 @@ class ActionBinder:
         if node is not None and action.schema:
             check_fragment(node, action.schema, self._findings, where=f"{self._where}: {action.name}")
         entries = node.entries if node is not None else {}
-        known = {parameter.name: parameter for parameter in action.parameters}
+        known = {parameter.name: parameter for parameter in action.takes}
         for name in entries:
             if name not in known and node is not None and not action.schema:
                 self._add("E403", node.keys[name], f"the action {action.name!r} has no parameter {name!r}",
@@ -98,7 +98,7 @@ class ActionBinder:
             self._add("E405", node.place, f"{where} must be one value, found {describe(node)}", "write one value")
             return None
         value = self._folded(node)
-        problem = _misfit(parameter, value, node)
+        problem = _misfit(parameter, value, node) or _misfit_cap(parameter, value, node)
         if problem is not None:
             self._add("E405", node.place, f"{where} {problem[0]}", problem[1])
         return _converted(parameter.kind, value, node)
@@ -129,6 +129,16 @@ def _misfit(parameter: Parameter, value: object, node: ScalarNode) -> tuple[str,
         trap = number_trap(value) if isinstance(value, str) else ""
         return (f"must be a number, {found}", trap) if trap else None
     return None
+
+
+def _misfit_cap(parameter: Parameter, value: object, node: ScalarNode) -> tuple[str, str] | None:
+    """A cap is a plain number that is not below zero: it must be known before anything is."""
+    if parameter not in CAP_PARAMETERS or parameter.choices:
+        return None
+    number = number_of(value) if isinstance(value, str) else value
+    if isinstance(number, int | float) and number >= 0:
+        return None
+    return f"must be a number of 0 or more, found {describe(node)}", "write a number: max_positions: 5"
 
 
 def _converted(kind: Kind, value: object, node: ScalarNode) -> object:

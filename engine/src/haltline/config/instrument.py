@@ -72,7 +72,13 @@ def _bind(symbol: str, node: MappingNode, findings: Findings) -> InstrumentSpec:
         expiry=_expiry(symbol, node.get("expiry"), findings),
         strike=float(_text(node, "strike")) if _text(node, "strike") else None,
         right=_text(node, "right"),
+        tolerance=_tolerance(_text(node, "tolerance")),
     )
+
+
+def _tolerance(text: str) -> float | None:
+    share = fraction_of(text) if text else None
+    return share if share is not None else float(text) if text else None
 
 
 def _expiry(symbol: str, node: Node | None, findings: Findings) -> int | None:

@@ -25,6 +25,8 @@ def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
         "mode": (running.live, edited.live),
         "stale_after": (running.stale_after_ns, edited.stale_after_ns),
         "store": (running.store, edited.store),
+        "evidence": (running.evidence, edited.evidence),
+        "caps": (running.caps, edited.caps),
         "guardian": (_unplaced(running.guardian), _unplaced(edited.guardian)),
         "notify": (_unplaced(running.notify), _unplaced(edited.notify)),
     }

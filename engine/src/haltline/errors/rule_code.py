@@ -313,6 +313,16 @@ RULE_CODES: dict[str, CodeEntry] = {
         "`control: loosening` asks for a second person or a one-time code that no operator of the set-up could give.",
         "List a second operator of role risk-manager or admin, or give one of them a `totp`.",
     ),
+    "E446": CodeEntry(
+        "Evidence for nothing",
+        "A key under `evidence` is no action of the rule, or one that never waits for evidence.",
+        "Name an action of the rule's `then`, `warn_then` or `steps`, or write `all` or `hold`.",
+    ),
+    "E447": CodeEntry(
+        "Less evidence than usual",
+        "The rule lets an action run on less evidence than it asks for by itself; a wrong price may then fire it.",
+        "Remove the key unless that is what you mean.",
+    ),
     "E451": CodeEntry(
         "Suppressed rule not known",
         "`suppresses` names a rule that is not loaded, so nothing would ever be quiet.",

@@ -64,7 +64,7 @@ class Core:
         self._unsettled = False
         self.days: dict[str, str] = {account.id: account.day.label for account in state.accounts.values()}
         self.compiled = compiled
-        self._handlers: dict[str, HandledBy] = {"notify": HandledBy.NOTIFY}
+        self.handlers: dict[str, HandledBy] = {"notify": HandledBy.NOTIFY}
         self._ranks: dict[str, int] = {"notify": 90}
         self.index = self.link(compiled)
         self.attach_windows()
@@ -376,7 +376,7 @@ class Core:
             out.planned.append(action)
 
     def _handled_by(self, name: str) -> HandledBy:
-        return self._handlers.get(name, HandledBy.ENFORCE)
+        return self.handlers.get(name, HandledBy.ENFORCE)
 
     def _undo(self, accounts: list[Any], out: Emission) -> None:
         for account in accounts:
@@ -407,7 +407,7 @@ class Core:
         needs = {scope: compiled.vocabulary.plan.needs(scope) for scope in Scope}
         actions = [action.action for rule in rules for action in rule.every_action()]
         # Rules that go may still ask for something with their last breath: what is known of actions is kept.
-        self._handlers.update({action.name: action.handled_by for action in actions})
+        self.handlers.update({action.name: action.handled_by for action in actions})
         self._ranks.update({action.name: action.rank for action in actions})
         self._suppressed = {name for rule in rules for name in rule.suppresses}
         return RuleIndex(rules, needs, bindings)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from haltline.api.action import HandledBy
 from haltline.clock import format_duration, to_iso
 from haltline.kernel.consent import ConsentBook
 from haltline.kernel.emission import Claim, Emission
 from haltline.kernel.finding import SUFFICIENT, Finding, hold_of, weigh_evidence
-from haltline.model.plan import PlannedAction
+from haltline.model.plan import Caps, PlannedAction
 from haltline.model.rule import OnUnknown
 from haltline.model.verdict import Verdict
 from haltline.rules.incident import Incident
@@ -59,6 +60,7 @@ class EvidenceGate:
     def __init__(self, core: "Core") -> None:
         self.waiting: list[Waiting] = []
         self.consents = ConsentBook()
+        self.caps = Caps()
         self._core = core
 
     def next_due(self) -> int | None:
@@ -67,8 +69,27 @@ class EvidenceGate:
 
     def sift(self, out: Emission) -> None:
         """Turn what is sure enough into requests, and keep the rest."""
-        if not (out.claims or self.waiting or self.consents):
-            return
+        if out.claims or self.waiting or self.consents:
+            self._sift(out)
+        if not self.caps.is_open:
+            out.requests = [self._capped(action) for action in out.requests]
+
+    def _capped(self, action: PlannedAction) -> PlannedAction:
+        """The action with the set-up's caps where its rule says nothing."""
+        own, default = action.caps, self.caps
+        if self._core.handlers.get(action.name, HandledBy.ENFORCE) is not HandledBy.ENFORCE:
+            return action
+        if own is None:
+            return msgspec.structs.replace(action, caps=default)
+        both = Caps(
+            max_positions=default.max_positions if own.max_positions is None else own.max_positions,
+            max_notional=default.max_notional if own.max_notional is None else own.max_notional,
+            max_orders=default.max_orders if own.max_orders is None else own.max_orders,
+            over=own.over,
+        )
+        return msgspec.structs.replace(action, caps=both)
+
+    def _sift(self, out: Emission) -> None:
         claims, out.claims = out.claims, []
         for claim in claims:
             self._take(claim)

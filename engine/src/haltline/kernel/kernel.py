@@ -2,6 +2,7 @@
 
 from haltline.expr.explain import Explanation
 from haltline.kernel import permission, reload, snapshot, view
+from haltline.kernel.consent import ConsentBook
 from haltline.kernel.core import Core
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result
@@ -11,6 +12,11 @@ from haltline.rules.compile import CompiledRules
 
 class Kernel(Core):
     """State, rules and incidents. Only `step`, `evaluate_all`, `replace_rules` and `restore` change anything."""
+
+    @property
+    def consents(self) -> ConsentBook:
+        """What went beyond its caps and waits for an operator."""
+        return self.gate.consents
 
     def check(self, intent: Intent) -> Permission:
         """May this order be sent now?"""

@@ -1,7 +1,7 @@
 """Every rule checked against the vocabulary and the actions, before any of them is used; all problems at once."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from haltline.errors import ConfigError, Place, Problem
 from haltline.expr.check import check
 from haltline.expr.checked import Checked
 from haltline.expr.vocabulary import Vocabulary
-from haltline.model.plan import Caps
+from haltline.model.plan import Caps, Over
 from haltline.model.rule import ActionSpec, Comparison, LimitSpec, RuleMode, RuleSpec, Scope
 from haltline.rules.condition import UPWARD, Conditions, Threshold, limit_conditions, screening
 from haltline.rules.meaning import fingerprint_of
@@ -238,7 +238,8 @@ class _RuleCheck:
         expressions: dict[str, Checked] = {}
         for parameter in action.parameters:
             self._parameter(spec, parameter, key, constants, expressions)
-        return CheckedAction(action, constants, expressions)
+        own = {parameter.name for parameter in action.parameters}
+        return CheckedAction(action, constants, expressions, caps_of(spec, own))
 
     def _parameter(
         self,
@@ -292,6 +293,21 @@ class _RuleCheck:
     def _problem(self, code: str, key: str, what: str, cure: str) -> None:
         where = f"rule {self.spec.id!r}: {key}"
         self.problems.append(Problem(code=code, place=self._place(key), where=where, what=what, cure=cure))
+
+
+def caps_of(spec: ActionSpec, own: Container[str] = ()) -> Caps | None:
+    """The caps that stand among the parameters of an action, less those that are its `own`; None without any."""
+    given = {name: spec.params.get(name) for name in ("max_positions", "max_notional", "max_orders", "over")}
+    found = {name: value for name, value in given.items() if value is not None and name not in own}
+    if not found:
+        return None
+    positions, notional, orders = (found.get(name) for name in ("max_positions", "max_notional", "max_orders"))
+    return Caps(
+        max_positions=None if positions is None else int(float(str(positions))),
+        max_notional=None if notional is None else float(str(notional)),
+        max_orders=None if orders is None else int(float(str(orders))),
+        over=Over(str(found.get("over", Over.CONSENT))),
+    )
 
 
 def _number(text: str) -> float | None:
