@@ -94,3 +94,50 @@ def test_a_journal_that_is_not_there_is_told(desk, terminal):
     ran = terminal("diff", "old.yaml", "old.yaml", "--at", "nowhere.db")
     assert ran.code == 1
     assert "nowhere.db" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("policy", "applies"),
+    [
+        ("at_once", "at once"),
+        ("next_session", "at the next session"),
+        ("second_operator", "once a second operator agrees"),
+        ("both", "at the next session, or once a second operator agrees"),
+    ],
+)
+def test_which_way_a_change_goes_and_when_it_counts(desk, terminal, policy, applies):
+    (desk / "haltline.yaml").write_text(SETUP + f"loosening: {policy}\n")
+    edited(desk, "at: 20", "at: 30")
+    ran = terminal("diff", "old.yaml", "new.yaml")
+    assert f"~ busy: changed (loosens; counts {applies})" in ran.out
+
+
+def test_what_tightens_counts_at_once_and_what_cannot_be_compared_may_loosen(desk, terminal):
+    (desk / "haltline.yaml").write_text(SETUP + "loosening: next_session\n")
+    edited(desk, "mark > 22000", "mark > 21000", OLD.replace("at: 20", "at: 10"))
+    ran = terminal("diff", "old.yaml", "new.yaml")
+    assert "~ busy: changed (tightens; counts at once)" in ran.out
+    assert "~ high: changed (may loosen: not shown to be as strict; counts at the next session)" in ran.out
+
+
+def test_rules_that_come_tighten_and_rules_that_go_loosen(desk, terminal):
+    (desk / "haltline.yaml").write_text(SETUP + "loosening: next_session\n")
+    edited(desk, "id: busy", "id: busier")
+    ran = terminal("diff", "old.yaml", "new.yaml")
+    assert "+ busier: added (tightens; counts at once)" in ran.out
+    assert "- busy: removed (loosens; counts at the next session)" in ran.out
+
+
+def test_the_policy_of_a_rule_is_seen_and_taking_it_away_is_no_matter_of_words(desk, terminal):
+    own = OLD.replace("title: Busy", "title: Busy, loosening: second_operator")
+    (desk / "old.yaml").write_text(own)
+    (desk / "new.yaml").write_text(OLD)
+    ran = terminal("diff", "old.yaml", "new.yaml")
+    assert "~ busy: changed (loosens; counts once a second operator agrees)" in ran.out
+    assert "    loosening: second_operator → nothing" in ran.out
+
+
+def test_directions_are_data_too(desk, terminal):
+    edited(desk, "at: 20", "at: 30")
+    ran = terminal("diff", "old.yaml", "new.yaml", "--json")
+    assert ran.json["ways"] == {"busy": {"direction": "loosens", "applies": "at once"}}

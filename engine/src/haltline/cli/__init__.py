@@ -17,6 +17,7 @@ journalcare  size, compact, backup, restore, migrate and repair of the journal
 workspace   which files a command works on: plugins, set-up, rules
 recording   what `replay` is told, as a set-up on paper
 replayreport, liveview    what `replay` and `run` show
+arming, diffway    what arming covers; which way an edit goes, for `diff`
 blueprint   the files that `init` writes, and the rule that `replay` falls back on
 init check test replay run explain fields schema plugins journal    the commands
 operate     what operators ask of the running engine: `operation` the list, `consoleclient` the other end of the

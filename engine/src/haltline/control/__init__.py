@@ -12,6 +12,7 @@ incidentspan  incidents as a journal tells them
 retention   what they still need of its quotes and saved states
 capsule     one incident as one file: `capsulemake` writes, `capsulefile` reads and proves, `capsuleplay` decides again,
             `capsuletest` (with `capsulestep`, `capsuleyaml`) tells it as a rule test
+arming      what arming an account guarantees, and what it does not cover
 outlook     what other rules would do now, on the state that a journal ends with
 
 In: a kernel between two steps, or a registry. Out: frozen records without formatting.

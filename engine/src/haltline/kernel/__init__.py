@@ -7,6 +7,7 @@ request     what operators want done at the broker
 finding     is what a rule says sure enough for what it asks for?
 evidence    what waits for a second witness, or for a breach to hold
 consent     what waits for an operator, because it went beyond its caps
+loosening   what guards less waits: for the next session, or for a second operator
 permission  may this order be sent?
 view        incidents, gauges and explanations for people
 snapshot    the whole kernel as bytes, and back, exactly

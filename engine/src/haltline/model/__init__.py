@@ -1,4 +1,4 @@
-"""Frozen records, one module a family: id, order, instrument, account, event, rule, verdict, plan.
+"""Frozen records, one module a family: id, order, instrument, account, event, rule, verdict, plan, loosening.
 
 Import from the module (``from haltline.model.event import Quote``). No behaviour beyond derived values.
 """

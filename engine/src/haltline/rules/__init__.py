@@ -8,6 +8,9 @@ index      what must be looked at again when something changed: fused screens an
 incident   the life of one rule on one entity: pending, warning, breached, resolved, unknown
 arbiter    who wins when several rules decide for one account; what is already under way
 lock       lockouts as a set with union semantics
+difference what changes between two rule sets
+loosening  which way an edited rule goes: does it catch at least what it caught before?
+exchange   what of other rules may be used at once, and what stands meanwhile
 
 In: `model.rule.RuleSpec`, a vocabulary, actions. Out: transitions and planned actions. Never: I/O, clock reads.
 """
