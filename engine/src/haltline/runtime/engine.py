@@ -321,6 +321,11 @@ class Engine:
             self.inbox.put(event)
         await self._settle_inbox()
         self.reconciled.add(account)
+        if self.kernel.state.accounts[account].connection in (None, ConnectionStatus.DISCONNECTED):
+            now = self.clock.now()  # a plugin may say more of its connection than we know, but need not
+            self.inbox.put(
+                ConnectionUpdate(at=now, received_at=now, account=account, status=ConnectionStatus.CONNECTED)
+            )
         actions = [action for action in self._resumed.unfinished.actions if action.account == account]
         self._executor.resume(actions, self._resumed.unfinished.histories)
 

@@ -32,7 +32,8 @@ VALUED = frozenset({
       for name in ("total_pnl", "loss", "drawdown", "drawdown_fraction")),
 })  # fmt: skip
 """Attributes that rest on the marks of all open positions."""
-_SAID_BY_BROKER = frozenset({"can_trade", "connected", "reported_equity"})
+_CONNECTION = frozenset({"blind_for", "connected", "connection"})
+_SAID_BY_BROKER = _CONNECTION | {"can_trade", "reported_equity"}
 _FUNDED = frozenset({
     "balance", "equity", "peak_equity", "drawdown_fraction", "leverage", "margin_available", "margin_utilization",
     "end_of_day_peak_equity",
@@ -53,7 +54,8 @@ class Account(Entity):
     """
 
     __slots__ = (
-        "adjusted", "balance", "balance_at", "balance_sum", "book", "can_trade", "cash", "connected", "connection_at",
+        "adjusted", "balance", "balance_at", "balance_sum", "blind_at", "book", "can_trade", "cash", "connected",
+        "connection", "connection_at",
         "currency", "day", "doubtful",
         "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
         "gross_nano",
@@ -78,6 +80,8 @@ class Account(Entity):
         self.lock_reason = ""
         self.mode: str = TradingMode.ACTIVE.value
         self.connected: bool | None = None
+        self.connection: str | None = None
+        self.blind_at = NAN
         self.can_trade: bool | None = None
         portfolio.add(self)
         self.reset()
@@ -343,7 +347,7 @@ class Account(Entity):
 
     def as_of(self, attribute: str) -> int | None:
         """The oldest mark that the value rests on, or the broker's last report."""
-        if attribute == "connected":
+        if attribute in _CONNECTION:
             return self.connection_at or None
         if attribute in _SAID_BY_BROKER:
             return self.reported_at or None

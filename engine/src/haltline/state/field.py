@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from haltline.api.field import Change, Collection, Field, Kind
 from haltline.model.account import AccountSpec
+from haltline.model.event import ConnectionStatus
 from haltline.model.instrument import AssetClass
 from haltline.model.order import OrderStatus, OrderType
 from haltline.model.plan import TradingMode
@@ -69,6 +70,10 @@ _ACCOUNT_ROWS: tuple[Row, ...] = (
     ("lock_reason", Kind.TEXT, _LOCK, "Why it is locked; empty where it is not."),
     ("connected", Kind.BOOL, _ACCOUNT,
      "Whether its broker can be reached in full; UNKNOWN until the broker plugin says."),
+    ("connection", Kind.ENUM, _ACCOUNT, "How its broker is reached; UNKNOWN until it was reached once."),
+    ("blind_for", Kind.DURATION, _ACCOUNT | _TIME,
+     "How long its broker has not been reached in full; 0 while it is, UNKNOWN until it was reached once.",
+     "(0.0 if {0}.connected else clock.now - {0}.blind_at)"),
     ("can_trade", Kind.BOOL, _ACCOUNT, "Whether the broker lets it trade; UNKNOWN until the broker says."),
     ("data_suspect", Kind.BOOL, _FILL,
      "Whether fills, reports and profits contradict each other.", "bool({0}.suspects)"),
@@ -313,7 +318,7 @@ _SIDES = ("buy", "sell")
 _CLASSES = tuple(AssetClass)
 
 FIELDS: tuple[Field, ...] = (
-    *_fields("account", "account", _ACCOUNT_ROWS, {"mode": tuple(TradingMode)}),
+    *_fields("account", "account", _ACCOUNT_ROWS, {"mode": tuple(TradingMode), "connection": tuple(ConnectionStatus)}),
     *(made for period, words in _PERIODS.items() for made in _fields("account", words, _period_rows(period, words))),
     *_fields("position", "position", _POSITION_ROWS, {"side": ("long", "short"), "asset_class": _CLASSES}),
     *_fields("order", "broker", _ORDER_ROWS, {"side": _SIDES, "type": tuple(OrderType), "status": tuple(OrderStatus)}),

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from haltline.clock import NS_PER_S
 from haltline.errors import DataRefused
 from haltline.model import event as happened
 from haltline.model.instrument import AssetClass
 from haltline.model.order import OrderStatus
 from haltline.state.account import Account
-from haltline.state.entity import ACCOUNT, CALENDAR, FILL, MONEY, ORDER, QUOTE
+from haltline.state.entity import ACCOUNT, CALENDAR, FILL, MONEY, NAN, ORDER, QUOTE
 from haltline.state.fill import FillEntity
 from haltline.state.instrument import Instrument
 from haltline.state.ledger import Execution, Ledger, Lot, Shift
@@ -298,7 +299,13 @@ def connection(state: "State", event: happened.ConnectionUpdate, now: int) -> No
     """Note whether the broker can be reached; degraded counts as not connected."""
     found = state.account(event.account)
     state.move(now)
+    was_blind = found.connected is False
     found.connected = event.status is happened.ConnectionStatus.CONNECTED
+    found.connection = event.status.value
+    if found.connected:
+        found.blind_at = NAN
+    elif not was_blind:
+        found.blind_at = min(event.at, now) / NS_PER_S
     found.connection_at = min(event.at, now)
     state.touch(found, ACCOUNT)
     state.touch(state.portfolio, ACCOUNT)

@@ -144,6 +144,8 @@ class _AccountFacts(msgspec.Struct, forbid_unknown_fields=True):
     suspects: dict[str, str]
     doubtful: bool = False
     rejected_orders: int = 0
+    connection: str | None = None
+    blind_at: float = NAN
 
 
 class _AccountImage(msgspec.Struct, forbid_unknown_fields=True):
