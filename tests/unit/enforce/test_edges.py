@@ -1,0 +1,272 @@
+"""Every way out of the desk and the executor that the other stories do not take."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld, Pushes
+
+from haltline.api import Action, HandledBy
+from haltline.clock import NS_PER_S
+from haltline.enforce import executor as executor_module
+from haltline.enforce.legs import History
+from haltline.enforce.order import protecting_stop, reducing_order
+from haltline.enforce.resume import KINDS, unfinished
+from haltline.enforce.wait import Wait
+from haltline.enforce.witness import NoWitness
+from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
+from haltline.journal.receipt import LegIntent, LegState
+from haltline.journal.record import RecordKind, entry_of
+from haltline.model.event import OutcomeStatus
+from haltline.model.id import ActionId, OrderId
+from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
+
+D = Decimal
+
+
+async def carry_out(world: LaneWorld, name: str, **params: float) -> OutcomeStatus:
+    async with world.lane():
+        world.executor.accept([world.plan(name, "a", **params)])
+        await world.settle()
+    return world.receipt("a").status
+
+
+async def test_an_action_with_nothing_to_run_fails_aloud() -> None:
+    world = LaneWorld(extra=(Action(name="empty", meaning="", handled_by=HandledBy.ENFORCE),))
+    assert await carry_out(world, "empty") is OutcomeStatus.FAILED
+    assert "action 'empty' brings nothing to run" in world.receipt("a").reason
+
+
+async def test_a_stop_that_would_be_below_zero_is_refused() -> None:
+    world = LaneWorld()
+    assert await carry_out(world, "place_stop", distance=50_000) is OutcomeStatus.FAILED
+    assert "would be at" in world.receipt("a").reason
+
+
+async def test_a_stop_without_a_mark_stands_away_from_the_average_price() -> None:
+    world = LaneWorld()
+    world.executor._mark_of = lambda symbol: None
+    assert await carry_out(world, "place_stop", distance=100) is OutcomeStatus.DONE
+    assert [order.stop_price for order in world.venue.orders.values()] == [D(20_900)]
+
+
+async def test_a_stop_that_the_venue_refuses_is_not_tried_for_ever() -> None:
+    world = LaneWorld()
+    world.venue.script["submit", "before"] = [Refused("no stops here")]
+    assert await carry_out(world, "place_stop", distance=100) is OutcomeStatus.FAILED
+    assert world.venue.calls.count("submit") == 1
+
+
+async def test_an_order_in_doubt_that_vanished_is_sent_again() -> None:
+    world = LaneWorld(venue=FakeVenue(held={MNQ: D(3)}, rests=True))
+    lost = [1]
+
+    def lose(verb: str) -> None:
+        if verb == "find_order" and lost and world.venue.by_client:
+            lost.clear()
+            world.venue.by_client.clear()
+            world.venue.orders.clear()
+            world.venue.rests = False
+
+    world.venue.on_call = lose
+    assert await carry_out(world, "close_position") is OutcomeStatus.DONE
+    assert world.venue.held[MNQ] == 0
+
+
+@pytest.mark.parametrize("verb", ["snapshot", "find_order"])
+async def test_a_broken_invariant_ends_the_lane(verb: str) -> None:
+    world = LaneWorld(venue=FakeVenue(held={MNQ: D(3)}, rests=verb == "find_order"))
+    world.venue.script[verb, "before"] = [InvariantBroken("stop")]
+    lane = asyncio.ensure_future(world.executor.run_lane(EVAL))
+    world.executor.accept([world.plan("close_position", "a")])
+    with pytest.raises(InvariantBroken):
+        await lane
+
+
+@pytest.mark.parametrize("after", [3, 4])
+async def test_a_broken_invariant_while_it_is_judged_or_watched_ends_the_lane(after: int) -> None:
+    world = LaneWorld()
+    world.venue.script["snapshot", "before"] = [None] * after + [InvariantBroken("stop")]
+    lane = asyncio.ensure_future(world.executor.run_lane(EVAL))
+    world.executor.accept([world.plan("close_position", "a")])
+    for _ in range(200):
+        if lane.done():
+            break
+        await world.step()
+    with pytest.raises(InvariantBroken):
+        await lane
+
+
+async def test_a_broken_invariant_in_the_last_word_ends_the_lane() -> None:
+    world = LaneWorld(venue=FakeVenue(held={MNQ: D(3)}, rests=True))
+    asked = [0]
+
+    def fill(verb: str) -> None:
+        asked[0] += verb == "find_order"
+        if verb == "snapshot" and asked[0] == 2:
+            asked[0] += 1
+            world.venue.fill(next(iter(world.venue.by_client)))
+            world.venue.script["find_order", "before"] = [InvariantBroken("stop")]
+
+    world.venue.on_call = fill
+    lane = asyncio.ensure_future(world.executor.run_lane(EVAL))
+    world.executor.accept([world.plan("close_position", "a")])
+    for _ in range(200):
+        if lane.done():
+            break
+        await world.step()
+    with pytest.raises(InvariantBroken):
+        await lane
+
+
+async def test_a_flatten_that_never_comes_to_an_end_is_told_as_not_flat() -> None:
+    world = LaneWorld()
+
+    def open_again(verb: str) -> None:
+        if verb == "snapshot":
+            world.venue.held[MNQ] = D(1)
+
+    world.venue.on_call = open_again
+    assert await carry_out(world, "close_position") is OutcomeStatus.FAILED
+
+
+async def test_only_so_many_finished_actions_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "_REMEMBERED", 2)
+    world = LaneWorld()
+    world.executor.mark_finished([ActionId("a"), ActionId("b"), ActionId("b"), ActionId("c")])
+    assert world.executor._known == {"b", "c"}
+    assert world.executor.accounts == (EVAL,)
+
+
+async def test_an_action_is_resumed_once() -> None:
+    world = LaneWorld()
+    planned = world.plan("flatten", "a")
+    world.executor.resume([planned, planned], {})
+    world.executor.resume([planned], {})
+    async with world.lane():
+        await world.settle()
+    assert len(world.receipts) == 1
+
+
+async def test_the_marks_of_a_flatten_are_those_of_what_pushes_show() -> None:
+    venue = FakeVenue(held={MNQ: D(3), MES: D(-2)})
+    world = LaneWorld(venue=venue, pushes=Pushes(venue))
+    marks = {MNQ: 20_999.0}
+    world.executor._mark_of = marks.get
+    world.executor.accept([world.plan("flatten", "a")])
+    marks.clear()
+    async with world.lane():
+        await world.settle()
+    assert {leg.symbol: leg.mark for leg in world.receipt("a").legs} == {MNQ: D("20999.0"), MES: None}
+
+
+async def test_an_inherited_cancel_is_nothing_to_take_over() -> None:
+    world = LaneWorld()
+    cancel = LegIntent(action=ActionId("w"), leg="cancel v1", account=EVAL, cancels=OrderId("v1"))
+    async with world.lane():
+        world.executor.accept([world.plan("flatten", "a")], {ActionId("a"): History(inherited={"x": cancel})})
+        await world.settle()
+    assert world.receipt("a").status is OutcomeStatus.DONE
+
+
+async def test_an_inherited_stop_that_never_arrived_gives_its_id_to_nobody() -> None:
+    world = LaneWorld()
+    stop = OrderRequest(
+        account=EVAL, symbol=MNQ, side=Side.SELL, quantity=D(3), type=OrderType.STOP, stop_price=D(1), client_id="s"
+    )
+    intent = LegIntent(action=ActionId("w"), leg="stop MNQ", account=EVAL, order=stop)
+    async with world.lane():
+        world.executor.accept([world.plan("flatten", "a")], {ActionId("a"): History(inherited={"s": intent})})
+        await world.settle()
+    assert "s" not in world.venue.by_client
+    assert world.receipt("a").status is OutcomeStatus.DONE
+
+
+async def test_a_cancel_in_doubt_that_took_effect_is_done() -> None:
+    world = LaneWorld()
+    order = world.venue.rest(MNQ, Side.BUY)
+    world.venue.script["cancel", "after"] = [OutcomeUnknown("reset")]
+    assert await carry_out(world, "cancel_orders") is OutcomeStatus.DONE
+    assert [(leg.order_id, leg.state) for leg in world.receipt("a").legs] == [(order, LegState.DONE)]
+
+
+async def test_the_last_word_of_an_order_that_the_venue_has_forgotten_changes_nothing() -> None:
+    world = LaneWorld(venue=FakeVenue(held={MNQ: D(3)}, rests=True))
+    asked = [0]
+
+    def fill_and_forget(verb: str) -> None:
+        asked[0] += verb == "find_order"
+        if verb == "snapshot" and asked[0] == 2:
+            asked[0] += 1
+            world.venue.fill(next(iter(world.venue.by_client)))
+            world.venue.by_client.clear()
+
+    world.venue.on_call = fill_and_forget
+    assert await carry_out(world, "close_position") is OutcomeStatus.DONE
+    assert [leg.state for leg in world.receipt("a").legs] == [LegState.ACKNOWLEDGED]
+
+
+def test_of_the_records_of_a_journal_only_those_of_enforcement_count() -> None:
+    world = LaneWorld()
+    planned = world.plan("flatten", "a")
+    world.journal.append([entry_of(RecordKind.NOTICE, 1, planned)])
+    left = unfinished(world.journal.iterate())
+    assert [action.id for action in left.actions] == ["a"]
+    assert RecordKind.NOTICE not in KINDS
+
+
+def test_an_instrument_that_nobody_describes_is_traded_as_it_is() -> None:
+    order = reducing_order(EVAL, MNQ, held=D("1.5"), to=D(0), spec=None, client="c")
+    stop = protecting_stop(EVAL, MNQ, held=D("1.5"), stop=D("0.123"), spec=None, client="c")
+    assert (order.quantity, stop.stop_price) == (D("1.5"), D("0.123"))
+
+
+async def test_cutting_a_wait_twice_or_when_nothing_waits_is_no_harm() -> None:
+    wait = Wait()
+    wait.cut()
+    waiting = asyncio.ensure_future(wait.for_(asyncio.Event().wait(), longest_s=60.0))
+    await asyncio.sleep(0)
+    wait.cut()
+    wait.cut()
+    with pytest.raises(TimeoutError):
+        await waiting
+    short = asyncio.ensure_future(wait.for_(asyncio.Event().wait(), longest_s=0.0, grace_s=60.0))
+    await asyncio.sleep(0)
+    wait.cut()
+    with pytest.raises(TimeoutError):
+        await short
+
+
+async def test_there_is_nobody_to_correct_without_a_witness() -> None:
+    snapshot = await FakeVenue().snapshot(EVAL)
+    assert NoWitness().correct(snapshot, since=None)
+
+
+async def test_an_order_whose_fill_the_position_does_not_show_yet_is_given_time() -> None:
+    world = LaneWorld(venue=FakeVenue(held={MNQ: D(3)}))
+    take = world.venue._take
+
+    def late(request: OrderRequest) -> OrderReport:
+        report = take(request)
+        world.venue.held[MNQ] = D(3)  # the position lags
+        return report
+
+    world.venue._take = late  # type: ignore[method-assign]  # a spy
+    before = world.clock.now()
+
+    def show(verb: str) -> None:
+        if world.clock.now() > before + NS_PER_S:
+            world.venue.held[MNQ] = D(0)
+
+    world.venue.on_call = show
+    assert await carry_out(world, "close_position") is OutcomeStatus.DONE
+    assert world.venue.calls.count("submit") == 1
+
+
+async def test_a_request_that_fails_for_a_moment_is_planned_again_under_its_leg() -> None:
+    world = LaneWorld()
+    world.venue.rest(MNQ, Side.BUY)
+    world.venue.script["cancel", "before"] = [Transient("down")]
+    assert await carry_out(world, "cancel_orders") is OutcomeStatus.DONE
+    assert OrderStatus.WORKING.is_working
+    assert len(world.receipt("a").legs) == 1
