@@ -168,6 +168,8 @@ class ControlService:
             known = [each.name for each in self.commands(request.caller)]
             what = f"there is no command {request.command[:60]!r}; {did_you_mean(request.command, known)}"
             return await self._refuse(request, operator, "E850", what)
+        if not self._operators.may_use(operator, command):
+            return await self._refuse(request, operator, "E851", self._objection(operator, command, {}))
         try:
             values = read_arguments(command, request.arguments, self._names, operator.accounts)
         except WrongArguments as wrong:
