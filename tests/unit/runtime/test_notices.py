@@ -156,20 +156,6 @@ async def test_reminders_and_silences_survive_a_restart(folder: Path) -> None:
         assert texts(phone)[1:] == ["Not acknowledged yet: eval/MNQ: rule size is broken"]
 
 
-async def test_an_incident_whose_rule_was_removed_is_told_to_have_ended(folder: Path) -> None:
-    no_flatten(folder)
-    clock, phone = ManualClock(START), Ear()
-    async with make(folder, clock, in_memory=False) as engine:
-        hear(engine, phone=phone)
-        await buy(engine, clock)
-        await engine.until_idle()
-    (folder / "rules.yaml").write_text("version: 1\nrules: []\n")
-    async with make(folder, ManualClock(START + NS_PER_S), in_memory=False) as engine:
-        hear(engine, phone=phone)
-        await engine.until_idle()
-        assert phone.heard[-1].text.endswith("Its rule was changed or removed.")
-
-
 async def test_the_end_tells_what_was_done_and_how_long_it_lasted(folder: Path) -> None:
     clock, phone, mail = ManualClock(START), Ear(), Ear()
     async with make(folder, clock) as engine:
