@@ -3,7 +3,7 @@
 import pytest
 
 BUY = "- fill: {account: eval, symbol: MNQ, side: buy, quantity: 2, price: 21000}"
-LOSS = "- quotes: {MNQ: '21000 20750'}"
+LOSS = "- quotes: {MNQ: '21000 20875 20750'}"
 
 
 def expect(text: str) -> str:

@@ -64,8 +64,9 @@ async def lose(engine: Haltline) -> None:
         OrderRequest(account=AccountId("eval"), symbol=Symbol("MNQ"), side=Side.BUY, quantity=Decimal(2))
     )
     await engine.until_idle()
-    engine.put(quote(20_700))
-    await engine.until_idle()
+    for price in (20_850, 20_700):
+        engine.put(quote(price))
+        await engine.until_idle()
 
 
 async def test_a_breach_flattens_locks_and_tells(folder: Path) -> None:

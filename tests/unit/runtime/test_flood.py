@@ -76,6 +76,8 @@ class World:
         await self.engine.until_idle()
         await self.broker.submit(OrderRequest(account=EVAL, symbol=MNQ, side=Side.BUY, quantity=Decimal(2)))
         await self.engine.until_idle()
+        self.put(MNQ, 20_900)
+        await self.engine.until_idle()
 
     def put(self, symbol: Symbol, price: float) -> None:
         self.engine.put(quote(symbol, price, self._clock.now()))
