@@ -172,7 +172,6 @@ class LaneWorld:
     receipts: list[Receipt] = field(default_factory=list)
     outcomes: list[ActionOutcome] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
-    slack_s: float = 0.0
 
     def __post_init__(self) -> None:
         registry = Registry()
@@ -216,7 +215,7 @@ class LaneWorld:
     async def step(self) -> None:
         """Everybody takes their turn; if all sleep, time passes."""
         for _ in range(6):
-            await asyncio.sleep(self.slack_s)
+            await asyncio.sleep(0)
         wake = self.clock.next_wake_ns()
         if wake is not None:
             self.clock.advance_to(wake)

@@ -205,8 +205,7 @@ async def test_a_broker_that_cannot_be_asked_again_leaves_it_unknown() -> None:
 
 async def test_a_broker_that_is_away_for_a_moment_while_it_is_watched_does_no_harm() -> None:
     world = LaneWorld()
-    world.budget = Budget(grace_s=0.0, call_s=0.01)
-    world.slack_s = 0.003
+    world.budget = Budget(grace_s=0.0, call_s=0.0)  # a call that does not answer at once is cut off
     world.__post_init__()
     faults: list[Exception | str | None] = [Transient("down"), KeyError("a bug"), "hang"]
 

@@ -1,12 +1,14 @@
 """Every way out of the desk and the executor that the other stories do not take."""
 
 import asyncio
+import contextlib
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld, Pushes
 
-from haltline.api import Action, HandledBy
+from haltline.api import Action, Desk, HandledBy
 from haltline.clock import NS_PER_S
 from haltline.enforce import executor as executor_module
 from haltline.enforce.legs import History
@@ -15,11 +17,12 @@ from haltline.enforce.resume import KINDS, unfinished
 from haltline.enforce.wait import Wait
 from haltline.enforce.witness import NoWitness
 from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
-from haltline.journal.receipt import LegIntent, LegState
+from haltline.journal.receipt import LegIntent, LegOutcome, LegState
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId, OrderId
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
+from haltline.model.plan import PlannedAction
 
 D = Decimal
 
@@ -270,3 +273,63 @@ async def test_a_request_that_fails_for_a_moment_is_planned_again_under_its_leg(
     assert await carry_out(world, "cancel_orders") is OutcomeStatus.DONE
     assert OrderStatus.WORKING.is_working
     assert len(world.receipt("a").legs) == 1
+
+
+async def test_an_action_that_says_it_is_done_and_is_not_fails() -> None:
+    world = LaneWorld()
+
+    async def nothing(request: PlannedAction, desk: Desk) -> None:
+        return
+
+    world.executor.accept([world.plan("close_position", "a")])
+    job = world.executor._lanes[EVAL].waiting[0][2]
+    job.action = replace(job.action, run=nothing)
+    async with world.lane():
+        await world.settle()
+    assert world.receipt("a").reason == "the position is still +3 MNQ [E801]"
+
+
+async def test_a_plugin_that_swallows_the_end_of_what_stands_back_is_run_again() -> None:
+    runs: list[Decimal] = []
+
+    async def stubborn(request: PlannedAction, desk: Desk) -> None:
+        runs.append(sum(world.venue.held.values(), D(0)))
+        with contextlib.suppress(Exception):
+            await desk.snapshot(EVAL)
+
+    world = LaneWorld(extra=(Action(name="hedge", meaning="", handled_by=HandledBy.ENFORCE, run=stubborn, rank=30),))
+    world.venue.script["snapshot", "before"] = ["hang"]
+    async with world.lane():
+        world.executor.accept([world.plan("hedge", "later")])
+        await world.until_called("snapshot")
+        world.executor.accept([world.plan("flatten", "strong")])
+        await world.settle()
+    assert runs == [D(1), D(0)]
+    assert world.receipt("later").status is OutcomeStatus.DONE
+
+
+async def test_a_pull_that_comes_back_after_the_watched_one_gave_way_is_left() -> None:
+    world = LaneWorld()
+    async with world.lane():
+        world.executor.accept([world.plan("close_position", "weak")])
+        for _ in range(40):
+            await asyncio.sleep(0)
+        assert world.executor._lanes[EVAL].watched
+        world.venue.script["snapshot", "before"] = ["hang"]
+        count = world.venue.calls.count("snapshot")
+        await world.until_called("snapshot", count + 1)
+        world.executor.accept([world.plan("flatten", "strong")])
+        await world.settle()
+    assert world.receipt("weak").status is OutcomeStatus.SUPERSEDED
+    assert world.receipt("strong").status is OutcomeStatus.DONE
+
+
+async def test_after_a_restart_a_stop_that_was_refused_is_not_sent_under_its_id_again() -> None:
+    world = LaneWorld()
+    refused = LegOutcome(action=ActionId("a"), leg="stop MNQ", status="refused")
+    async with world.lane():
+        world.executor.look_again()
+        planned = world.plan("place_stop", "a", distance=100)
+        world.executor.accept([planned], {ActionId("a"): History(ended={"stop MNQ": refused})})
+        await world.settle()
+    assert [leg.leg for leg in world.receipt("a").legs] == ["stop MNQ", "stop MNQ 1"]

@@ -132,10 +132,8 @@ class ActionDesk:
 
     async def settle(self) -> None:
         """Ask once what became of orders that had not filled when last heard of; silence is no failure."""
-        for intent in self.book.unfinished_orders():
-            if intent.order is None:
-                continue
-            find = self._broker.find_order(intent.account, intent.order.client_id)
+        for intent, request in self.book.unfinished_orders():
+            find = self._broker.find_order(intent.account, request.client_id)
             try:
                 report = await self._wait.for_(find, longest_s=self._budget.call_s)
             except (Transient, Refused, OutcomeUnknown, TimeoutError):

@@ -295,8 +295,7 @@ class Executor:
         self._tell(account, job, receipt)
 
     async def _settle(self, job: Job) -> None:
-        if job.desk is None:
-            return
+        assert job.desk is not None
         try:
             await job.desk.settle()
         except (JournalError, InvariantBroken):

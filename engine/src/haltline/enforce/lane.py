@@ -80,9 +80,8 @@ class Lane:
     def look_again(self) -> None:
         """The kernel's books have changed: what is watched is judged anew."""
         if self.watched:
-            for job in self.watched:
-                if job.confirmation is not None:
-                    job.confirmation.wake_at = 0
+            for confirmation in [job.confirmation for job in self.watched if job.confirmation is not None]:
+                confirmation.wake_at = 0
             self.nap.cut()
 
     def take(self) -> Job | None:

@@ -1,6 +1,6 @@
 """The requests of one action as they live: on record before they are sent, visible while they are under way."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,7 +11,7 @@ from haltline.journal.receipt import Goal, LegIntent, LegOutcome, LegState, slip
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId, Symbol
-from haltline.model.order import Aim, OrderReport, OrderStatus
+from haltline.model.order import Aim, OrderReport, OrderRequest, OrderStatus
 
 _UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
 
@@ -108,13 +108,11 @@ class LegBook:
         self._live[leg], self.history.begun[leg] = self._live.get(leg) or _restored(own), own
         await self.answer(leg, report)
 
-    def unfinished_orders(self) -> Iterable[LegIntent]:
+    def unfinished_orders(self) -> list[tuple[LegIntent, OrderRequest]]:
         """Orders the venue has and that were not filled when it last spoke of them."""
-        return [
-            self.history.begun[leg]
-            for leg, live in self._live.items()
-            if live.state in _UNFILLED and leg in self.history.begun
-        ]
+        open_legs = {leg for leg, live in self._live.items() if live.state in _UNFILLED}
+        begun = self.history.begun.items()
+        return [(intent, intent.order) for leg, intent in begun if leg in open_legs and intent.order is not None]
 
     def close(self, status: OutcomeStatus) -> None:
         """The action is over: what is still open never will be more."""
