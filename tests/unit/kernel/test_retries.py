@@ -181,3 +181,27 @@ class TestUnknownParameters:
         fail(stuck)
         stuck.at(2)
         assert [action.params for action in planned(stuck, "flatten")] == [{}]
+
+
+class TestShown:
+    def test_a_try_under_way_is_shown(self, stuck):
+        (shown,) = stuck.kernel.enforcements()
+        assert (shown.action, shown.account, shown.rules) == ("flatten", "eval", ("loss",))
+        assert (shown.attempt, shown.failures, shown.retry_at, shown.steps) == (1, 0, None, 0)
+
+    def test_failed_tries_their_reason_and_the_next_one_are_shown(self, stuck):
+        began = stuck.now
+        for second in (2, 6):
+            fail(stuck, detail="price band")
+            stuck.at(second)
+        fail(stuck, detail="price band")
+        (shown,) = stuck.restart().kernel.enforcements()
+        assert (shown.attempt, shown.failures, shown.detail, shown.since) == (3, 3, "price band", began)
+        assert (shown.retry_at, shown.steps) == (stuck.now + 8 * NS_PER_S, 1)
+
+    def test_what_is_done_is_shown_no_more(self, world):
+        made = world()
+        made.send(LockRequest(at=made.now, received_at=made.now, account="eval", operator="ann", reason="a"))
+        made.fill(1, 21_000)
+        fail(made, status=OutcomeStatus.DONE)
+        assert made.kernel.enforcements() == []

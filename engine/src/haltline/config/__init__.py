@@ -7,7 +7,7 @@ is checked by `rules.compile`, which is handed in as `meaning`.
 Modules: `load` the door (`load_setup`, `load_book`, `check_files`) · `source` YAML with places · `scalar` what a
 plain word means · `syntax` parser errors in plain words · `reference` `${NAME}`, `${file:…}` · `finding` the list
 of problems · `schema` the base schemas and the composed one · `structure` stage 1 · `validate` stage 2 · `rule`,
-`limit`, `action` rule entries → RuleSpec · `setup`, `instrument` haltline.yaml → Setup · `template`,
+`limit`, `action`, `escalation` rule entries → RuleSpec · `setup`, `instrument`, `notify` haltline.yaml → Setup, `routing` the records of `notify:` · `template`,
 `template_input`, `condition`, `override`, `pack`, `try_out` rule templates · `book` many files → one RuleBook ·
 `evidence` how sure an action must be, and its caps · `cross` set-up against rules · `diagnose` excerpts and output formats · `settings` the records.
 

@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from haltline.kernel.kernel import Kernel
-from haltline.kernel.view import Gauge, IncidentView
+from haltline.kernel.view import EnforcementView, Gauge, IncidentView
 from haltline.model.loosening import Arming, LooseningPolicy, Pending
 from haltline.model.plan import Lock, TradingMode
 from haltline.state.account import Account
@@ -51,6 +51,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gauges: tuple[Gauge, ...]
     incidents: tuple[IncidentView, ...]
     locks: tuple[Lock, ...]
+    enforcements: tuple[EnforcementView, ...] = ()
     pending: tuple[Pending, ...] = ()
     armings: tuple[Arming, ...] = ()
     loosening: LooseningPolicy = LooseningPolicy.AT_ONCE
@@ -64,6 +65,7 @@ def status_of(kernel: Kernel) -> Status:
         gauges=tuple(kernel.gauges()),
         incidents=tuple(kernel.incidents()),
         locks=tuple(kernel.governor.locks),
+        enforcements=tuple(kernel.enforcements()),
         pending=tuple(kernel.loosenings),
         armings=tuple(kernel.loosenings.armings.values()),
         loosening=kernel.loosenings.policy,

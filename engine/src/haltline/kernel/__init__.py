@@ -2,6 +2,9 @@
 
 kernel      the step: state → screens → judgements → life cycle → arbiter → plan
 emission    what one step collects
+arrival     entities come and go: fills, and orders that end, are judged in that instant
+retry       what did not succeed is tried again, with what its rule says now
+escalation  what is stuck gets louder, step by step
 governor    trading modes and locks: what they allow, and undoing what appears in spite of them
 request     what operators want done at the broker
 finding     is what a rule says sure enough for what it asks for?

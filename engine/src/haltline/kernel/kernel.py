@@ -38,6 +38,10 @@ class Kernel(Core):
         """Live incidents, oldest first."""
         return view.incidents(self)
 
+    def enforcements(self) -> list[view.EnforcementView]:
+        """What is under way at brokers or waits for another try, oldest first."""
+        return view.enforcements(self)
+
     def gauges(self) -> list[view.Gauge]:
         """How full every limit is, fullest first."""
         return view.gauges(self)

@@ -11,6 +11,7 @@ from haltline.kernel.core import Core
 from haltline.model.rule import Comparison, Scope, Severity
 from haltline.model.verdict import Phase, Verdict
 from haltline.rules.condition import headroom, utilization, widened
+from haltline.rules.flight import Flight
 from haltline.rules.incident import Incident, is_shadow
 from haltline.rules.override import describe_override
 from haltline.rules.rule import Rule
@@ -39,6 +40,26 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     blocks_entries: bool = False
     shadow: bool = False
     waits: str = ""
+
+
+class EnforcementView(msgspec.Struct, frozen=True, kw_only=True):
+    """One action at a broker that is not over. Instants are UTC nanoseconds.
+
+    `failures` counts tries that ended badly, `detail` is what the last one said; `retry_at` is when the next one is
+    due (None while one is under way), `steps` how many steps of escalation were taken.
+    """
+
+    id: str
+    action: str
+    account: str
+    symbol: str = ""
+    rules: tuple[str, ...] = ()
+    since: int
+    attempt: int
+    failures: int
+    retry_at: int | None = None
+    detail: str = ""
+    steps: int = 0
 
 
 class Gauge(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +119,29 @@ def _view(incident: Incident) -> IncidentView:
         blocks_entries=incident.is_blocking,
         waits=incident.waits,
         shadow=is_shadow(rule, incident.entity),
+    )
+
+
+def enforcements(kernel: Core) -> list[EnforcementView]:
+    """What is under way at brokers or waits for another try, oldest first."""
+    found = [_enforcement(flight) for flight in kernel.arbiter.flights.values() if not flight.echo]
+    return sorted(found, key=lambda view: (view.since, view.id))
+
+
+def _enforcement(flight: Flight) -> EnforcementView:
+    action = flight.action
+    return EnforcementView(
+        id=action.id,
+        action=action.name,
+        account=action.account or "",
+        symbol=action.symbol or "",
+        rules=action.rules,
+        since=flight.asked_at,
+        attempt=flight.attempt + 1,
+        failures=flight.failures,
+        retry_at=flight.retry_at,
+        detail=flight.detail,
+        steps=sum(map(len, flight.told.values())),
     )
 
 

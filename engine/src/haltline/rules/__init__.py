@@ -7,6 +7,7 @@ rule       a rule linked to a state: compiled conditions, ready to judge an enti
 index      what must be looked at again when something changed: fused screens and windows
 incident   the life of one rule on one entity: pending, warning, breached, resolved, unknown
 arbiter    who wins when several rules decide for one account; what is already under way
+flight     an enforcement on its way: how often it was tried, and when it is tried again
 lock       lockouts as a set with union semantics
 difference what changes between two rule sets
 loosening  which way an edited rule goes: does it catch at least what it caught before?
