@@ -83,7 +83,9 @@ class SetupBinder:
             control=bind_control(_mapping(root, "control"), operators, self._findings),
             surfaces=self._surfaces(root),
             notify=bind_notify(
-                _mapping(root, "notify"), [name for name, _ in _named(root, "channels")], self._findings
+                _mapping(root, "notify"),
+                [name for section in ("channels", "surfaces") for name, _ in _named(root, section)],
+                self._findings,
             ),
             instruments=instruments,
             rules=texts_of(root.get("rules")),

@@ -1,7 +1,12 @@
-"""Messages for people: rendered in plain sentences, kept until a channel has confirmed them.
+"""Messages for people: who hears what and when, in plain sentences, kept until a channel has confirmed them.
 
-Modules: `render` what happened, in sentences · `route` which channels hear it · `outbox` durable queue, one lane per
-channel, with repeats and fall-back. In: transitions, planned actions, receipts. Out: messages on channels.
-Never: delays enforcement, makes tasks, loses a message that is not of the lowest severity. Grouping, escalation and
-silences come between `route` and `outbox`.
+Deciding, pure, time is an argument: `notice` what a result gives people to hear, with labels from `directory` · `render`
+in sentences · `route` the tree, grouping and hours · `inhibit`, `silence` what stays unsaid · `group` what goes on ·
+`card` the message of a group · `desk` puts it together: what to say now, and when to look again · `forecast` what
+would be told.
+Delivering: `outbox` durable, one `lane` per channel, with `budget` · `split` long texts · `handle` messages that are
+changed · `table` where it is kept · `trial` one real message.
+
+In: results, receipts, what operators say. Out: messages on channels. Never: delays enforcement, makes tasks of its own
+beyond a timer, loses a message that is not of the lowest severity, lets what is critical wait unless told to.
 """
