@@ -243,6 +243,37 @@ def test_a_release_that_waited_does_not_lift_a_lock_that_was_made_longer(made):
     assert found.kernel.governor.locks.get("operator@eval") is not None
 
 
+def test_a_release_of_a_lock_that_ended_meanwhile_does_nothing(made):
+    found = made("next_session")
+    lock(found, until_s=60)
+    release(found)
+    found.at(ROLL_S)
+    assert "the lock is not the one it was asked for" in " | ".join(said(each) for each in found.results)
+    assert waiting(found) == []
+
+
+def test_a_release_of_a_lock_and_an_incident_waits_as_one(made):
+    found = made("next_session", latch="manual")
+    (incident,) = found.kernel.live
+    lock(found)
+    release(found, incident=incident)
+    assert waiting(found) == ["release:operator@eval"]
+    found.at(ROLL_S)
+    assert incident not in found.kernel.live
+    assert found.kernel.governor.locks.get("operator@eval") is None
+
+
+def test_a_grant_for_nobodys_entity_is_refused_before_it_waits(made):
+    found = made("next_session")
+    found.send(
+        OverrideGrant(
+            at=found.now, received_at=found.now, grant_id="g", rule="loss", entity="other/MNQ",
+            until=found.now + 10 * ROLL_S * NS_PER_S, operator="ann", reason="news",
+        )
+    )  # fmt: skip
+    assert waiting(found) == []
+
+
 def test_an_operator_can_make_a_lock_longer_at_once_and_never_shorter(made):
     found = made()
     lock(found, until_s=600)

@@ -7,12 +7,15 @@ import pytest
 
 from haltline import Haltline
 from haltline.clock import NS_PER_S, ManualClock
+from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.control.status import status_of
+from haltline.journal.memory import MemoryJournal
 from haltline.journal.record import Entry, RecordKind
 from haltline.journal.store import Journal
 from haltline.model.event import Approve, ArmRequest, CancelLoosening, Tick
 from haltline.model.id import AccountId
 from haltline.runtime.embed import load_parts
+from haltline.runtime.loosening import Held, hold
 
 START = 1_746_540_000 * NS_PER_S
 """2025-05-06 14:00 UTC."""
@@ -381,6 +384,50 @@ def rewrite_rules(path: Path, old: str, new: str) -> None:
         journal.append_durable([Entry(kind=record.kind, at=record.at, body=body)])
     finally:
         journal.close()
+
+
+async def test_a_calendar_that_is_not_known_any_more_is_told_of_loudly(folder: Path) -> None:
+    async with make(folder, in_memory=False):
+        pass
+    rewrite_rules(folder / "data" / "journal.db", '"calendar":"24/7"', '"calendar":"NOWHERE"')
+    async with make(folder, at=START + NS_PER_S, in_memory=False) as engine:
+        await engine.until_idle()
+        assert engine.engine.kernel.state.accounts["eval"].spec.calendar == "24/7"
+        notices = [record.body.decode() for record in engine.engine.store.iterate(kinds=[RecordKind.NOTICE])]
+    assert any("names a calendar that is not known any more" in text for text in notices)
+
+
+def held(folder: Path, store: MemoryJournal) -> Held:
+    parts = load_parts(folder / "haltline.yaml", environ={})
+    return hold(parts.setup, parts.book, parts.registry, store, now=START)
+
+
+def config_of(folder: Path) -> Entry:
+    parts = load_parts(folder / "haltline.yaml", environ={})
+    return config_entry(START, basis_of(parts.setup, parts.book), Beginning.FRESH)
+
+
+def test_a_journal_without_any_basis_holds_nothing(folder: Path) -> None:
+    assert held(folder, MemoryJournal()).before is None
+
+
+def test_a_record_of_what_was_in_force_that_nobody_can_read_is_passed_over(folder: Path) -> None:
+    store = MemoryJournal()
+    store.append([config_of(folder), Entry(kind=RecordKind.CONFIG, at=START, body=b'{"basis":{"engine":1}}')])
+    assert held(folder, store).before is not None
+
+
+@pytest.mark.parametrize("state", [None, b"", b"\xc1"])
+def test_without_a_saved_state_that_can_be_read_the_policy_on_record_counts(folder: Path, state: bytes | None) -> None:
+    store = MemoryJournal()
+    store.append([config_of(folder)])
+    if state is not None:
+        store.write_snapshot(1, START, state)
+    edit(folder, "loosening: next_session", "loosening: at_once", file="haltline.yaml")
+    edit(folder, "at: 500", "at: 900")
+    found = held(folder, store)
+    assert found.book is not found.wanted
+    assert [spec.limit.threshold for spec in found.book.rules if spec.limit is not None] == [500.0, 5.0]
 
 
 # -- mode --------------------------------------------------------------------------------------------------------------

@@ -96,8 +96,6 @@ def screen_command(core: "Core", event: Event, now: int, out: Emission) -> Event
             if pending is None:
                 return event
             _hold_back(core, pending, out)
-        case _:
-            return event
     return None
 
 
