@@ -9,6 +9,7 @@ act        what is done at the broker
 query      questions that change nothing
 engine     the engine itself, arming, and what waits for a second word
 report     a day or a week in one answer
+curve      what an account was worth, and where its limits are
 reading    values out of calls, and replies of events
 
 In: granted calls. Out: replies. Never: changes anything but by an event that the kernel takes.

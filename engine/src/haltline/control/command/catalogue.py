@@ -6,6 +6,7 @@ from haltline.api.control import Argument, ArgumentKind, Call, Caller, Command
 from haltline.api.registry import Registry
 from haltline.api.reply import Card, Column, Fact, Reply, Table
 from haltline.control.command.act import Acts
+from haltline.control.command.curve import Curves
 from haltline.control.command.engine import EngineCommands
 from haltline.control.command.incident import Incidents
 from haltline.control.command.limit import Limits
@@ -70,8 +71,8 @@ class Help:
 def built_in_commands(door: Door, about: Help) -> tuple[Command, ...]:
     """All that come with the engine."""
     families = (
-        Looking(door), Limits(door), Queries(door), Reports(door), Incidents(door), Restraints(door), Acts(door),
-        EngineCommands(door), about,
+        Looking(door), Limits(door), Curves(door), Queries(door), Reports(door), Incidents(door), Restraints(door),
+        Acts(door), EngineCommands(door), about,
     )  # fmt: skip
     return tuple(command for family in families for command in family.commands())
 
