@@ -90,6 +90,7 @@ def take_consent(core: "Core", event: Consent, now: int, out: Emission) -> None:
         out.planned.append(action)
         out.moved = True
         out.notices.append(f"{event.operator} consented to {_about(action)}: {event.reason}")
+    core.gate.mark(out)
 
 
 def _is_meant(event: Consent, action: PlannedAction) -> bool:

@@ -100,6 +100,7 @@ class QuoteBody(_Body, frozen=True, kw_only=True):
     last: float | None = None
     mark: float | None = None
     volume_24h: float | None = None
+    source: str = "test"
 
 
 class ConnectionBody(_Body, frozen=True, kw_only=True):
@@ -116,6 +117,12 @@ class IncidentBody(_Body, frozen=True, kw_only=True):
     rule: str
     entity: str
     operator: str = "tester"
+
+
+class ConsentBody(IncidentBody, frozen=True, kw_only=True):
+    """An operator lets what a rule on an entity asked for go beyond its caps, once."""
+
+    reason: str = "test"
 
 
 class ReleaseBody(_Body, frozen=True, kw_only=True):
@@ -192,6 +199,7 @@ class Ending(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    NEEDS_CONSENT = "needs consent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +254,7 @@ BODIES: dict[str, type[_Body]] = {
     "connection": ConnectionBody,
     "ack": IncidentBody,
     "release": ReleaseBody,
+    "consent": ConsentBody,
     "lock": LockBody,
     "silence": SilenceBody,
     "arm": ArmBody,
@@ -280,6 +289,7 @@ class Expectation:
     shadow: bool | None = None
     suppressed: bool | None = None
     reason: str | None = None
+    waits: str | None = None
     actions: tuple[ExpectedAction, ...] | None = None
 
 

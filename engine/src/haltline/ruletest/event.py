@@ -161,7 +161,7 @@ def _quote(body: QuoteBody, now: int) -> Quote:
         last=body.last,
         mark=body.mark,
         volume_24h=body.volume_24h,
-        source="test",
+        source=body.source,
     )
 
 

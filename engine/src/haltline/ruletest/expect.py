@@ -55,6 +55,7 @@ class Status:
         view = next((live for live in incidents(kernel) if (live.rule, live.entity) == (rule, entity)), None)
         self.phase = view.phase if view is not None else Phase.OK
         self.reason = (view.reason if view else "") or (self.latest.reason if self.latest else "")
+        self.waits = view.waits if view is not None else ""
         self._prefix = f"{rule}/{entity}/"
         self.gauge: Gauge | None = next(
             (gauge for gauge in gauges(kernel) if (gauge.rule, gauge.entity) == (rule, entity)), None
@@ -117,6 +118,13 @@ def _notes(status: Status, expected: Expectation) -> Iterator[Mismatch]:
             yield Mismatch(subject=name, expected=str(wanted).lower(), actual=str(actual).lower())
     if expected.reason is not None and expected.reason not in status.reason:
         yield Mismatch(subject="reason", expected=f"… {expected.reason} …", actual=status.reason or "none")
+    if expected.waits is not None and not _says(status.waits, expected.waits):
+        yield Mismatch(subject="waits", expected=expected.waits or "for nothing", actual=status.waits or "for nothing")
+
+
+def _says(waits: str, wanted: str) -> bool:
+    """Empty words are about waiting for nothing at all."""
+    return wanted in waits if wanted else not waits
 
 
 def _asked_by(plan: Iterable[PlannedAction], status: "Status") -> list[PlannedAction]:

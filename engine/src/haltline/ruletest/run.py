@@ -9,11 +9,12 @@ from haltline.errors import ConfigError, EngineError
 from haltline.kernel.kernel import Kernel
 from haltline.kernel.permission import check_intent
 from haltline.kernel.view import gauges
-from haltline.model.event import Acknowledge, Quote, Release
+from haltline.model.event import Acknowledge, Consent, Quote, Release
 from haltline.model.id import IncidentId, Symbol
 from haltline.model.verdict import Phase
 from haltline.ruletest.case import (
     Case,
+    ConsentBody,
     IncidentBody,
     IntentBody,
     Outcomes,
@@ -205,6 +206,16 @@ class _Run:
         elif isinstance(body, ReleaseBody):
             world.feed(
                 Release(
+                    at=now,
+                    received_at=now,
+                    operator=body.operator,
+                    reason=body.reason,
+                    incident=IncidentId(incident.id),
+                )
+            )
+        elif isinstance(body, ConsentBody):
+            world.feed(
+                Consent(
                     at=now,
                     received_at=now,
                     operator=body.operator,

@@ -31,7 +31,7 @@ CHECKS = ("expect", "expect_plan", "expect_mode", "expect_intent", "expect_value
 STEP_KEYS = (*DEEDS, *CHECKS, "every", "note")
 _EXPECTATION_KEYS = (
     "rule", "entity", "state", "measured", "threshold", "utilization", "headroom", "step", "severity", "shadow",
-    "suppressed", "reason", "actions",
+    "suppressed", "reason", "waits", "actions",
 )  # fmt: skip
 _FATE_KEYS = ("status", "detail", "retry_after")
 _PRICE_FIELDS = ("last", "bid", "ask", "mark")
@@ -166,6 +166,7 @@ def _expectation(node: Node, reader: Reader) -> Expectation | None:
         step=None if step is None else reader.value(step, int, "step"),
         severity=reader.text(mapping.get("severity"), "severity"),
         reason=reader.text(mapping.get("reason"), "reason"),
+        waits=reader.text(mapping.get("waits"), "waits"),
         actions=_actions(mapping, "actions", reader),
         measured=numbers["measured"],
         threshold=numbers["threshold"],

@@ -116,7 +116,8 @@ class World:
         return self._fate(action).status is not OutcomeStatus.DONE or is_done(action, self.kernel.state)
 
     def _fate(self, action: PlannedAction) -> Fate:
-        return self._fates.get(action.name, _DONE)
+        fate = self._fates.get(action.name, _DONE)
+        return _DONE if fate.status is OutcomeStatus.NEEDS_CONSENT and action.consent else fate
 
     def _outcome(self, action: PlannedAction) -> ActionOutcome:
         fate = self._fate(action)
