@@ -169,7 +169,7 @@ def test_arming_without_a_name_or_a_reason_is_refused(left_out):
 
 def test_arming_with_gaps_names_all_that_were_not_accepted():
     listed = make(rule(), guardian=None, instruments=())
-    with pytest.raises(Refused, match="unknown-instruments: .*E842") as refusal:
+    with pytest.raises(Refused, match=r"unknown-instruments: .*E842") as refusal:
         arm(listed, accept=["no-guardian"])
     assert "no-guardian" not in str(refusal.value)
 

@@ -260,7 +260,7 @@ class Reloader:
         self._known &= self._kernel.loosenings.released()
 
     def _usable(self, merged: RuleBook, compiled: CompiledRules) -> _Rehearsed:
-        """What of rules that are valid may be used now; where that part does not go without the rest, all of it waits."""
+        """What of rules that are valid may be used now; where that does not go without the rest, all of it waits."""
         book, exchange = plan_for(self._kernel, self.book, merged)
         held = exchange.waiting if exchange is not None else ()
         if book is merged or book.digest == merged.digest:
