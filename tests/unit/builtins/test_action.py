@@ -133,6 +133,10 @@ async def test_flatten_cancels_entries_closes_largest_first_and_then_cancels_sto
     assert await act("flatten", desk) == ["cancel entry", "reduce MNQ to 0", "reduce ES to 0", "cancel stop"]
 
 
+async def test_flatten_passes_over_a_position_that_is_flat() -> None:
+    assert await act("flatten", RecordingDesk([position("ES", 0), position("NQ", 1)])) == ["reduce NQ to 0"]
+
+
 async def test_flatten_goes_on_after_a_failure_and_raises_it_at_the_end() -> None:
     desk = RecordingDesk([position("ES", 1)], [order("entry", "ES", "buy")], broken={"cancel entry": Refused("no")})
     with pytest.raises(Refused, match="no"):

@@ -3,8 +3,10 @@
 import pytest
 
 from haltline.clock import NS_PER_S
+from haltline.kernel.retry import situation
 from haltline.model.event import ActionOutcome, LockRequest, OutcomeStatus, PositionReport, Quote, Release
 from haltline.model.id import ActionId
+from haltline.model.plan import PlannedAction
 from haltline.model.rule import RuleSpec, Scope
 
 
@@ -114,6 +116,11 @@ class TestPace:
 
     def test_people_are_told_when_the_next_try_is(self, stuck):
         assert fail(stuck, detail="price band").notices == ("flatten on eval failed: price band; next try in 2s",)
+
+
+def test_an_action_for_an_account_that_is_gone_has_no_situation(stuck):
+    nobodys = PlannedAction(id="x", at=1, name="flatten", account="gone")
+    assert situation(stuck.kernel, nobodys) == ""
 
 
 class TestGivenUp:

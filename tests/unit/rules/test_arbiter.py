@@ -1,6 +1,9 @@
 """Who wins within one plan and against what is under way."""
 
+from decimal import Decimal
+
 from haltline.model.event import ActionOutcome, OutcomeStatus
+from haltline.model.order import Aim
 from haltline.model.plan import PlannedAction
 from haltline.rules.arbiter import Arbiter
 from haltline.rules.flight import LONGEST_WAIT_NS
@@ -58,3 +61,44 @@ def test_only_a_flatten_or_a_close_of_that_symbol_is_closing() -> None:
     assert not arbiter.is_closing("other", "MES")
     arbiter.launch(asked("flatten", "f", None))
     assert arbiter.is_closing("eval", "MNQ")
+
+
+def ended(arbiter: Arbiter, key: str, status: OutcomeStatus, **more: object) -> None:
+    outcome = ActionOutcome(at=5, received_at=5, action_id=key, account="eval", status=status, **more)  # type: ignore[arg-type]
+    arbiter.take_outcome(outcome, 5)
+
+
+def test_a_repeat_is_given_what_the_first_try_has_fixed() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("reduce_by", "a", quantity=2.0))
+    aims = {"MNQ": Aim(held=Decimal(4), to=Decimal(2))}
+    ended(arbiter, "a", OutcomeStatus.FAILED, aims=aims)
+    (again,) = arbiter.due_retries(LONGEST_WAIT_NS, lambda action: True)
+    assert again.aims == aims
+    ended(arbiter, "a~1", OutcomeStatus.FAILED)
+    (third,) = arbiter.due_retries(3 * LONGEST_WAIT_NS, lambda action: True)
+    assert third.aims == aims
+
+
+def test_what_gave_way_waits_behind_what_took_over() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("close_position", "a"))
+    arbiter.launch(asked("flatten", "f", None))
+    ended(arbiter, "a", OutcomeStatus.SUPERSEDED, superseded_by="f")
+    assert [action.id for action in arbiter.flights["f"].covered] == ["a^"]
+    assert "a" not in arbiter.flights
+
+
+def test_what_gave_way_to_something_that_is_over_is_owed() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("close_position", "a"))
+    ended(arbiter, "a", OutcomeStatus.SUPERSEDED, superseded_by="gone")
+    assert [action.id for action in arbiter.take_owed(9, lambda action: True)] == ["a^"]
+
+
+def test_only_what_is_stronger_is_waited_behind() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("close_position", "a"))
+    arbiter.launch(asked("close_position", "b", "MES"))
+    ended(arbiter, "a", OutcomeStatus.FAILED)
+    assert [action.id for action in arbiter.due_retries(LONGEST_WAIT_NS, lambda action: True)] == ["a~1"]

@@ -142,8 +142,9 @@ async def place_stop(request: PlannedAction, desk: Desk) -> None:
         raise Refused("action 'place_stop': the parameter was 0; it must be more than 0")
     if distance is not None:
         await desk.place_stop(account_of(request), _symbol(request), distance=distance)
-    elif price is not None:
-        await desk.move_stop(account_of(request), _symbol(request), price=price)
+        return
+    assert price is not None  # exactly one of the two is given
+    await desk.move_stop(account_of(request), _symbol(request), price=price)
 
 
 _QUANTITY = Parameter(name="quantity", kind=Kind.QUANTITY, meaning="the size to reach, 0 or more; may be an expression")
