@@ -385,7 +385,8 @@ class Desk:
         if notes.get(_TREE) == self._digest:
             self._groups = {group.id: group for group in groups}
             return
-        self._note(_TREE)
+        if self._routes.policy is not None:
+            self._note(_TREE)
         for group in groups:
             self._note(_GROUP + group.id)
             for member in group.members.values():

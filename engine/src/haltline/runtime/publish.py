@@ -92,9 +92,7 @@ class Publisher:
 
     async def take(self, notices: Sequence[Notice], now: int, *, entries: Sequence[Entry] = ()) -> None:
         """Send notices as the routes say, and note `entries` with them; returns once all of it is on record."""
-        batch = self._batch(self.desk.take(notices, now))
-        await self._writer.run(lambda: self._write(entries, batch, durable=False))
-        self._release(batch)
+        await self._hand_out(self._batch(self.desk.take(notices, now)), entries)
 
     async def tell_due(self, now: int) -> None:
         """Say what is due because time has passed."""
@@ -102,8 +100,11 @@ class Publisher:
 
     async def reconcile(self, live: Mapping[str, Mapping[str, str]], now: int) -> None:
         """After a start: what is live, with its labels; what is no longer has ended."""
-        batch = self._batch(self.desk.keep_only(live, now))
-        await self._writer.run(lambda: self._write([], batch, durable=False))
+        await self._hand_out(self._batch(self.desk.keep_only(live, now)))
+
+    async def _hand_out(self, batch: Batch, entries: Sequence[Entry] = ()) -> None:
+        if batch.pending or batch.notes or entries:
+            await self._writer.run(lambda: self._write(entries, batch, durable=False))
         self._release(batch)
 
     def _heard(self, results: Sequence[Result], now: int, *, reconcile: bool) -> Batch:
