@@ -15,9 +15,20 @@ from haltline.model.event import (
     OverrideGrant,
     Quote,
 )
-from haltline.model.id import AccountId, Symbol
+from haltline.model.id import AccountId, RuleId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.rule import Comparison, Evidence, EvidenceSpec, Latch, LimitSpec, OnUnknown, RuleMode
+from haltline.model.order import OrderStatus
+from haltline.model.rule import (
+    Comparison,
+    Evidence,
+    EvidenceSpec,
+    Latch,
+    LimitSpec,
+    OnUnknown,
+    RuleMode,
+    RuleSpec,
+    Scope,
+)
 from haltline.rules.rule import ALERT
 
 ALL = ("block_entries", "flatten", "notify")
@@ -140,6 +151,21 @@ def test_what_is_in_shadow_waits_too_and_blocks_nothing(world, rule, mode):
     assert (made.mode, "flatten" in made.actions) == ("ACTIVE", False)
     made.tick(20_000)
     assert [action.shadow for action in made.results[-1].plan] == [True]
+
+
+@pytest.mark.parametrize("status", [OrderStatus.REJECTED, OrderStatus.CANCELLED])
+def test_an_order_that_has_ended_cannot_wait(world, rule, status):
+    spec = RuleSpec(
+        id=RuleId("ended"), each=Scope.ORDER, when=f"order.status == '{status}' and order.notional >= 0",
+        then=rule.actions("flatten"),
+    )  # fmt: skip
+    made = world(spec)
+    made.fill(2, 21_000)
+    made.tick(21_000)
+    made.tick(30_000)
+    made.order("o1", 1)
+    made.order("o1", 1, status=status)
+    assert made.actions == ["flatten"]
 
 
 class TestFresh:

@@ -6,7 +6,7 @@ from typing import Any
 from haltline.api.action import HandledBy
 from haltline.model.event import Attention
 from haltline.model.plan import PlannedAction
-from haltline.model.rule import Evidence
+from haltline.model.rule import Evidence, Scope
 from haltline.model.verdict import Phase, Transition
 from haltline.rules.arbiter import Target, request, targets
 from haltline.rules.incident import Incident, is_shadow
@@ -58,7 +58,7 @@ class Emission:
         for target, shadow in self._targets(incident, action):
             if only is None or target.account == only:
                 made = request(incident, action, target, params, cause=cause, now=self.now, shadow=shadow)
-                if action.grade is Evidence.WITNESS:
+                if action.grade is Evidence.WITNESS or _is_over(incident.entity):
                     self.requests.append(made)
                 else:
                     self.claims.append((incident, action, made))
@@ -83,3 +83,8 @@ class Emission:
     def is_empty(self) -> bool:
         """Whether nothing happened that anybody must hear of."""
         return not (self.transitions or self.requests or self.planned or self.notices or self.attention)
+
+
+def _is_over(entity: Any) -> bool:
+    """Whether an entity is an order judged in its last state: what it asks for cannot wait."""
+    return entity.scope is Scope.ORDER and not entity.working
