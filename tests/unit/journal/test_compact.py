@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,11 @@ def quote(at: int) -> Entry:
 
 def story(journal: Journal, shape: str = "qqnqqqtqq") -> None:
     """q a quote, n a notice, t a tick; then three saved states, so that everything before them may go."""
-    make = {"q": quote, "t": tick_entry, "n": lambda at: notice_entry(at, "test", "x")}
+    make: dict[str, Callable[[int], Entry]] = {
+        "q": quote,
+        "t": tick_entry,
+        "n": lambda at: notice_entry(at, "test", "x"),
+    }
     journal.append([make[letter](at) for at, letter in enumerate(shape, 1)])
     for _ in range(3):
         journal.write_snapshot(journal.last_seq, 100, b"state")

@@ -80,7 +80,7 @@ def test_a_new_journal_needs_no_migration(tmp_path: Path) -> None:
 
 def test_no_room_for_the_backup_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(old.parent)
-    monkeypatch.setattr(backups.shutil, "disk_usage", lambda folder: usage._replace(free=10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=10))
     with pytest.raises(BackupFailed, match=r"10 bytes are free.*\[E710\]"):
         Journal.open(old)
     assert version_of(old) == "1"
@@ -225,7 +225,7 @@ def test_a_restore_that_the_file_system_refuses_is_said(tmp_path: Path, monkeypa
     def refuse(*names: object) -> None:
         raise PermissionError(13, "no")
 
-    monkeypatch.setattr(backups.shutil, "copyfile", refuse)
+    monkeypatch.setattr(shutil, "copyfile", refuse)
     with pytest.raises(BackupFailed, match="could not be put in place"):
         restore(tmp_path / "copy.db", tmp_path / "j.db", 0)
 

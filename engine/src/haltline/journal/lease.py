@@ -15,7 +15,7 @@ class Lease:
         try:
             self._connection.execute("PRAGMA journal_mode = OFF")
             self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             self._connection.close()
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
                 raise JournalLocked(
