@@ -20,7 +20,10 @@ PROMISES = ("flat", "no_orders", "locked", "one_close", "receipt", "chain")
 type Point = tuple[str, int]
 
 
-def run(trials: Sequence[tuple[Point | None, Point | None]]) -> list[dict[str, Any]]:
+type Trial = tuple[Point | None, Point | None] | tuple[Point | None, Point | None, str]
+
+
+def run(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Carry out trials in one warm process, one after the other."""
     lines = "".join(json.dumps(trial) + "\n" for trial in trials)
     done = subprocess.run(
@@ -32,7 +35,7 @@ def run(trials: Sequence[tuple[Point | None, Point | None]]) -> list[dict[str, A
     return found
 
 
-def run_both(trials: Sequence[tuple[Point | None, Point | None]]) -> list[dict[str, Any]]:
+def run_both(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """The same on two cores."""
     with ThreadPoolExecutor(2) as pool:
         halves = list(pool.map(run, (trials[::2], trials[1::2])))
@@ -104,3 +107,24 @@ def test_a_flatten_killed_twice_ends_flat_locked_and_on_record(calm: dict[str, A
     points = steady(calm)
     pairs = zip(every(points, 20), every(points[::-1], 20), strict=True)
     require(run_both(list(pairs)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", ["hang", "lost_ack"])
+def test_a_flatten_takes_over_from_a_close_whose_order_is_in_doubt(story: str) -> None:
+    require_kept(run([(None, None, story)]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("story", ["hang", "lost_ack"])
+def test_a_handover_killed_at_every_instant_ends_flat_with_one_close_and_a_receipt_for_each(story: str) -> None:
+    calm = run([(None, None, story)])[0]
+    points = steady(calm)
+    found = run_both([(point, None, story) for point in points])
+    print("\n" + table(found))
+    require_kept(found)
+    assert sum(trial["codes"][0] == -9 for trial in found) >= 0.5 * len(found)
+
+
+def require_kept(found: Sequence[dict[str, Any]]) -> None:
+    assert broken(found) == []

@@ -34,6 +34,16 @@ rules:
 """
 
 
+HANDOVER = """
+  - id: falls
+    each: position
+    when: position.symbol == "MNQ" and position.mark < 20970
+    then: [close_position]
+    severity: critical
+"""
+"""The second story: a close hangs at the venue, then the account's limit breaks and the flatten takes over."""
+
+
 def live(folder: Path, port: int, target: tuple[str, int] | None, *, is_first: bool) -> None:
     """Live until the end or until killed; what was seen goes to `points.txt`, how it ended to `end.json`."""
     asyncio.run(_live(folder, port, target, is_first=is_first))
@@ -49,9 +59,15 @@ async def _live(folder: Path, port: int, target: tuple[str, int] | None, *, is_f
     async with Haltline(parts, clock=clock, budget=Budget(hold_ns=40_000_000, look_ns=20_000_000)) as engine:
         begun = clock.now()
         if is_first:
+            is_handover = HANDOVER in (folder / "rules.yaml").read_text()
+            if is_handover:
+                await _until_a_close_hangs(engine, port)
             points.counting = True
             with Control(port) as market:
-                market.price("MNQ", 20_890, 20_890.25)
+                if is_handover:
+                    market.price("MES", 5_030, 5_030.25)
+                else:
+                    market.price("MNQ", 20_890, 20_890.25)
         calm = 0
         while calm < 3 and clock.now() < begun + LONGEST_S * NS_PER_S:
             calm = calm + 1 if _is_over(engine) else 0
@@ -66,6 +82,15 @@ async def _live(folder: Path, port: int, target: tuple[str, int] | None, *, is_f
             "took_s": round((clock.now() - begun) / NS_PER_S, 3),
         }
     (folder / "end.json").write_bytes(msgspec.json.encode(end))
+
+
+async def _until_a_close_hangs(engine: Haltline, port: int) -> None:
+    """The order of the close has reached the venue, which does not answer."""
+    with Control(port) as market:
+        before = market.book().calls["submit"]
+        market.price("MNQ", 20_960, 20_960.25)
+        while market.book().calls["submit"] == before:
+            await engine.engine.clock.sleep_until(engine.engine.clock.now() + 2_000_000)
 
 
 def _is_over(engine: Haltline) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from life import RULES, SETUP, live
+from life import HANDOVER, RULES, SETUP, live
 
 from haltline.journal.receipt import LegOutcome, Receipt
 from haltline.journal.record import RecordKind
@@ -28,6 +28,7 @@ from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderRequest, OrderType, Side
 from haltline_sim_paper.__main__ import main as serve_venue
 from haltline_sim_paper.control import Control
+from haltline_sim_paper.fault import Fault, FaultKind
 from haltline_sim_paper.wire import Book, Login
 
 EVAL, MNQ, MES = AccountId("eval"), Symbol("MNQ"), Symbol("MES")
@@ -62,11 +63,11 @@ def start_venue(book: Path) -> tuple[int, int]:
         return pid, int(said.readline())
 
 
-def open_world(folder: Path, port: int) -> None:
-    """Two positions, two entry orders, one protective stop."""
+def open_world(folder: Path, port: int, story: str) -> None:
+    """Two positions, two entry orders, one protective stop; in the story of a handover, what happens to the close."""
     (folder / "data").mkdir()
     (folder / "haltline.yaml").write_text(SETUP.format(port=port))
-    (folder / "rules.yaml").write_text(RULES)
+    (folder / "rules.yaml").write_text(RULES + (HANDOVER if story else ""))
     login = Login(
         key="paper",
         accounts=(AccountSpec(id=EVAL, balance=Decimal(50_000)),),
@@ -92,6 +93,8 @@ def open_world(folder: Path, port: int) -> None:
                     stop_price=Decimal(price) if type_ is OrderType.STOP else None,
                 )
             )  # fmt: skip
+        if story:
+            hand.arm(Fault(kind=FaultKind(story), verb="submit"))
 
 
 def one_life(folder: Path, port: int, target: list[Any] | None, *, is_first: bool) -> int:
@@ -100,11 +103,11 @@ def one_life(folder: Path, port: int, target: list[Any] | None, *, is_first: boo
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def trial(target: list[Any] | None, again: list[Any] | None) -> dict[str, Any]:
+def trial(target: list[Any] | None, again: list[Any] | None, story: str = "") -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="haltline-crash-"))
     venue, port = start_venue(folder / "book.sqlite")
     try:
-        open_world(folder, port)
+        open_world(folder, port, story)
         codes = [one_life(folder, port, target, is_first=True)]
         passed = (folder / "points.txt").read_text().splitlines()
         if codes[-1] and again:
@@ -113,7 +116,7 @@ def trial(target: list[Any] | None, again: list[Any] | None) -> dict[str, Any]:
             codes.append(one_life(folder, port, None, is_first=False))
         with Control(port) as hand:
             book = hand.book()
-        found = {"target": target, "again": again, "codes": codes} | judge(folder, book)
+        found = {"target": target, "again": again, "codes": codes} | judge(folder, book, story)
         return found | ({"points": passed} if target is None else {})
     finally:
         os.kill(venue, signal.SIGKILL)
@@ -124,7 +127,7 @@ def trial(target: list[Any] | None, again: list[Any] | None) -> dict[str, Any]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def judge(folder: Path, book: Book) -> dict[str, Any]:
+def judge(folder: Path, book: Book, story: str) -> dict[str, Any]:
     """What the venue and the journal say in the end."""
     end = json.loads((folder / "end.json").read_bytes()) if (folder / "end.json").exists() else {"over": False}
     quantity: Counter[str] = Counter()
@@ -143,7 +146,9 @@ def judge(folder: Path, book: Book) -> dict[str, Any]:
         "no_orders": not any(order.status.is_working for order in book.orders),
         "locked": end["over"] and end["mode"] == "HALTED" and end["locks"] == 1 and not end["held"],
         "one_close": all(closes[symbol] == [-held] for symbol, held in HELD.items()),
-        "receipt": len(flattens) == 1 and _shows_flat(flattens[0]) and _are_complete(receipts),
+        "receipt": len(flattens) == 1
+        and _shows_flat(flattens[0])
+        and (_gave_way(receipts) if story else _are_complete(receipts)),
         "chain": is_whole,
         "end": end,
         "legs": [leg for _, leg in legs],
@@ -158,6 +163,13 @@ def _are_complete(receipts: list[Receipt]) -> bool:
     every = [leg for legs in named for leg in legs]
     closes = [leg for leg in every if leg.startswith("reduce")]
     return set(every) == LEGS and all(len(set(legs)) == len(legs) for legs in [*named, closes])
+
+
+def _gave_way(receipts: list[Receipt]) -> bool:
+    """One receipt for the close, that names the flatten as what took over."""
+    closes = [receipt for receipt in receipts if receipt.name == "close_position"]
+    (flatten,) = [receipt for receipt in receipts if receipt.name == "flatten"]
+    return [(close.status, close.superseded_by) for close in closes] == [("superseded", flatten.action)]
 
 
 def _shows_flat(receipt: Receipt) -> bool:
