@@ -324,12 +324,13 @@ def test_disarming_what_is_in_shadow_already_does_not_wait(world, rule):
 
 def test_an_arming_is_kept_with_its_gaps_over_a_restart(made):
     found = made()
-    found.send(
+    result = found.send(
         ArmRequest(
             at=found.now, received_at=found.now, account=EVAL, operator="ann", live=True, reason="ready",
             gaps=("no-guardian: nobody",),
         )
     )  # fmt: skip
+    assert said(result) == "ann armed eval; not covered: no-guardian"
     found.restart()
     arming = found.kernel.loosenings.armings[EVAL]
     assert (arming.operator, arming.reason, arming.gaps) == ("ann", "ready", ("no-guardian: nobody",))

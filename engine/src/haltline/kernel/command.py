@@ -125,7 +125,9 @@ def _take_arm(core: "Core", event: ArmRequest, _: int, out: Emission) -> None:
     if account is None:
         out.notices.append(f"there is no account {event.account!r} to arm")
         return
-    out.notices.append(f"{event.operator} {'armed' if event.live else 'disarmed'} {event.account}")
+    gaps = ", ".join(gap.partition(": ")[0] for gap in event.gaps)
+    said = f"{event.operator} {'armed' if event.live else 'disarmed'} {event.account}"
+    out.notices.append(f"{said}; not covered: {gaps}" if gaps else said)
     if event.live:
         core.loosenings.armings[event.account] = Arming(
             account=event.account, at=out.now, operator=event.operator, reason=event.reason, gaps=event.gaps
