@@ -75,6 +75,14 @@ async def test_an_edit_of_what_is_gone_is_refused_so_that_it_is_sent_anew(world:
         await front.edit("1:2", alert("x" * 9000))
 
 
+async def test_a_connection_that_is_cut_is_tried_again_later(world: Any, front: Any) -> None:
+    world.sim.arm("drop", "POST /channels/*/messages", count=None)
+    with pytest.raises(Transient, match="cannot be reached"):
+        await front.send(alert())
+    world.sim.faults.clear()
+    await front.send(alert())
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [({"status": 403, "code": 50001}, Refused), ({"status": 400, "code": 50035}, Refused), ({"status": 404}, Refused)],

@@ -39,7 +39,6 @@ from aiogram.types import (
 )
 from aiogram.utils.backoff import BackoffConfig
 
-from haltline_sim_telegram import host, schema, transcript, watch
 from haltline_sim_telegram.limit import Rate
 from haltline_sim_telegram.schema import Schema, find_schema
 from haltline_sim_telegram.server import TelegramSim
@@ -621,16 +620,6 @@ def test_the_command_explains_itself(words: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == (0 if words == ["--help"] else 2)
     assert "usage: python -m haltline_sim_telegram" in done.stdout + done.stderr
-
-
-def test_the_parts_shared_with_the_simulator_of_discord_are_the_same() -> None:
-    here = Path(schema.__file__).parent
-    there = Path(__file__).parents[2] / "sim-discord/src/haltline_sim_discord"
-    for module in (watch, host, transcript):
-        assert module.__file__ is not None
-        name = Path(module.__file__).name
-        assert (here / name).read_text("utf-8") == (there / name).read_text("utf-8"), name
-    assert (here / "fault.py").read_text("utf-8") == (there / "fault.py").read_text("utf-8")
 
 
 async def raises(kind: type[Exception], call) -> str:

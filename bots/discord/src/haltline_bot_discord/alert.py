@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
+import aiohttp
 import discord
 
 from haltline.api import Message, SurfaceMemory
@@ -85,7 +86,7 @@ class Alerts:
                 self._client = client
                 await client.login(self._token)
             yield self._client
-        except (discord.DiscordException, OSError) as error:
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             reason = classified(error)
             if not isinstance(error, discord.HTTPException):
                 await self.close()

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -49,7 +50,7 @@ class Talk:
             return
         try:
             await self._answer(interaction)
-        except discord.DiscordException as error:
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             _LOG.warning("an answer did not reach Discord: %s", classified(error))
         except Exception:  # noqa: BLE001 - the wall around one conversation: the others go on
             _LOG.exception("an interaction of Discord could not be answered")
@@ -127,7 +128,7 @@ class Talk:
     async def _apologise(self, interaction: discord.Interaction) -> None:
         try:
             await self._show(interaction, _BROKEN)
-        except (discord.DiscordException, OSError) as error:
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             _LOG.warning("an apology did not reach Discord: %s", classified(error))
 
     def _is_repeated(self, interaction: int) -> bool:

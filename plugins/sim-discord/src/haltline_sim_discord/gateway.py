@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from haltline_sim_discord.fault import FaultBox, FaultKind
 from haltline_sim_discord.record import Json
-from haltline_sim_discord.watch import Watch
+from haltline_sim_kit.fault import FaultBox, FaultKind
+from haltline_sim_kit.watch import Watch
 
 _KEPT = 1000
 _PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15

@@ -11,9 +11,7 @@ from aiohttp import web
 
 from haltline_sim_discord import control
 from haltline_sim_discord.failure import ApiError, Throttled, bad_form
-from haltline_sim_discord.fault import Fault, FaultBox, FaultKind
 from haltline_sim_discord.gateway import Gateway
-from haltline_sim_discord.host import Host
 from haltline_sim_discord.human import Human, interaction_json
 from haltline_sim_discord.limit import Rate
 from haltline_sim_discord.method import Call, Operation
@@ -21,6 +19,8 @@ from haltline_sim_discord.record import DEFAULT_PERMISSIONS, Channel, Interactio
 from haltline_sim_discord.route import ROUTES, bucket_of, needs_token
 from haltline_sim_discord.schema import find_schema, load_schema
 from haltline_sim_discord.world import GUILD_ID, World
+from haltline_sim_kit.fault import Fault, FaultBox, FaultKind
+from haltline_sim_kit.host import Host
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.simulated.bot-token-for-tests-only"
 _PREFIX = "/api/v10"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from haltline_sim_discord.content import pings_of
 from haltline_sim_discord.failure import ApiError, unknown
-from haltline_sim_discord.fault import FaultBox
 from haltline_sim_discord.gateway import Gateway, Session
 from haltline_sim_discord.limit import Pace, Rate
 from haltline_sim_discord.record import DIRECT, THREAD, Attachment, Channel, Interaction, Json, Message, Person
-from haltline_sim_discord.transcript import Transcript
-from haltline_sim_discord.watch import Watch
+from haltline_sim_kit.fault import FaultBox
+from haltline_sim_kit.transcript import Transcript
+from haltline_sim_kit.watch import Watch
 
 _EPOCH_S = 1_420_070_400
 _GUILDS, _GUILD_MESSAGES, _DIRECT_MESSAGES, _CONTENT = 1 << 0, 1 << 9, 1 << 12, 1 << 15

@@ -1,7 +1,7 @@
 """How updates reach the bot: long polling by one poller at a time, or a webhook, never both."""
 
+from haltline_sim_kit.fault import FaultBox, FaultKind
 from haltline_sim_telegram.failure import ApiError, bad_request
-from haltline_sim_telegram.fault import FaultBox, FaultKind
 from haltline_sim_telegram.record import Json
 from haltline_sim_telegram.world import World
 

@@ -9,10 +9,10 @@ from typing import Self
 
 from aiohttp import web
 
+from haltline_sim_kit.fault import Fault, FaultBox, FaultKind
+from haltline_sim_kit.host import Host
 from haltline_sim_telegram import control, poll
 from haltline_sim_telegram.failure import ApiError, bad_request
-from haltline_sim_telegram.fault import Fault, FaultBox, FaultKind
-from haltline_sim_telegram.host import Host
 from haltline_sim_telegram.human import Human, Room
 from haltline_sim_telegram.limit import Rate
 from haltline_sim_telegram.markup import decode

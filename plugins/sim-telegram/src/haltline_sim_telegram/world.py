@@ -4,11 +4,11 @@ import itertools
 import time
 from collections.abc import Callable
 
+from haltline_sim_kit.transcript import Transcript
+from haltline_sim_kit.watch import Watch
 from haltline_sim_telegram.failure import ApiError, bad_request, forbidden
 from haltline_sim_telegram.limit import Pace, Rate
 from haltline_sim_telegram.record import Chat, ChatKind, File, Json, Message, Person, Press
-from haltline_sim_telegram.transcript import Transcript
-from haltline_sim_telegram.watch import Watch
 
 _UNASKED = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 _KEPT_S = 24 * 3600
