@@ -21,6 +21,7 @@ from haltline.api.registry import Owned
 from haltline.builtins.paper.broker import PaperBroker
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.budget import Budget
+from haltline.enforce.progress import Progress, Stage
 from haltline.enforce.rate import ActingBroker, ReadingBroker
 from haltline.journal.receipt import Proof, Receipt
 from haltline.model.event import AccountReport, OutcomeStatus, PositionReport, Quote
@@ -100,7 +101,7 @@ def parts_of(tmp_path: Path, world: World, **kind: object) -> Parts:
     line = replace(paper, name="line", make=world.make, **kind)  # type: ignore[arg-type]  # a test's short hand
     parts.registry.brokers._items["line"] = Owned(line, "test")
     entries = [replace(entry, kind="line") for entry in parts.setup.brokers]
-    return replace(parts, setup=replace(parts.setup, brokers=entries))
+    return replace(parts, setup=replace(parts.setup, brokers=tuple(entries)))
 
 
 def flatten(key: str = "f") -> PlannedAction:
@@ -259,3 +260,21 @@ async def test_pushes_that_are_lost_are_corrected_from_a_pull_and_the_flatten_sa
 def test_a_kind_says_what_it_takes() -> None:
     assert BrokerKind.__dataclass_fields__["limit"].default is None
     assert RateLimit(calls=10, per_s=1.0).calls == 10
+
+
+async def test_an_action_can_be_watched_while_it_happens_and_until_that_is_ended(tmp_path: Path) -> None:
+    world = World()
+    async with Haltline.from_parts(parts_of(tmp_path, world), clock=ManualClock(START)) as engine:
+        await hold_three(engine, world)
+        seen: list[Progress] = []
+        end = engine.watch_actions(seen.append)
+        await flattened(engine)
+        assert [each.stage for each in seen][0] is Stage.RUNNING
+        assert [each.stage for each in seen][-1] is Stage.OVER
+        assert engine.progress() == ()
+        count = len(seen)
+        end()
+        end()
+        engine.engine._executor.accept([flatten("again")])
+        await engine.until_idle()
+        assert len(seen) == count

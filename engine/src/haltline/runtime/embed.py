@@ -17,6 +17,7 @@ from haltline.config.load import load_book, load_setup, named_plugins
 from haltline.config.settings import RuleBook
 from haltline.control.note import SqliteNoteTable
 from haltline.enforce.budget import Budget
+from haltline.enforce.progress import OnProgress, Progress
 from haltline.errors import EngineError
 from haltline.journal.memory import MemoryJournal
 from haltline.journal.store import Journal
@@ -196,6 +197,19 @@ class Haltline:
     def status(self) -> EngineStatus:
         """The engine in one record."""
         return self.engine.status()
+
+    def progress(self) -> tuple[Progress, ...]:
+        """What enforcement has under way: every action with the state of its requests, account by account."""
+        return self.engine.progress()
+
+    def watch_actions(self, callback: OnProgress) -> Callable[[], None]:
+        """Call back on every change of an action or of one of its requests; returns what ends it.
+
+        The callback runs on the event loop, between two requests: it must be quick. One that raises is told no more.
+        """
+        watchers = self.engine.watchers
+        watchers.append(callback)
+        return lambda: watchers.remove(callback) if callback in watchers else None
 
     def _make(self) -> Engine:
         steady = SteadyClock() if isinstance(self._clock, SystemClock) else None  # a clock moved by hand is never late
