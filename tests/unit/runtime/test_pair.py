@@ -269,8 +269,8 @@ async def test_an_action_can_be_watched_while_it_happens_and_until_that_is_ended
         seen: list[Progress] = []
         end = engine.watch_actions(seen.append)
         await flattened(engine)
-        assert [each.stage for each in seen][0] is Stage.RUNNING
-        assert [each.stage for each in seen][-1] is Stage.OVER
+        assert seen[0].stage is Stage.RUNNING
+        assert seen[-1].stage is Stage.OVER
         assert engine.progress() == ()
         count = len(seen)
         end()
