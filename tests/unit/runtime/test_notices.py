@@ -11,6 +11,7 @@ from haltline import Haltline
 from haltline.api import Message
 from haltline.builtins.paper.broker import PaperBroker
 from haltline.clock import NS_PER_S, ManualClock, SystemClock
+from haltline.journal.record import RecordKind
 from haltline.model.event import Acknowledge, Quote, Silence
 from haltline.model.id import AccountId, IncidentId, Symbol
 from haltline.model.order import OrderRequest, Side
@@ -193,3 +194,18 @@ async def test_a_channel_that_hangs_delays_no_enforcement(folder: Path) -> None:
     assert deaf.asked
     assert slow < quick + NS_PER_S // 2, (quick, slow)
     assert slow < NS_PER_S
+
+
+async def test_a_running_engine_can_be_drilled_and_keeps_the_report(folder: Path) -> None:
+    clock, phone, mail = SystemClock(), Ear(), Ear()
+    async with make(folder, clock) as engine:
+        hear(engine, phone=phone, mail=mail)
+        before = len(phone.heard)
+        report = await engine.engine.drill({"account": "eval", "team": "risk", "desk": "one"})
+        assert [message.title for message in phone.heard[before:]] == [
+            "DRILL: a made-up breach", "DRILL: a made-up breach", "DRILL: a made-up breach: over"
+        ]  # fmt: skip
+        assert report.score == 75
+        assert engine.engine.kernel.live == {}
+        notices = [record.body for record in engine.engine.store.iterate(kinds=[RecordKind.NOTICE])]
+        assert any(b"drill: readiness 75 of 100" in body for body in notices)

@@ -20,7 +20,7 @@ from haltline.journal.store import Journal
 from haltline.model.rule import Severity
 from haltline.notify.forecast import summary
 from haltline.runtime.compose import Parts
-from haltline.runtime.drill import DrillReport, run_drill
+from haltline.runtime.drill import DrillReport, drill_offline
 from haltline.runtime.embed import load_parts
 
 app = command_app()
@@ -57,7 +57,9 @@ def drill(
     parts = load_parts(find_setup(config))
     chosen = _account(parts, account)
     labels = {"account": chosen, "rule": rule, "severity": severity.value}
-    report = asyncio.run(run_drill(parts, SystemClock(), labels, acknowledge=_acknowledge(output) if wait else None))
+    report = asyncio.run(
+        drill_offline(parts, SystemClock(), labels, acknowledge=_acknowledge(output) if wait else None)
+    )
     on_record = _record(report, parts.setup.store.path)
     if json:
         fields = ("labels", "deliveries", "unacknowledged", "ack_ns", "checks", "faults")

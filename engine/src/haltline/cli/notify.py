@@ -88,7 +88,8 @@ def route(
     output = Output(json=json, plain=plain)
     given = _labels(labels or [])
     now = _instant(at)
-    routes = routes_of(load_parts(find_setup(config)).setup)
+    setup = load_parts(find_setup(config)).setup
+    routes = routes_of(setup, [entry.name for entry in setup.surfaces])
     found, ahead = forecast(routes, given, now), hearings(routes, given, now, SPAN_NS)
     if json:
         output.emit({"labels": given, "routes": found, "hearings": ahead})

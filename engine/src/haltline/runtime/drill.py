@@ -10,13 +10,14 @@ from functools import partial
 
 import msgspec
 
-from haltline.api import Message
+from haltline.api import Message, Notifier
 from haltline.clock import NS_PER_S, Clock
 from haltline.journal.record import Entry, notice_entry
 from haltline.model.event import Acknowledge
 from haltline.model.id import IncidentId
 from haltline.notify.desk import Desk
 from haltline.notify.forecast import SPAN_NS, Hearing, hearings, sample
+from haltline.notify.lane import ChannelLimit
 from haltline.notify.notice import Notice
 from haltline.notify.outbox import Outbox
 from haltline.notify.route import Routes
@@ -80,21 +81,29 @@ class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run_drill(
-    parts: Parts, clock: Clock, labels: Mapping[str, str], *, acknowledge: Callable[[], Awaitable[bool]] | None = None
+    channels: Mapping[str, Notifier], routes: Routes, limits: Mapping[str, ChannelLimit], clock: Clock,
+    labels: Mapping[str, str], *, acknowledge: Callable[[], Awaitable[bool]] | None = None,
 ) -> DrillReport:  # fmt: skip
-    """Run one. `acknowledge` returns once a person has acknowledged (False: nobody did); without it the drill does so
-    itself. Raises ConfigError for channels that cannot be made."""
-    channels, routes = make_channels(parts)
+    """Run one through these channels, beside whatever else they are given. `acknowledge` returns once a person has
+    acknowledged (False: nobody did); without it the drill does so itself."""
     drill = _Drill(routes, clock, labels)
     drill.outbox = Outbox(
-        channels=channels, routes=routes, table=MemoryOutboxTable(), write=_at_once, clock=clock,
-        limits=limits_of(parts), lost=drill.lose,
+        channels=channels, routes=routes, table=MemoryOutboxTable(), write=_at_once, clock=clock, limits=limits,
+        lost=drill.lose,
     )  # fmt: skip
     drill.outbox.watchers.append(drill.see)
     async with Supervisor(clock) as supervisor:
         for name in channels:
             supervisor.vital(f"channel {name}", partial(drill.outbox.run_lane, name))
         return await drill.run(acknowledge)
+
+
+async def drill_offline(
+    parts: Parts, clock: Clock, labels: Mapping[str, str], *, acknowledge: Callable[[], Awaitable[bool]] | None = None
+) -> DrillReport:  # fmt: skip
+    """Run one without an engine, through channels made for it; raises ConfigError for one that cannot be made."""
+    channels, routes = make_channels(parts)
+    return await run_drill(channels, routes, limits_of(parts), clock, labels, acknowledge=acknowledge)
 
 
 class _Drill:

@@ -37,6 +37,7 @@ from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
+from haltline.runtime.drill import DrillReport, run_drill
 from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
@@ -423,6 +424,12 @@ class Engine:
         if self.watchdog is not None:
             self.watchdog.last_beat("stopped" if self._stop.is_set() else "failed")
         self._writer.close()
+
+    async def drill(self, labels: Mapping[str, str]) -> DrillReport:
+        """A fire drill through the channels as they are now; what it has shown goes on record."""
+        report = await run_drill(self._channels, self._outbox.routes, limits_of(self.parts), self.clock, labels)
+        await self._writer.record([report.entry()], durable=True)
+        return report
 
     async def alarm(self, title: str, text: str) -> None:
         """Tell people that something is wrong with the engine itself."""
