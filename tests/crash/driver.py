@@ -25,7 +25,7 @@ from haltline.runtime.embed import Haltline, load_parts
 
 S = 1_000_000_000
 START = 1_746_500_000 * S
-PRICES = [21000, 21100, 21150, 21080, 20990, 20990, 20960, 20940, 20700, 20690, 20695, 20710]
+PRICES = [21000, 21100, 21150, 21080, 20990, 20990, 20960, 20900, 20700, 20690, 20695, 20710]
 
 
 def shown(path: Path) -> tuple[int, int]:

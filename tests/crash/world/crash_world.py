@@ -27,7 +27,7 @@ from haltline.model.event import Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderRequest, Side
 
-PRICES = (21000, 21100, 21150, 21080, 20990, 20985, 20985, 20980, 20960, 20940, 20700, 20690, 20695, 20710, 20720, 1)
+PRICES = (21000, 21100, 21150, 21080, 20990, 20985, 20985, 20980, 20960, 20900, 20700, 20690, 20695, 20710, 20720, 1)
 STEP_NS = 60_000_000
 BOUGHT_AT = 1
 

@@ -10,6 +10,7 @@ from haltline.model.event import (
     ArmRequest,
     CashFlow,
     ConnectionUpdate,
+    Consent,
     Event,
     Fill,
     LockRequest,
@@ -24,12 +25,12 @@ from haltline.model.order import OrderReport
 type Step = dict[str, object]
 
 _SIMPLE: dict[type, tuple[str, frozenset[str]]] = {
-    Quote: ("quote", frozenset({"source"})),
+    Quote: ("quote", frozenset()),
     PositionReport: ("position", frozenset({"opened_at"})),
     AccountReport: ("account", frozenset()),
     CashFlow: ("cash", frozenset({"flow_id"})),
     ConnectionUpdate: ("connection", frozenset()),
-    ArmRequest: ("arm", frozenset()),
+    ArmRequest: ("arm", frozenset({"reason", "gaps"})),
 }
 _ORDER_RENAMED = {"order_id": "id"}
 _ORDER_LEFT_OUT = frozenset({"client_id", "placed_at", "reason"})
@@ -49,6 +50,9 @@ def step_of(event: Event, now: int) -> Step | None:
             return {"order": _body(order, _ORDER_LEFT_OUT, _ORDER_RENAMED)}
         case Acknowledge(incident=incident):
             return {"ack": _incident(incident)}
+        case Consent():
+            asked = event.incident or IncidentId(str(event.action).partition(":")[0])
+            return {"consent": _incident(asked) | {"operator": event.operator, "reason": event.reason}}
         case Release():
             return _release(event)
         case LockRequest():
