@@ -11,7 +11,8 @@ from haltline import Haltline
 from haltline.api import Message
 from haltline.builtins.paper.broker import PaperBroker
 from haltline.clock import NS_PER_S, ManualClock, SystemClock
-from haltline.journal.record import RecordKind
+from haltline.journal.record import RecordKind, event_entry
+from haltline.journal.store import Journal
 from haltline.model.event import Acknowledge, Quote, Silence
 from haltline.model.id import AccountId, IncidentId, Symbol
 from haltline.model.order import OrderRequest, Side
@@ -209,3 +210,16 @@ async def test_a_running_engine_can_be_drilled_and_keeps_the_report(folder: Path
         assert engine.engine.kernel.live == {}
         notices = [record.body for record in engine.engine.store.iterate(kinds=[RecordKind.NOTICE])]
         assert any(b"drill: readiness 75 of 100" in body for body in notices)
+
+
+async def test_a_silence_on_record_that_the_desk_never_heard_of_is_taken_up_after_a_crash(folder: Path) -> None:
+    clock = ManualClock(START)
+    async with make(folder, clock, in_memory=False):
+        pass
+    event = Silence(at=START, received_at=START, silence_id="s", matchers=("rule=size",), until=START + 600 * NS_PER_S,
+                    operator="ann", reason="known")  # fmt: skip
+    with Journal.open(folder / "data" / "journal.db") as journal:
+        journal.append([event_entry(event, START + 1)])
+    for _ in range(2):
+        async with make(folder, ManualClock(START + NS_PER_S), in_memory=False) as engine:
+            assert [silence.id for silence in engine.engine.publisher.desk.silences] == ["s"]
