@@ -46,11 +46,11 @@ class Console:
         start = self._listen_on_port if needs_port(self._journal) else self._listen_on_socket
         server, leave = await start()
         try:
-            await server.serve_forever()
+            await asyncio.Event().wait()  # until cancelled; `serve_forever` would then wait for whoever is connected
         finally:
             server.close()
             for writer in tuple(self._open):
-                writer.close()
+                writer.transport.abort()
             leave()
 
     async def _listen_on_socket(self) -> tuple[asyncio.Server, Callable[[], None]]:
@@ -62,7 +62,12 @@ class Console:
             listener.bind(str(path))
         finally:
             os.umask(before)
-        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LONGEST)
+        try:
+            server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LONGEST)
+        except BaseException:
+            listener.close()
+            path.unlink(missing_ok=True)
+            raise
         return server, lambda: path.unlink(missing_ok=True)
 
     async def _listen_on_port(self) -> tuple[asyncio.Server, Callable[[], None]]:
