@@ -166,8 +166,10 @@ def _are_complete(receipts: list[Receipt]) -> bool:
 
 
 def _gave_way(receipts: list[Receipt]) -> bool:
-    """One receipt for the close, that names the flatten as what took over; or that it was done after all, where the kill
-    came before the flatten was on record: both are decided anew then, and the close is taken up beside it."""
+    """One receipt for the close, that names the flatten as what took over.
+
+    Where the kill came before the flatten was on record both are decided anew, and the close may be done beside it.
+    """
     closes = [receipt for receipt in receipts if receipt.name == "close_position"]
     (flatten,) = [receipt for receipt in receipts if receipt.name == "flatten"]
     if len(closes) != 1:
