@@ -25,6 +25,8 @@ from haltline.api.registry import Registry
 from haltline.cli.group import COMMANDS
 from haltline.cli.main import app
 from haltline.config.schema import Schema, base_schema, compose_schema, resolve_ref, sub_schema
+from haltline.control.command.catalogue import Help, built_in_commands
+from haltline.control.door import Door
 from haltline.control.reference import Entry, reference
 from haltline.errors import CODES
 from haltline.plugins.load import load_plugins
@@ -58,7 +60,7 @@ FAMILIES = {
     "9": "Command line",
 }
 
-WAITING = frozenset({"surfaces", "commands", "stores", "observers"})
+WAITING = frozenset({"stores"})
 """What may be registered in this version but is not started by it."""
 
 
@@ -114,6 +116,26 @@ def functions_page(entries: list[Entry]) -> str:
     parts.append(table(("function", "gives", "meaning"), rows))
     parts.append("A function of something UNKNOWN is UNKNOWN, except `known` and `coalesce`, which are there to ask.")
     return page("Functions", *parts)
+
+
+def commands_page() -> str:
+    """One heading per section, then one per command of operators, with its arguments."""
+    parts = [
+        "What operators can ask of a running engine: `haltline COMMAND`, the same word in a chat, the same buttons. "
+        "[Operators](../operators.md) says who may, and how it is confirmed. Plugins add more."
+    ]
+    for section, group in groupby(built_in_commands(cast("Door", None), Help()), key=lambda command: command.section):
+        texts = [f"## {section}"]
+        for command in group:
+            confirmed = {"never": "", "press": " Confirmed by a press.", "loosening": " Makes room: confirmed."}
+            told = f"For {command.role.value} and above.{confirmed[command.confirm.value]}"
+            text = f"### {command.name}\n\n{command.meaning} {told}\n\n```text\n{command.example}\n```\n"
+            if command.arguments:
+                rows = [(code(a.name), a.kind.value, "yes" if a.required else "", a.meaning) for a in command.arguments]
+                text += "\n" + table(("argument", "kind", "required", "meaning"), rows)
+            texts.append(text)
+        parts.append("\n\n".join(texts))
+    return page("Commands of operators", *parts)
 
 
 def actions_page(entries: list[Entry], registry: Registry) -> str:
@@ -180,7 +202,9 @@ def cli_page() -> str:
         "line) to standard output and nothing else; `--plain` leaves out colours and whatever moves.",
         f"## haltline\n\n{show()}",
     ]
-    for name in COMMANDS:
+    for name, entry in COMMANDS.items():
+        if entry.module == "operate" and name != "status":
+            continue  # they all take the same options; what each takes besides is in commands.md
         parts.append(f"## haltline {name}\n\n{show(name)}")
         if name == "journal":
             parts += [f"## haltline journal {sub}\n\n{show(name, sub)}" for sub in ("tail", "export", "verify")]
@@ -434,6 +458,7 @@ def pages() -> dict[Path, str]:
         "actions": actions_page(entries, registry),
         "errors": errors_page(),
         "cli": cli_page(),
+        "commands": commands_page(),
         "hooks": hooks_page(),
         "schema": schema_page(registry),
         "templates": templates_page(registry),
