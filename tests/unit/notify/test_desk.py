@@ -10,6 +10,7 @@ from haltline.model.event import Unacknowledge
 from haltline.model.id import IncidentId
 from haltline.model.matcher import parse_matcher
 from haltline.model.rule import Severity
+from haltline.notify.group import group_id
 from haltline.notify.notice import plain_notice
 from haltline.notify.render import alarm_message
 from haltline.rules.schedule import Window, parse_window
@@ -407,3 +408,16 @@ def test_an_acknowledgement_taken_back_lets_it_nag_again(hall) -> None:
     back = Unacknowledge(at=at(100), received_at=at(100), incident=IncidentId("loss/eval/1"), operator="bob")
     room.take(when=100, heard=[back])
     assert room.heard()[-1] == (100, "Not acknowledged yet: eval: rule loss is broken")
+
+
+def test_an_incident_that_gets_worse_asks_for_attention_again(hall) -> None:
+    room = hall()
+    room.take(notice(phase="warning"), when=0)
+    room.take(when=5, heard=[ack(when=5)])
+    room.take(notice(when=10), when=10)
+    room.until(75)
+    assert [when for when, _ in room.heard()] == [0, 5, 10, 70]
+
+
+def test_labels_that_look_like_others_make_no_common_group() -> None:
+    assert group_id("/", {"a": "1,b=2", "b": "3"}) != group_id("/", {"a": "1", "b": "2,b=3"})

@@ -176,6 +176,8 @@ class Desk:
             )  # fmt: skip
         else:
             joined = member.is_new and _is_same_news(member.message, notice.message)
+            if not joined and notice.message.id != member.message.id:
+                member.acked_until, member.acked_by = None, ""  # what was acknowledged was less than this
             member.message = _joined(member.message, notice.message) if joined else notice.message
             member.labels, member.covered, member.elsewhere = notice.labels, covered, False
             member.actions = tuple(dict.fromkeys((*member.actions, *notice.actions)))

@@ -79,7 +79,7 @@ class Group(msgspec.Struct, kw_only=True):
 
 def group_id(route: str, labels: dict[str, str]) -> str:
     """The same for the same route and labels, in every process."""
-    return f"{route}|{','.join(f'{name}={text}' for name, text in sorted(labels.items()))}"
+    return f"{route}|{','.join(f'{name}={text!r}' for name, text in sorted(labels.items()))}"
 
 
 def loudest(members: Iterable[Member]) -> Severity:
