@@ -91,3 +91,10 @@ def test_a_notice_shows_its_facts_below_its_sentences() -> None:
 def test_a_notice_of_several_things_keeps_them_apart() -> None:
     message = Message(id="m", at=0, severity=Severity.INFO, title="Two", text="one. two.", items=("one.", "two."))
     assert [item.text for item in message_view(message).items] == ["Two", "one.", "two."]
+
+
+def test_a_text_that_repeats_its_title_does_not_say_it_twice() -> None:
+    message = Message(
+        id="m", at=0, severity=Severity.INFO, title="eval is flat", text="eval is flat: no position, no order."
+    )
+    assert message_view(message).text == "eval is flat\nNo position, no order."

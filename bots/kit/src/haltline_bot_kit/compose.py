@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from haltline.api import Branch, Button, Card, Message, Paragraph, Part, Picture, Reply, Table, Tone, cell_text
 from haltline.model.rule import Severity
+from haltline.model.verdict import Phase
 from haltline_bot_kit.view import Item, Style, View
 
 PHONE_COLUMNS = 38
@@ -31,8 +32,9 @@ def reply_view(reply: Reply, *, columns: int = PHONE_COLUMNS) -> View:
             pictures.append(part)
         else:
             items.extend(_items(part, columns))
-    if reply.confirmation is not None:
-        items.append(Item(text=reply.confirmation.text))
+    asks = reply.confirmation.text if reply.confirmation is not None else ""
+    if asks and not any(asks in item.text for item in items):
+        items.append(Item(text=asks))
     return View(
         items=tuple(item for item in items if item.text), tone=reply.tone, buttons=reply.buttons,
         pictures=tuple(pictures), private=reply.private,
@@ -41,13 +43,20 @@ def reply_view(reply: Reply, *, columns: int = PHONE_COLUMNS) -> View:
 
 def message_view(message: Message) -> View:
     """A notice as it is shown: title, sentences, facts beneath them, buttons and picture."""
-    items = [heading(message.title, _TONES[message.severity])]
-    items += [Item(text=text) for text in message.items or (message.text,)]
+    tone = Tone.WARNING if message.phase == Phase.WARNING else _TONES[message.severity]
+    items = [heading(message.title, tone)]
+    items += [Item(text=_without(message.title, text)) for text in message.items or (message.text,)]
     items.append(Item(text="\n".join(_fact(label, value) for label, value in message.facts), style=Style.NOTE))
     return View(
-        items=tuple(item for item in items if item.text), tone=_TONES[message.severity], buttons=message.buttons,
+        items=tuple(item for item in items if item.text), tone=tone, buttons=message.buttons,
         pictures=(Picture(image=message.image, text=message.title),) if message.image else (),
     )  # fmt: skip
+
+
+def _without(title: str, text: str) -> str:
+    """A text that begins with its own title, without it: the title stands above it."""
+    rest = text.removeprefix(title).lstrip(" :.,;") if title else text
+    return text if rest == text else rest[:1].upper() + rest[1:]
 
 
 def rows_of(buttons: tuple[Button, ...], *, width: int = 3, letters: int = 24) -> list[tuple[Button, ...]]:

@@ -26,6 +26,8 @@ from haltline_bot_telegram.poll import Heard, Poll
 from haltline_bot_telegram.post import CALLBACK_BYTES, Post
 from haltline_bot_telegram.talk import PLATFORM, Talk
 
+POLL_S = 25
+STALE_AFTER = "60s"
 _AT_ONCE = 50
 _LOG = logging.getLogger(__name__)
 
@@ -78,8 +80,8 @@ class TelegramFront:
             Doorman(self._setup.people.get(PLATFORM, ()), clock), clock, username=me.username or "",
         )  # fmt: skip
         poll = Poll(
-            bot, self._setup.memory, clock, wait_s=int(str(config["poll_s"])),
-            stale_ns=parse_duration(str(config["stale_after"])),
+            bot, self._setup.memory, clock, wait_s=int(str(config.get("poll_s", POLL_S))),
+            stale_ns=parse_duration(str(config.get("stale_after", STALE_AFTER))),
         )  # fmt: skip
         started()
         turns = _Turns(talk)
