@@ -96,7 +96,7 @@ def _incidents(incidents: Sequence[IncidentView]) -> RenderableType:
         return Text("none", style="green")
     table = Table.grid(padding=(0, 2))
     for incident in incidents[-5:]:
-        reason = incident.reason or incident.title
+        reason = incident.waits or incident.reason or incident.title
         table.add_row(
             Text(to_iso(incident.since)[11:19], style="dim"),
             Text(incident.phase.value, style=PHASE_STYLES[incident.phase]),

@@ -26,6 +26,8 @@ def reasoning_tree(why: Reasoning, *, unicode: bool = True) -> Tree:
     if why.reason:
         root.append(f" ({why.reason})")
     tree = Tree(root, guide_style="dim" if unicode else "")
+    if why.waits:
+        tree.add(Text(why.waits, style="yellow"))
     if why.where is not None:
         _grow(tree.add(Text("applies where", style="dim")), why.where, 0)
     _grow(tree, why.condition, 0)
