@@ -124,17 +124,14 @@ def commands_page() -> str:
         "What operators can ask of a running engine: `haltline COMMAND`, the same word in a chat, the same buttons. "
         "[Operators](../operators.md) says who may, and how it is confirmed. Plugins add more."
     ]
+    confirmed = {"never": "", "press": " Confirmed by a press.", "loosening": " Makes room: confirmed."}
     for section, group in groupby(built_in_commands(cast("Door", None), Help()), key=lambda command: command.section):
-        texts = [f"## {section}"]
-        for command in group:
-            confirmed = {"never": "", "press": " Confirmed by a press.", "loosening": " Makes room: confirmed."}
-            told = f"For {command.role.value} and above.{confirmed[command.confirm.value]}"
-            text = f"### {command.name}\n\n{command.meaning} {told}\n\n```text\n{command.example}\n```\n"
-            if command.arguments:
-                rows = [(code(a.name), a.kind.value, "yes" if a.required else "", a.meaning) for a in command.arguments]
-                text += "\n" + table(("argument", "kind", "required", "meaning"), rows)
-            texts.append(text)
-        parts.append("\n\n".join(texts))
+        parts.append(f"## {section}")
+        for each in group:
+            told = f"{each.meaning} For {each.role.value} and above.{confirmed[each.confirm.value]}"
+            rows = [(code(a.name), a.kind.value, "yes" if a.required else "", a.meaning) for a in each.arguments]
+            arguments = table(("argument", "kind", "required", "meaning"), rows) if rows else ""
+            parts.append(f"### {each.name}\n\n{told}\n\n```text\n{each.example}\n```\n\n{arguments}")
     return page("Commands of operators", *parts)
 
 

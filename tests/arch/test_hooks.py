@@ -11,7 +11,7 @@ from haltline.api import hookspecs
 
 ROOT = Path(__file__).parents[2]
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("haltline_register_")}
-IN_A_PLUGIN_TO_COME = frozenset({"rule_packs", "commands", "stores"})
+IN_A_PLUGIN_TO_COME = frozenset({"rule_packs", "stores"})
 """Hooks without a user yet; this list only shrinks."""
 
 

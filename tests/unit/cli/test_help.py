@@ -6,6 +6,7 @@ import pytest
 import typer
 
 from haltline.cli.group import COMMANDS
+from haltline.cli.operate import help_of
 
 GROUPS = {
     "notify": ("test", "route"),
@@ -38,6 +39,8 @@ def test_version_is_printed(terminal):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_says_what_the_command_says_of_itself(name):
     command = typer.main.get_command(import_module(f"haltline.cli.{COMMANDS[name].module}").app)
+    if COMMANDS[name].module == "operate":
+        command.help = help_of(name)  # one module for all of them
     assert (command.help or "").splitlines()[0] == COMMANDS[name].meaning
 
 

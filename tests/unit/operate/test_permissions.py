@@ -38,10 +38,10 @@ def arguments_of(command: Command, account: str) -> dict[str, str] | None:
 
 
 def test_the_table_of_the_command_line_is_that_of_the_control_service() -> None:
-    listed = {name: (section, meaning) for section, each in SECTIONS.items() for name, meaning in each.items()}
+    listed = {name: (section, *words) for section, each in SECTIONS.items() for name, words in each.items()}
     for word in ("confirm", "decline"):
         assert listed.pop(word)
-    assert listed == {command.name: (command.section, command.meaning) for command in COMMANDS}
+    assert listed == {command.name: (command.section, command.meaning, command.example) for command in COMMANDS}
 
 
 def test_every_command_that_changes_something_needs_more_than_a_viewer() -> None:

@@ -47,7 +47,7 @@ COMMANDS: dict[str, Entry] = {
 COMMANDS |= {
     name: Entry(f"Operate: {section.lower()}", meaning, "operate")
     for section, commands in SECTIONS.items()
-    for name, meaning in commands.items()
+    for name, (meaning, _) in commands.items()
 }
 
 
@@ -68,6 +68,8 @@ class CommandGroup(TyperGroup):
         module = import_module(f"haltline.cli.{entry.module}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        if entry.module == "operate":
+            command.help = module.help_of(cmd_name)
         return command
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:

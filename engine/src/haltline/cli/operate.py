@@ -9,6 +9,7 @@ import typer
 from haltline.api.reply import Reply, ReplyStatus
 from haltline.cli.consoleclient import ConsoleClient
 from haltline.cli.group import HelpfulCommand
+from haltline.cli.operation import SECTIONS
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
 from haltline.cli.replyview import show_reply
@@ -22,6 +23,22 @@ from haltline.runtime.frame import Complete, Follow, Run, Say
 app = command_app()
 WAITS = 3
 _QUICK_S = 1.0
+_HELP = """{meaning}
+
+Asks the running engine, as an operator. Words go to the arguments in their order, or as name=value; the reason is what
+is left. What is confirmed first is not done before.
+
+\b
+Examples:
+  haltline {example}
+  haltline help {name}          what it takes; needs a running engine
+
+\b
+JSON: the reply: {{"title", "status", "tone", "parts": [...], "buttons": [...], "actions": [...], ...}};
+      one more line with the receipt, where something is done at the broker
+
+Exit code 0: done or answered. 1: refused, or not done. 3: it waits for a confirmation.
+"""
 
 
 def complete(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -48,24 +65,7 @@ def operate(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Ask the running engine, as an operator.
-
-    Words go to the arguments in their order, or as name=value; the reason is what is left. What changes something is
-    asked back first: nothing is done before it is confirmed.
-
-    \b
-    Examples:
-      haltline status
-      haltline help lock                      what a command takes
-      haltline lock eval 1h because of the news
-      haltline flatten eval lock=1h --yes
-
-    \b
-    JSON: the reply: {"title", "status", "tone", "parts": [...], "buttons": [...], "actions": [...], ...};
-          one more line with the receipt, where something is done at the broker
-
-    Exit code 0: done or answered. 1: refused, or not done. 3: it waits for a confirmation.
-    """
+    """Ask the running engine, as an operator: `help_of` says what each command does."""
     output = Output(json=json, plain=plain)
     name = context.info_name or ""
     with ConsoleClient(journal_of(config)) as client:
@@ -77,6 +77,13 @@ def operate(
             reply = _reply(client, Follow(actions=reply.actions))
             show_reply(output, reply)
     raise typer.Exit({ReplyStatus.DONE: 0, ReplyStatus.ASKS: WAITS}.get(reply.status, 1))
+
+
+def help_of(name: str) -> str:
+    """The help of one command."""
+    section = next(each for each in SECTIONS.values() if name in each)
+    meaning, example = section[name]
+    return _HELP.format(meaning=meaning, example=example, name=name)
 
 
 def journal_of(config: Path | None) -> Path:

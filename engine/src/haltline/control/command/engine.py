@@ -53,7 +53,7 @@ class EngineCommands:
                 confirm=Confirm.LOOSENING, text=self.disarm_text, section=SECTION, example="disarm eval maintenance",
             ),
             Command(
-                name="pending", meaning="What would guard less, and waits for its time or a second operator.",
+                name="pending", meaning="What would guard less, and waits before it may.",
                 run=self.pending, section=SECTION, example="pending",
             ),
             Command(

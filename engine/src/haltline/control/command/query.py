@@ -33,7 +33,7 @@ class Queries:
                 example="ask eval account.day.loss / account.equity",
             ),
             Command(
-                name="whatif", meaning="May this order be sent, what would speak against it, how much would pass.",
+                name="whatif", meaning="May this order be sent, and how much would pass.",
                 run=self.whatif, role=Role.VIEWER, account="account", section=SECTION,
                 arguments=(
                     ACCOUNT, Argument(name="side", meaning="buy or sell", kind=ArgumentKind.SIDE),
