@@ -9,5 +9,8 @@ it well, seen from inside · `heartbeat` the sign of life it leaves · `sampler`
 journal proven and compacted · `service_manager` systemd · `guardian` the second process, with `floor` for one
 account and `guardian_hand` to act · `compose` brokers and channels of a set-up · `embed` the Python API · `surface`
 front ends · `console` the local channel, with `frame`, `whereabouts` and `peer` · `frontdoor` the engine as
-commands see it. In: a set-up. Out: a guarded account. Never: decides (the kernel does), reads the clock past its
-own, lets quotes delay enforcement. """
+commands see it.
+
+In: a set-up. Out: a guarded account.
+Never: decides (the kernel does), reads the clock past its own, lets quotes delay enforcement.
+"""
