@@ -34,7 +34,7 @@ from haltline.api.feed import Feed, FeedKind, FeedSetup, Recording
 from haltline.api.field import Change, Collection, Field, Kind, Provenance
 from haltline.api.function import Function, Parameter
 from haltline.api.hookspecs import hookimpl
-from haltline.api.notifier import EditingNotifier, Message, Notifier, NotifierKind, NotifierSetup
+from haltline.api.notifier import EditingNotifier, Message, Notifier, NotifierKind, NotifierSetup, SizedNotifier
 from haltline.api.registry import Observer, Registry, RulePack, Store
 from haltline.api.reply import (
     Branch,
@@ -110,6 +110,7 @@ __all__ = [
     "Request",
     "Role",
     "RulePack",
+    "SizedNotifier",
     "Started",
     "Store",
     "Surface",

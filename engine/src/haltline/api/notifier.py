@@ -57,6 +57,18 @@ class EditingNotifier(Protocol):
         the message is then sent anew."""
 
 
+@runtime_checkable
+class SizedNotifier(Protocol):
+    """A channel whose limit depends on its config, as where one kind stands for many services."""
+
+    @property
+    def max_chars(self) -> int | None:
+        """The longest `Message.text` it takes, as in `NotifierKind.max_chars`, and instead of it; None: any."""
+
+    async def send(self, message: Message) -> str | None:
+        """Deliver one message."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierSetup:
     """What a channel is made from. Relative paths in `config` are resolved against `directory`, the set-up's folder."""

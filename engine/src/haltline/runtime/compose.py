@@ -16,6 +16,7 @@ from haltline.api import (
     NotifierKind,
     NotifierSetup,
     Recording,
+    SizedNotifier,
     SurfaceKind,
 )
 from haltline.api.registry import Registry
@@ -139,8 +140,8 @@ def routes_of(setup: Setup, speaking: Sequence[str] = ()) -> Routes:
     return Routes(severities=heard, policy=setup.notify)
 
 
-def limits_of(parts: Parts) -> dict[str, ChannelLimit]:
-    """What each channel takes: what its kind says, or the set-up where that says less."""
+def limits_of(parts: Parts, channels: Mapping[str, Notifier]) -> dict[str, ChannelLimit]:
+    """What each channel takes: what it or its kind says, or the set-up where that says less."""
     policy = parts.setup.notify
     limits = {}
     kinds: list[tuple[str, NotifierKind | SurfaceKind | None]] = [
@@ -149,8 +150,10 @@ def limits_of(parts: Parts) -> dict[str, ChannelLimit]:
     ]
     for name, kind in kinds:
         own = [each for each in (kind.per_minute if kind else None, policy.per_minute if policy else None) if each]
+        channel = channels.get(name)
+        sized = channel if isinstance(channel, SizedNotifier) else kind
         limits[name] = ChannelLimit(
-            max_chars=kind.max_chars if kind else None, per_minute=min(own, default=None),
+            max_chars=sized.max_chars if sized else None, per_minute=min(own, default=None),
             reserved=policy.reserved if policy else ChannelLimit().reserved,
         )  # fmt: skip
     return limits

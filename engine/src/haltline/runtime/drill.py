@@ -103,7 +103,7 @@ async def drill_offline(
 ) -> DrillReport:  # fmt: skip
     """Run one without an engine, through channels made for it; raises ConfigError for one that cannot be made."""
     channels, routes = make_channels(parts)
-    return await run_drill(channels, routes, limits_of(parts), clock, labels, acknowledge=acknowledge)
+    return await run_drill(channels, routes, limits_of(parts, channels), clock, labels, acknowledge=acknowledge)
 
 
 class _Drill:

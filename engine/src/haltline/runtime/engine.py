@@ -103,7 +103,7 @@ class Engine:
             write=writer.run_in_transaction,
             clock=clock,
             lost=self._lost,
-            limits=limits_of(parts),
+            limits=limits_of(parts, channels),
         )
         self._executor = Executor(
             actions=parts.registry.actions, brokers=self._pairs.hands(), clock=clock,
@@ -427,7 +427,8 @@ class Engine:
 
     async def drill(self, labels: Mapping[str, str]) -> DrillReport:
         """A fire drill through the channels as they are now; what it has shown goes on record."""
-        report = await run_drill(self._channels, self._outbox.routes, limits_of(self.parts), self.clock, labels)
+        limits = limits_of(self.parts, self._channels)
+        report = await run_drill(self._channels, self._outbox.routes, limits, self.clock, labels)
         await self._writer.record([report.entry()], durable=True)
         return report
 
