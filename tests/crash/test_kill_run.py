@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -134,8 +135,13 @@ def remains(folder: Path) -> dict[str, Any]:
     return json.loads(done.stdout) | {
         "moves": Counter((body["rule"], body["previous"], body["phase"]) for body in moved(folder)),
         "orders sent": len({body["order"]["client_id"] for body in records(folder, RecordKind.INTENT)}),
-        "pages": sorted({line for line in (folder / "data/pager.txt").read_text().splitlines()}),
+        "pages": sorted({without_instant(line) for line in (folder / "data/pager.txt").read_text().splitlines()}),
     }
+
+
+def without_instant(line: str) -> str:
+    """A page of the pager; that an account is armed now is told under the instant at which it was."""
+    return re.sub(r"^(armed:\w+):\d+", r"\1", line)
 
 
 def moved(folder: Path) -> list[dict[str, Any]]:
@@ -155,7 +161,7 @@ def test_the_story_is_worth_telling(undisturbed: dict[str, Any]) -> None:
     assert undisturbed["mode"] == "HALTED"
     assert undisturbed["orders sent"] == 1
     assert undisturbed["peak"] == 50199.0
-    assert len(undisturbed["pages"]) == 5
+    assert len(undisturbed["pages"]) == 6  # five of its rules, and that the account is armed
 
 
 @pytest.mark.slow
