@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from haltline.api import AccountSnapshot, BrokerKind, BrokerRole, BrokerSetup, EventSink, Started
+from haltline.api import AccountSnapshot, BrokerKind, BrokerRole, BrokerSetup, Capability, EventSink, Started
 from haltline.builtins.paper.broker import PAPER
 from haltline.clock import NS_PER_S, Clock
 from haltline.errors import Refused, Transient
@@ -166,7 +166,7 @@ PAPER_REMOTE = BrokerKind(
     name="paper_remote",
     make=RemotePaperBroker,
     meaning="the paper exchange as a process of its own, over the network",
-    capabilities=PAPER.capabilities,
+    capabilities=PAPER.capabilities | {Capability.PUSH_QUOTES},
     schema=SCHEMA,
     paired=True,
 )

@@ -205,6 +205,7 @@ PAPER = BrokerKind(
             Capability.REDUCE_ONLY,
             Capability.CANCEL_ORDERS,
             Capability.CLIENT_ORDER_IDS,
+            Capability.PUSH_FILLS,
             Capability.PUSH_ORDERS,
             Capability.PULL_ORDERS,
             Capability.PULL_POSITIONS,
