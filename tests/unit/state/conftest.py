@@ -158,12 +158,13 @@ class World:
         amount, average = Decimal(str(quantity)), Decimal(str(price))
         return self.apply(PositionReport(symbol=symbol, quantity=amount, average_price=average, **known))
 
-    def cash(self, amount: str | int, flow_id: str = "") -> list[str]:
+    def cash(self, amount: str | int, flow_id: str = "", *, is_result: bool = False) -> list[str]:
         self.number += 1
         flow_id = flow_id or f"c{self.number}"
         event = CashFlow(
-            at=self.now, received_at=self.now, account="eval", amount=Decimal(str(amount)), flow_id=flow_id
-        )
+            at=self.now, received_at=self.now, account="eval", amount=Decimal(str(amount)), flow_id=flow_id,
+            is_result=is_result,
+        )  # fmt: skip
         return self.apply(event)
 
     def broker(self, **rest: object) -> list[str]:

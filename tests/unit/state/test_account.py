@@ -40,6 +40,15 @@ def test_a_deposit_is_no_profit_and_no_new_peak(make_world):
     assert (account.day.total_pnl, account.day.loss, account.day.start_equity) == (-10.0, 10.0, 150.0)
 
 
+def test_funding_paid_is_a_loss_of_the_day_and_funding_received_makes_up_for_it(make_world):
+    world = make_world(balance="100")
+    world.cash("-4", is_result=True)
+    account = world.account
+    assert (account.equity, account.day.total_pnl, account.drawdown, account.day.fees) == (96.0, -4.0, 4.0, 4.0)
+    world.cash("1", is_result=True)
+    assert (account.equity, account.day.loss, account.day.fees, account.flows) == (97.0, 3.0, 3.0, 0.0)
+
+
 def test_s0_18_drawdown_from_the_peak(make_world):
     world = make_world(balance="100")
     trade(world, "20")

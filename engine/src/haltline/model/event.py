@@ -81,11 +81,16 @@ class AccountReport(_Event, frozen=True, kw_only=True):
 
 
 class CashFlow(_Event, frozen=True, kw_only=True):
-    """A deposit (positive) or withdrawal (negative): moves balance, neither profit nor drawdown."""
+    """A deposit (positive) or withdrawal (negative): moves balance, neither profit nor drawdown.
+
+    With `is_result` it is what was earned or paid for holding positions (funding, interest, rebates): a fee, or less of
+    them.
+    """
 
     account: AccountId
     amount: Decimal
     flow_id: str
+    is_result: bool = False
 
 
 class InstrumentUpdate(_Event, frozen=True, kw_only=True):

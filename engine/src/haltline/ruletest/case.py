@@ -85,10 +85,11 @@ class AccountBody(_Body, frozen=True, kw_only=True):
 
 
 class CashBody(_Body, frozen=True, kw_only=True):
-    """A deposit (positive) or withdrawal (negative)."""
+    """A deposit (positive) or withdrawal (negative); with `is_result` funding, interest or a rebate."""
 
     account: str
     amount: Decimal
+    is_result: bool = False
 
 
 class QuoteBody(_Body, frozen=True, kw_only=True):

@@ -60,7 +60,10 @@ def event_of(body: EventBody, now: int, serial: int) -> Event:
             return _account(body, now)
         case CashBody():
             account = AccountId(body.account)
-            return CashFlow(at=now, received_at=now, account=account, amount=body.amount, flow_id=f"flow-{serial}")
+            flow_id = f"flow-{serial}"
+            return CashFlow(
+                at=now, received_at=now, account=account, amount=body.amount, flow_id=flow_id, is_result=body.is_result
+            )
         case QuoteBody():
             return _quote(body, now)
         case ConnectionBody():

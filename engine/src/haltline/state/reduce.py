@@ -247,20 +247,24 @@ def account(state: "State", event: happened.AccountReport, now: int) -> None:
 
 
 def flow(state: "State", event: happened.CashFlow, now: int) -> None:
-    """Book a deposit or withdrawal once."""
+    """Book a deposit, a withdrawal, or what was earned or paid for holding positions, once."""
     found = state.account(event.account)
     check_flow(event)
     state.move(now)
     if event.flow_id in found.seen_flows:
         return
     _remember(found.seen_flows, event.flow_id, None)
-    found.add_flow(event.amount)
+    if event.is_result:
+        found.count(Shift(applied_at=now, fee=MONEY.minus(event.amount)))
+    else:
+        found.add_flow(event.amount)
     if min(event.at, now) >= found.balance_at:
         found.set_balance(MONEY.add(found.balance_sum, event.amount))
-    found.fund()
+    if not event.is_result:
+        found.fund()
     found.revalue()
-    state.touch(found, ACCOUNT)
-    state.touch(state.portfolio, ACCOUNT)
+    state.touch(found, ACCOUNT | FILL)
+    state.touch(state.portfolio, ACCOUNT | FILL)
 
 
 def instrument(state: "State", event: happened.InstrumentUpdate, now: int) -> None:
