@@ -30,6 +30,7 @@ from haltline.api.control import (
     SurfaceMemory,
     SurfaceSetup,
 )
+from haltline.api.diagnosis import Diagnosing, Finding, Level
 from haltline.api.feed import Feed, FeedKind, FeedSetup, Recording
 from haltline.api.field import Change, Collection, Field, Kind, Provenance
 from haltline.api.function import Function, Parameter
@@ -81,6 +82,7 @@ __all__ = [
     "Confirmation",
     "Control",
     "Desk",
+    "Diagnosing",
     "EditingNotifier",
     "EventSink",
     "Fact",
@@ -88,9 +90,11 @@ __all__ = [
     "FeedKind",
     "FeedSetup",
     "Field",
+    "Finding",
     "Function",
     "HandledBy",
     "Kind",
+    "Level",
     "Message",
     "Notifier",
     "NotifierKind",
