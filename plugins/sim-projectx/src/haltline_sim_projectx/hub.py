@@ -41,6 +41,8 @@ class Hub:
         self.openings = 0
         self.is_muted = False
         """Whether nothing at all is sent, not even pings, on connections that stay open."""
+        self.loses_pushes = False
+        """Whether pushes get lost while pings still come."""
         self.is_bare = False
         """Whether pushes of the user hub come without `{"action", "data"}` around them."""
         self._faults = faults
@@ -147,7 +149,7 @@ class Hub:
     def _push(self, wanted: tuple[str, Any], target: str, *arguments: object) -> None:
         text = _text({"type": 1, "target": target, "arguments": list(arguments)})
         lines = [line for line in self._lines if wanted in line.subscriptions]
-        if not lines:
+        if not lines or self.loses_pushes:
             return
         if self._faults.take_event(FaultKind.REORDER):
             self._held += [(line, text) for line in lines]

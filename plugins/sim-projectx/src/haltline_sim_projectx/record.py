@@ -162,7 +162,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request of a client: the endpoint (``Order/place``), what it said, when (seconds), and whose token it bore."""
+    """One request of a client: the endpoint (``Order/place``), what it said, when (seconds), and its token."""
 
     call: str
     body: Json

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from types import TracebackType
 from typing import Self
 
@@ -178,7 +179,10 @@ class ProjectXSim:
             return web.Response(status=404)
         if not isinstance(body, dict):
             return web.Response(status=400)
-        return await self.faults.around(request, name, lambda: self._serve(name, body, token), _faulty)
+        answered = await self.faults.around(request, name, lambda: self._serve(name, body, token), _faulty)
+        if not answered.prepared:
+            answered.headers["Date"] = formatdate(self.now(), usegmt=True)
+        return answered
 
     async def _serve(self, name: str, body: Json, token: str) -> web.StreamResponse:
         if name not in _OPEN_CALLS and not self.tokens.is_good(token):

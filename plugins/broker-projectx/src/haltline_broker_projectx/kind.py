@@ -1,0 +1,35 @@
+"""What the broker is called, and what it can do."""
+
+from haltline.api import Broker, BrokerKind, BrokerSetup, Capability, RateLimit
+from haltline_broker_projectx.setting import SCHEMA
+
+
+def _make(setup: BrokerSetup) -> Broker:
+    from haltline_broker_projectx.broker import ProjectXBroker  # noqa: PLC0415 - the client takes a second to import
+
+    return ProjectXBroker(setup)
+
+
+PROJECTX = BrokerKind(
+    name="projectx",
+    make=_make,
+    meaning="a ProjectX gateway (TopstepX and others): REST and two SignalR hubs, through project-x-py",
+    capabilities=frozenset(
+        {
+            Capability.MARKET_ORDERS,
+            Capability.LIMIT_ORDERS,
+            Capability.STOP_ORDERS,
+            Capability.CANCEL_ORDERS,
+            Capability.CLIENT_ORDER_IDS,
+            Capability.PUSH_POSITIONS,
+            Capability.PUSH_ORDERS,
+            Capability.PULL_POSITIONS,
+            Capability.PULL_ORDERS,
+        }
+    ),
+    schema=SCHEMA,
+    limit=RateLimit(calls=90, per_s=60.0),
+    paired=True,
+)
+"""Without REDUCE_ONLY: market orders that reduce are exact closes, but a stop is an ordinary order there. The gateway
+takes 200 calls a minute; one of our calls makes up to three, two on average."""
