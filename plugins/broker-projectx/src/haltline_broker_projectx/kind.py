@@ -19,10 +19,13 @@ PROJECTX = BrokerKind(
             Capability.MARKET_ORDERS,
             Capability.LIMIT_ORDERS,
             Capability.STOP_ORDERS,
+            Capability.REDUCE_ONLY,
             Capability.CANCEL_ORDERS,
             Capability.CLIENT_ORDER_IDS,
             Capability.PUSH_POSITIONS,
             Capability.PUSH_ORDERS,
+            Capability.PUSH_FILLS,
+            Capability.PUSH_QUOTES,
             Capability.PULL_POSITIONS,
             Capability.PULL_ORDERS,
         }
@@ -31,5 +34,6 @@ PROJECTX = BrokerKind(
     limit=RateLimit(calls=90, per_s=60.0),
     paired=True,
 )
-"""Without REDUCE_ONLY: market orders that reduce are exact closes, but a stop is an ordinary order there. The gateway
-takes 200 calls a minute; one of our calls makes up to three, two on average."""
+"""The gateway has no reduce-only flag. A reducing order at the market keeps that promise as an exact close, which can
+never turn a position round; a protective stop is an ordinary order there. It takes 200 calls a minute; one of our calls
+makes up to three, two on average."""

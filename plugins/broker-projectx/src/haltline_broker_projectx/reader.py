@@ -27,6 +27,8 @@ from haltline_broker_projectx.truth import Told
 from haltline_broker_projectx.wire import WireAccount, WireOrder, WirePosition, WireQuote, WireTrade, quote_of, stamp_of
 
 _OPENING_S = 6.0
+_AGAIN_S = 1.0
+_RANK = {ConnectionStatus.CONNECTED: 0, ConnectionStatus.DEGRADED: 1, ConnectionStatus.DISCONNECTED: 2}
 _SETTLE_NS = NS_PER_S
 _APART_NS = 4 * NS_PER_S
 """Pushes alone bring no more readings than one in so long: the platform counts them."""
@@ -59,9 +61,11 @@ class Reader:
         self._followed: dict[str, Contract] = {}
         self._wake = asyncio.Event()
         self._is_urgent = False
-        self._status: tuple[ConnectionStatus, str] | None = None
+        self._status: ConnectionStatus | None = None
         self._read_at = clock.now()
         self._failure = ""
+        self._failing_since: int | None = None
+        self._mistake = ""
         self._unpushed: tuple[AccountId, int, int] | None = None
         made = {"session": session, "clock": clock, "changed": self._hub_changed, "silence_s": setting.silence_s}
         self.user_hub = Hub(
@@ -111,17 +115,17 @@ class Reader:
                 await self._read_everything()
             except (Transient, Refused) as failure:
                 self._failure = str(failure)
+                self._failing_since = self._failing_since or self._clock.now()
             self._check_pushes()
             self._tell_status()
 
     async def _rest(self) -> None:
         """Until the next look: soon after a push or a change of a hub, else after `poll_s`."""
         try:
-            async with asyncio.timeout(self._setting.poll_s):
+            async with asyncio.timeout(min(self._setting.poll_s, _AGAIN_S) if self._failure else self._setting.poll_s):
                 await self._wake.wait()
         except TimeoutError:
             return
-        self._tell_status()
         settled = self._clock.now() + _SETTLE_NS
         await self._clock.sleep_until(settled if self._is_urgent else max(settled, self._read_at + _APART_NS))
         self._is_urgent = False
@@ -136,7 +140,7 @@ class Reader:
                 self._tell(self._told[account].take_account(told, self._clock.now()))
         for account, number in self._puller.accounts.all.items():
             await self._read_account(account, number)
-        self._read_at, self._failure = self._clock.now(), ""
+        self._read_at, self._failing_since, self._failure, self._mistake = self._clock.now(), None, "", ""
 
     async def _read_account(self, account: AccountId, number: int) -> None:
         """Trades, then positions and orders; again where a push came meanwhile, which may be the newer word."""
@@ -214,7 +218,8 @@ class Reader:
             try:
                 self._tell(self._events_of(target, argument))
             except (msgspec.ValidationError, ValueError, KeyError) as mistake:
-                self._failure = f"{target} cannot be read: {type(mistake).__name__}"
+                self._mistake = f"{target} cannot be read: {type(mistake).__name__}"
+                self._tell_status(only_worse=True)
         self._wake.set()
 
     def _events_of(self, target: str, argument: Any) -> list[Event]:
@@ -266,26 +271,31 @@ class Reader:
             self._sink(event)
 
     def _hub_changed(self) -> None:
+        """What is worse is told at once; what is better, after everything was read."""
         self._is_urgent = True
         self._wake.set()
+        self._tell_status(only_worse=True)
 
-    def _tell_status(self) -> None:
+    def _tell_status(self, *, only_worse: bool = False) -> None:
         """Connected, degraded (a hub is down, REST answers) or disconnected (nothing could be read for `blind_s`)."""
         now = self._clock.now()
-        status, reason = ConnectionStatus.CONNECTED, ""
-        down = [hub for hub in (self.user_hub, self.market_hub) if not hub.state.is_up]
-        if self._failure and now - self._read_at >= self._setting.blind_s * NS_PER_S:
-            status, reason = ConnectionStatus.DISCONNECTED, self._failure
-        elif down:
-            status = ConnectionStatus.DEGRADED
-            reason = "; ".join(f"the {hub.name} hub is down: {hub.state.reason}" for hub in down)
-        elif self._failure:
-            status, reason = ConnectionStatus.DEGRADED, self._failure
-        if self._status is not None and self._status[0] is status:
+        status, reason = self._judged(now)
+        if status is self._status or (only_worse and (self._status is None or _RANK[status] < _RANK[self._status])):
             return
-        self._status = status, reason
+        self._status = status
         for spec in self._specs:
             self._sink(ConnectionUpdate(at=now, received_at=now, account=spec.id, status=status, reason=reason))
+
+    def _judged(self, now: int) -> tuple[ConnectionStatus, str]:
+        down = [hub for hub in (self.user_hub, self.market_hub) if not hub.state.is_up]
+        if self._failing_since is not None and now - self._failing_since >= self._setting.blind_s * NS_PER_S:
+            return ConnectionStatus.DISCONNECTED, self._failure
+        if down:
+            reason = "; ".join(f"the {hub.name} hub is down: {hub.state.reason}" for hub in down)
+            return ConnectionStatus.DEGRADED, reason
+        if self._failure or self._mistake:
+            return ConnectionStatus.DEGRADED, self._failure or self._mistake
+        return ConnectionStatus.CONNECTED, ""
 
     def _user_subscriptions(self) -> list[Invocation]:
         numbers = self._puller.accounts.all.values()
