@@ -30,6 +30,9 @@ from haltline.control.door import Door
 from haltline.control.reference import Entry, reference
 from haltline.errors import CODES
 from haltline.plugins.load import load_plugins
+from haltline.testing.broker import all_broker_cases
+from haltline.testing.conformance.page import brokers_page
+from haltline.testing.conformance.record import ConformanceRecord, read_record
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -80,9 +83,6 @@ def code(text: str) -> str:
 def page(title: str, *parts: str) -> str:
     """A whole page."""
     return f"{NOTE}\n\n# {title}\n\n" + "\n".join(part.rstrip() + "\n" for part in parts)
-
-
-# -- what rules can say ------------------------------------------------------------------------------------------------
 
 
 def fields_page(entries: list[Entry]) -> str:
@@ -170,9 +170,6 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-# -- what can go wrong, and what can be typed --------------------------------------------------------------------------
-
-
 def errors_page() -> str:
     """Every code, by family."""
     parts = ["Every message about a mistake ends with a code. `haltline explain E207` prints one entry of this list."]
@@ -206,9 +203,6 @@ def cli_page() -> str:
         if name == "journal":
             parts += [f"## haltline journal {sub}\n\n{show(name, sub)}" for sub in ("tail", "export", "verify")]
     return page("Command line", *parts)
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
 
 
 def schema_page(registry: Registry) -> str:
@@ -324,9 +318,6 @@ def _choices(given: Mapping[str, object]) -> tuple[str, ...]:
 def _named_inputs(title: str) -> str:
     """``at ${{ inputs.limit }}`` as ``at `limit` ``."""
     return re.sub(r"\$\{\{ (?:inputs\.)?(\w+) \}\}", r"`\1`", title)
-
-
-# -- plugins -----------------------------------------------------------------------------------------------------------
 
 
 def hooks() -> dict[str, Callable[..., None]]:
@@ -445,6 +436,12 @@ PARTS: dict[str, Callable[[], str]] = {
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
+def records() -> list[ConformanceRecord]:
+    """What every broker has shown of the conformance suite."""
+    files = [*ROOT.glob("engine/conformance/*.json"), *ROOT.glob("plugins/*/conformance/*.json")]
+    return [read_record(file) for file in files]
+
+
 def pages() -> dict[Path, str]:
     """Every page that should exist, with its content."""
     registry = load_plugins().registry
@@ -453,6 +450,7 @@ def pages() -> dict[Path, str]:
         "fields": fields_page(entries),
         "functions": functions_page(entries),
         "actions": actions_page(entries, registry),
+        "brokers": page("Brokers", brokers_page(records(), all_broker_cases())),
         "errors": errors_page(),
         "cli": cli_page(),
         "commands": commands_page(),

@@ -16,7 +16,7 @@ from haltline.model.event import Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Side
-from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker
+from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker, check_broker_record
 from haltline_sim_paper.broker import PAPER_REMOTE, RemotePaperBroker
 from haltline_sim_paper.fault import Fault, FaultKind
 from haltline_sim_paper.host import Host
@@ -143,3 +143,7 @@ async def open_world(folder: Path) -> AsyncIterator[RemoteWorld]:
 async def test_paper_remote_keeps_its_promise(case: BrokerCase, tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await check_broker(case, world)
+
+
+def test_the_record_that_the_docs_show_is_of_these_cases() -> None:
+    check_broker_record(Path(__file__).parents[1] / "conformance/paper_remote.json", RemoteWorld)

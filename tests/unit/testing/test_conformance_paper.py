@@ -17,7 +17,7 @@ from haltline.model.event import Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Side
-from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker
+from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker, check_broker_record
 
 CLOCK = SystemClock()
 RETRY_S = 0.05
@@ -106,3 +106,7 @@ async def open_world(folder: Path) -> AsyncIterator[PaperWorld]:
 async def test_the_paper_broker_keeps_its_promise(case: BrokerCase, tmp_path: Path) -> None:
     async with open_world(tmp_path) as world:
         await check_broker(case, world)
+
+
+def test_the_record_that_the_docs_show_is_of_these_cases() -> None:
+    check_broker_record(Path(__file__).parents[3] / "engine/conformance/paper.json", PaperWorld)
