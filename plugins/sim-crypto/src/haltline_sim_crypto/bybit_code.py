@@ -17,6 +17,7 @@ CODES = {
     Reason.SERVER_ERROR: Code(10016, "Server error."),
     Reason.UNKNOWN_OUTCOME: Code(10000, "Server Timeout"),
     Reason.ORDER_NOT_FOUND: Code(110001, "order not exists or too late to cancel"),
+    Reason.CANCEL_REJECTED: Code(110001, "order not exists or too late to cancel"),
     Reason.DUPLICATE_CLIENT_ID: Code(110072, "OrderLinkedID is duplicate"),
     Reason.BAD_CLIENT_ID: Code(10001, "params error: OrderLinkId invalid"),
     Reason.INSUFFICIENT_MARGIN: Code(110007, "ab not enough for new order"),

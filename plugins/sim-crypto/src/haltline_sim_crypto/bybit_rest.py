@@ -217,7 +217,7 @@ class BybitRest:
         self._market(given)
         order = account.find(uid=given.get("orderId", ""), client_id=given.get("orderLinkId", ""))
         if order is None or not order.is_live or order.ask.symbol != given["symbol"]:
-            raise Refused(Reason.ORDER_NOT_FOUND)
+            raise Refused(Reason.CANCEL_REJECTED)
         self._sim.matching.cancel(account, order)
         return {"orderId": order.uid, "orderLinkId": order.ask.client_id}
 

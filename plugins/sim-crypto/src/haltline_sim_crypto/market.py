@@ -20,6 +20,10 @@ class Market:
     volume: Decimal = ZERO
     spread: Decimal = ZERO
     depth: Decimal | None = None
+    taken: Decimal = ZERO
+    """How much of the depth is gone; the next price brings it back."""
+    before: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    """Bid and ask before the last move."""
     funding_rate: Decimal = Decimal("0.0001")
     moves: int = 0
 
@@ -39,6 +43,7 @@ class Market:
 
     def move(self, last: Decimal, mark: Decimal | None) -> None:
         """The next price; the mark price follows it unless it is given."""
+        self.before, self.taken = (self.bid, self.ask), ZERO
         self.last, self.mark = last, last if mark is None else mark
         self.high, self.low = max(self.high, last), min(self.low, last)
         self.moves += 1

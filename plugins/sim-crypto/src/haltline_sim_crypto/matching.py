@@ -8,6 +8,7 @@ from itertools import count
 from haltline_sim_crypto.account import Account, Entry
 from haltline_sim_crypto.desk import Habits, admit, crosses, reducible
 from haltline_sim_crypto.event import Event, Executed, OrderChanged, Part, PositionChanged, WalletChanged
+from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import ZERO
 from haltline_sim_crypto.order import Ask, Cause, Fill, Leg, Order, Position, Status, Tif
 from haltline_sim_crypto.refusal import Refused
@@ -40,19 +41,27 @@ class Matching:
             self.cancel(account, order, cause)
         return ended
 
-    def _enter(self, account: Account, ask: Ask, quantity: Decimal, *, parent: int = 0) -> Order:
-        number, now = next(self._numbers), self.now_ms()
-        order = Order(
-            number=number, uid=self._uid(number), ask=ask, quantity=quantity, created_ms=now, updated_ms=now, parent=parent
-        )  # fmt: skip
-        account.orders[number] = order
-        if ask.trigger is not None and not parent:
+    def _enter(self, account: Account, ask: Ask, quantity: Decimal, *, parent: Order | None = None) -> Order:
+        order = self._book(account, ask, quantity)
+        if parent is not None:
+            order.parent, parent.spawned = parent.number, order.number
+            account.emit(OrderChanged(order=parent, step="triggered"))
+        elif ask.trigger is not None:
             order.status = Status.WAITING
             account.emit(OrderChanged(order=order, step="new"))
             self._trigger(account, order)
             return order
         account.emit(OrderChanged(order=order, step="new"))
         self._work(account, order)
+        return order
+
+    def _book(self, account: Account, ask: Ask, quantity: Decimal, cause: Cause = Cause.NONE) -> Order:
+        number, now = next(self._numbers), self.now_ms()
+        order = Order(
+            number=number, uid=self._uid(number), ask=ask, quantity=quantity, created_ms=now, updated_ms=now,
+            cause=cause,
+        )  # fmt: skip
+        account.orders[number] = order
         return order
 
     def _uid(self, number: int) -> str:
@@ -65,11 +74,10 @@ class Matching:
         if order.ask.tif is Tif.POST and taken:
             self.cancel(account, order, Cause.POST_ONLY)
             return
-        room = order.left if market.depth is None else min(order.left, market.depth)
+        room = _room(account, market, order)
         if taken and room and not (order.ask.tif is Tif.FOK and room < order.left):
+            market.taken += room
             self._fill(account, order, room, market.ask if order.ask.side > 0 else market.bid, is_maker=False)
-            if market.depth is not None:
-                market.depth -= room
         if order.is_immediate and order.is_live:
             order.status = Status.EXPIRED
             order.cause = Cause.NO_LIQUIDITY if order.ask.price is None else Cause.IOC
@@ -84,8 +92,9 @@ class Matching:
             if order.status is Status.WAITING:
                 self._trigger(account, order)
             elif order.is_live and crosses(market, order.ask) and order.ask.price is not None:
-                room = order.left if market.depth is None else min(order.left, market.depth)
+                room = _room(account, market, order)
                 if room:
+                    market.taken += room
                     self._fill(account, order, room, order.ask.price, is_maker=True)
         if account.positions and account.equity < account.total_maintenance:
             self._liquidate(account)
@@ -103,7 +112,8 @@ class Matching:
         if self.habits.spawns:
             order.status, order.cause = Status.FILLED, Cause.TRIGGERED
             account.emit(OrderChanged(order=order, step="triggered"))
-            order.spawned = self._enter(account, order.ask, quantity, parent=order.number).number
+            self._enter(account, order.ask, quantity, parent=order)
+            account.emit(OrderChanged(order=order, step="over"))
             return
         order.quantity, order.status = quantity, Status.OPEN
         account.emit(OrderChanged(order=order, step="triggered"))
@@ -159,12 +169,8 @@ class Matching:
         """Resting orders that may only reduce go when there is nothing left to reduce."""
         held = account.position(symbol, leg).quantity
         for order in account.live(symbol):
-            if (
-                order.status is Status.OPEN
-                and order.ask.reduces
-                and order.ask.leg is leg
-                and held * order.ask.side >= 0
-            ):
+            ask = order.ask
+            if order.status is Status.OPEN and ask.reduces and ask.leg is leg and held * ask.side >= 0:
                 self.cancel(account, order, Cause.REDUCE_ONLY)
 
     # -- what the venue does of itself ---------------------------------------------------------------------------------
@@ -195,15 +201,9 @@ class Matching:
         for position in list(account.held()):
             market = account.markets[position.symbol]
             side = -1 if position.quantity > 0 else 1
-            ask = Ask(
-                symbol=position.symbol, side=side, quantity=abs(position.quantity), reduces=True, leg=position.leg
-            )
-            number, now = next(self._numbers), self.now_ms()
-            order = Order(
-                number=number, uid=self._uid(number), ask=ask, quantity=ask.quantity, created_ms=now, updated_ms=now,
-                cause=Cause.LIQUIDATION,
-            )  # fmt: skip
-            account.orders[number] = order
+            quantity = abs(position.quantity)
+            ask = Ask(symbol=position.symbol, side=side, quantity=quantity, reduces=True, leg=position.leg)
+            order = self._book(account, ask, quantity, Cause.LIQUIDATION)
             self._fill(account, order, ask.quantity, market.mark, is_maker=False, cause=Cause.LIQUIDATION)
 
 
@@ -214,6 +214,14 @@ def admitted_now(account: Account, order: Order, habits: Habits) -> Decimal:
     if opens and not ask.reduces and not ask.closes_all:
         return ask.quantity
     return reducible(account, ask, ask.quantity, habits)
+
+
+def _room(account: Account, market: Market, order: Order) -> Decimal:
+    """How much can be filled now: what stands in the book, and never more than there is to reduce."""
+    room = order.left if market.depth is None else min(order.left, max(ZERO, market.depth - market.taken))
+    if order.ask.reduces:
+        room = min(room, abs(account.position(order.ask.symbol, order.ask.leg).quantity))
+    return room
 
 
 def _move(position: Position, signed: Decimal, price: Decimal, now_ms: int) -> None:

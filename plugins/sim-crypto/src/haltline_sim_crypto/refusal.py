@@ -19,6 +19,7 @@ class Reason(StrEnum):
     SERVER_ERROR = "server_error"
     UNKNOWN_OUTCOME = "unknown_outcome"
     ORDER_NOT_FOUND = "order_not_found"
+    CANCEL_REJECTED = "cancel_rejected"
     DUPLICATE_CLIENT_ID = "duplicate_client_id"
     BAD_CLIENT_ID = "bad_client_id"
     INSUFFICIENT_MARGIN = "insufficient_margin"
@@ -36,6 +37,8 @@ class Reason(StrEnum):
     OPEN_POSITIONS = "open_positions"
     OPEN_ORDERS = "open_orders"
     LEVERAGE = "leverage"
+    LISTEN_KEY = "listen_key"
+    WRONG_ENDPOINT = "wrong_endpoint"
     NOT_OFFERED = "not_offered"
 
 
