@@ -25,15 +25,16 @@ def connect(url: str, *, channel: str) -> NotifyBase:
     with hearing():
         client = Apprise.instantiate(url.strip(), asset=asset)
     if client is None:
-        raise ConfigError([_problem(url, channel)])
+        raise _wrong(channel, *_diagnosis(url))
+    if len(client) == 0:
+        raise _wrong(channel, "its url names nobody to tell", f"see {client.setup_url}")
     client.request_rate_per_sec = 0
     client.retry = 0
     return client
 
 
-def _problem(url: str, channel: str) -> Problem:
-    what, cure = _diagnosis(url)
-    return Problem(code="E508", where=f"channel {channel!r}", what=what, cure=cure)
+def _wrong(channel: str, what: str, cure: str) -> ConfigError:
+    return ConfigError([Problem(code="E508", where=f"channel {channel!r}", what=what, cure=cure)])
 
 
 def _diagnosis(url: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ and it is held for every address that the name leads to.
 
 import ipaddress
 import socket
+from contextlib import suppress
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -25,11 +26,12 @@ def is_allowed(address: str, *, private: bool) -> bool:
 
 
 def as_address(host: str) -> str | None:
-    """The host if it is written as an address, else None: it is a name."""
-    try:
+    """The host if it is written as an address, in one of the odd ways too (``0x7f.1``), else None: it is a name."""
+    with suppress(ValueError):
         return str(ipaddress.ip_address(host.strip("[]").partition("%")[0]))
-    except ValueError:
-        return None
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return None
 
 
 class GuardedResolver(AbstractResolver):

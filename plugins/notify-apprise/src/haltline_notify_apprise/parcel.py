@@ -7,6 +7,7 @@ ids that it knows cannot be told anything twice, or by anybody else.
 import base64
 import hashlib
 import hmac
+import json
 from urllib.parse import quote
 
 import msgspec
@@ -32,7 +33,7 @@ class ButtonEntry(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, str]
 
 
-class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """The body. `at` is ISO-8601; `image_png` is base64, empty without an image. `version` changes with the meaning."""
 
     version: int
@@ -67,7 +68,7 @@ def body_of(message: Message) -> bytes:
         ],
         image_png=base64.b64encode(message.image).decode() if rich else "",
     )  # fmt: skip
-    return msgspec.json.encode(parcel)
+    return json.dumps(msgspec.to_builtins(parcel), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def headers_of(message: Message, body: bytes, secret: str, now: int) -> dict[str, str]:
@@ -76,7 +77,7 @@ def headers_of(message: Message, body: bytes, secret: str, now: int) -> dict[str
     return {
         "Content-Type": "application/json",
         "User-Agent": "Haltline",
-        "Haltline-Message": quote(message.id, safe=""),
+        "Haltline-Message": quote(message.id, safe="", errors="replace"),
         "Haltline-Timestamp": timestamp,
         "Haltline-Signature": signature(secret, timestamp, body),
     }

@@ -48,6 +48,8 @@ class WebhookNotifier:
             status, retry_after = await self._post(body, headers)
         except TimeoutError:
             raise Transient(f"the receiver did not answer within {self._timeout.total:g}s") from None
+        except aiohttp.InvalidURL:
+            raise Refused("the address of the receiver cannot be used") from None
         except aiohttp.ClientConnectorCertificateError:
             raise Transient("the certificate of the receiver is not one that is trusted") from None
         except (aiohttp.ClientError, OSError):
