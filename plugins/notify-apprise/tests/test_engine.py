@@ -83,7 +83,7 @@ async def test_notify_test_says_what_is_wrong_without_the_secrets(folder: Path, 
         ("CHAT_URL", "slack://canary", "its url lacks something that slack:// needs"),
         ("CHAT_URL", "canary", "its url is no URL"),
         ("OPS_URL", "http://93.184.216.34/canary", "its url has a public address"),
-        ("OPS_SECRET", "canary-short", "secret"),
+        ("OPS_SECRET", "canary-short", "secret: found text that is too short; the limit is 16"),
     ],
 )
 async def test_a_wrong_url_or_secret_is_a_problem_with_a_cure(

@@ -157,8 +157,10 @@ def _words(keyword: str, error: "ValidationError", node: Node, schema: Schema) -
     if keyword in _BOUNDS:
         return "E207", f"{_subject(node)} is out of range", f"it must be {_BOUNDS[keyword]} {error.validator_value}"
     if keyword in _COUNTS:
-        size = f"the limit is {error.validator_value}" if str(error.validator_value) != "1" else "one is needed"
-        return "E213", f"found {_COUNTS[keyword]}", size
+        if str(error.validator_value) == "1":
+            return "E213", f"found {_COUNTS[keyword]}", "one is needed"
+        found = _COUNTS[keyword].replace("empty text", "text that is too short")
+        return "E213", f"found {found}", f"the limit is {error.validator_value}"
     if keyword == "pattern":
         return "E206", f"{_subject(node)} does not have the right form", f"it must match {error.validator_value}"
     hidden = _holds_reference(node)
