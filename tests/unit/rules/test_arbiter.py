@@ -6,7 +6,7 @@ from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.order import Aim
 from haltline.model.plan import PlannedAction
 from haltline.rules.arbiter import Arbiter
-from haltline.rules.flight import LONGEST_WAIT_NS
+from haltline.rules.flight import ECHO_NS, FIRST_WAIT_NS, LONGEST_WAIT_NS
 
 
 def asked(name: str, key: str, symbol: str | None = "MNQ", **params: float | str | bool | None) -> PlannedAction:
@@ -102,3 +102,45 @@ def test_only_what_is_stronger_is_waited_behind() -> None:
     arbiter.launch(asked("close_position", "b", "MES"))
     ended(arbiter, "a", OutcomeStatus.FAILED)
     assert [action.id for action in arbiter.due_retries(LONGEST_WAIT_NS, lambda action: True)] == ["a~1"]
+
+
+def done_for(arbiter: Arbiter, action: PlannedAction, state: str = "MNQ 2") -> None:
+    """Launch and finish what the governor asked for: its echo stays."""
+    arbiter.launch(action, state=state)
+    ended(arbiter, action.id, OutcomeStatus.DONE)
+
+
+def test_what_is_done_covers_nothing_that_is_asked_for_afterwards() -> None:
+    arbiter = Arbiter()
+    done_for(arbiter, asked("close_position", "a"))
+    assert names(arbiter, asked("close_position", "b")) == [("close_position", "MNQ")]
+
+
+def test_a_second_word_on_what_is_done_changes_nothing() -> None:
+    arbiter = Arbiter()
+    done_for(arbiter, asked("close_position", "a"))
+    echo = arbiter.flights["a"].retry_at
+    outcome = ActionOutcome(at=9, received_at=9, action_id="a", account="eval", status=OutcomeStatus.DONE)
+    assert arbiter.take_outcome(outcome, 9) is None
+    assert arbiter.flights["a"].retry_at == echo
+
+
+def test_an_echo_ends_silently_and_is_never_tried_again() -> None:
+    arbiter = Arbiter()
+    done_for(arbiter, asked("close_position", "a"))
+    assert arbiter.due_retries(5 + ECHO_NS, lambda action: True) == []
+    assert (arbiter.flights, arbiter.take_given_up()) == ({}, [])
+
+
+def test_nothing_waits_behind_what_is_done() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("reduce_to", "r", quantity=1.0))
+    ended(arbiter, "r", OutcomeStatus.FAILED)
+    done_for(arbiter, asked("close_position", "c"))
+    (again,) = arbiter.due_retries(5 + FIRST_WAIT_NS, lambda action: True)
+    assert again.id == "r~1"
+
+
+def test_of_equal_rank_an_action_without_an_account_comes_first() -> None:
+    everywhere = PlannedAction(id="n", at=1, name="notify", account=None, incidents=("n",))
+    assert [action.id for action in Arbiter().plan([asked("notify", "e"), everywhere], {})] == ["n", "e"]

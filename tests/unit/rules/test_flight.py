@@ -4,7 +4,7 @@ import pytest
 
 from haltline.clock import NS_PER_S
 from haltline.model.plan import PlannedAction
-from haltline.rules.flight import FIRST_WAIT_NS, LONGEST_NAMED_NS, LONGEST_WAIT_NS, Flight, next_try
+from haltline.rules.flight import FIRST_WAIT_NS, INSTANT_NS, LONGEST_NAMED_NS, LONGEST_WAIT_NS, Flight, next_try
 
 NOW = 1_000 * NS_PER_S
 
@@ -76,3 +76,24 @@ def test_a_long_word_of_a_broker_is_cut() -> None:
 def test_a_flight_of_an_older_version_was_asked_for_when_its_try_was() -> None:
     assert flight().asked_at == 7
     assert flight().origin == "a"
+
+
+def test_what_is_done_is_not_hastened_though_something_changed_since() -> None:
+    done = failed()
+    done.echo = True
+    done.hasten("flat", NOW + NS_PER_S)
+    assert done.retry_at == NOW + FIRST_WAIT_NS
+    assert done.situation == "MNQ +2"
+
+
+def test_what_waits_without_having_failed_is_not_hastened() -> None:
+    waits = flight(retry_at=NOW + LONGEST_WAIT_NS)
+    waits.hasten("flat", NOW)
+    assert (waits.retry_at, waits.situation) == (NOW + LONGEST_WAIT_NS, "")
+
+
+def test_an_instant_asks_for_its_action_for_five_minutes() -> None:
+    brief, other = flight(since=NOW, brief=True), flight(since=NOW)
+    assert brief.insists(NOW + INSTANT_NS - 1)
+    assert not brief.insists(NOW + INSTANT_NS)
+    assert not other.insists(NOW)

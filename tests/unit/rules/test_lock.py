@@ -68,3 +68,31 @@ def test_only_locks_that_end_by_clearing_end_with_their_incident() -> None:
     assert [each.id for each in locks.release_cleared(RuleId("auth"), EVAL, None)] == ["auth"]
     assert locks.release_cleared(RuleId("day"), EVAL, None) == []
     assert [each.id for each in locks] == ["day"]
+
+
+def test_a_lock_that_had_an_end_may_be_made_endless() -> None:
+    locks = book(lock("day", 1000))
+    assert locks.add(lock("day"))
+    assert locks.next_expiry() is None
+
+
+def test_a_lock_of_another_account_locks_neither_this_account_nor_its_symbols() -> None:
+    other = AccountId("other")
+    locks = book(lock("day", 1000), lock("rty", symbol="RTY"))
+    assert (locks.of_account(other), locks.of_symbol(other, Symbol("RTY"))) == ([], [])
+    assert locks.of_symbol(EVAL, Symbol("MNQ")) == []
+
+
+def test_of_several_locks_the_first_to_end_is_next_and_one_without_end_never_is() -> None:
+    assert book(lock("late", 900), lock("auth"), lock("soon", 60)).next_expiry() == 60
+
+
+def test_a_lock_without_end_does_not_expire_with_the_others() -> None:
+    assert [each.id for each in book(lock("auth"), lock("day", 5)).expire(10)] == ["day"]
+
+
+def test_clearing_ends_the_lock_of_that_rule_account_and_symbol_alone() -> None:
+    locks = book(lock("a", release="clear"), lock("b", release="clear"), lock("c", symbol="RTY", release="clear"))
+    assert [each.id for each in locks.release_cleared(RuleId("a"), EVAL, None)] == ["a"]
+    assert locks.release_cleared(RuleId("c"), EVAL, None) == []
+    assert [each.id for each in locks] == ["b", "c"]
