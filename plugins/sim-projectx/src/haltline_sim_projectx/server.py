@@ -1,6 +1,5 @@
 """The simulator: a ProjectX gateway on loopback with its REST calls, its two hubs, its traders and its faults."""
 
-import json
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -171,9 +170,10 @@ class ProjectXSim:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         try:
             body = await request.json() if request.can_read_body else {}
-        except json.JSONDecodeError:
+        except ValueError:  # no JSON, or no text at all
             body = None
-        self.requests.append(Request(call=name, body=dict(body or {}), at=self.now(), token=token))
+        said = body if isinstance(body, dict) else {}
+        self.requests.append(Request(call=name, body=said, at=self.now(), token=token))
         self.watch.changed()
         if name not in endpoint.CALLS:
             return web.Response(status=404)

@@ -28,7 +28,7 @@ class Tokens:
     def is_good(self, token: str) -> bool:
         """Whether it is ours, not revoked and not expired."""
         body, _, signature = token.rpartition(".")
-        if not body or not hmac.compare_digest(signature, self._signature(body)):
+        if not body or not hmac.compare_digest(signature.encode(), self._signature(body).encode()):
             return False
         claims = json.loads(base64.urlsafe_b64decode(body.partition(".")[2] + "=="))
         return int(claims["jti"]) > self._revoked_before and self._now() < claims["exp"]
