@@ -32,8 +32,10 @@ from book import ACCOUNTS, members
 HOST = "127.0.0.1"
 PACE_S = 0.002
 CALM = 100.0
-CRASHED = 40.0
-"""The price of a symbol that breaks its account's rule."""
+NEAR = 96.1
+"""The price of a symbol at which its account is just within its rule."""
+CRASHED = 95.3
+"""The price of a symbol that breaks its account's rule: a usual move away from `NEAR`, a jump away from `CALM`."""
 
 type Row = tuple[str, float, int]
 """One quote on the wire: symbol, bid, the instant it was sent."""
@@ -121,7 +123,7 @@ class Server:
 
     def _quote(self, symbol: str) -> Row:
         now = time.time_ns()
-        bid = self._prices[symbol] + (now // 1000 % 7) * 0.01
+        bid = self._prices[symbol] + (now // 1000 % 2) * 0.01
         quote = Quote(at=now, received_at=now, symbol=Symbol(symbol), bid=bid, ask=bid + 0.02, last=bid)
         self.venue.on_quote(quote, now)
         return symbol, bid, now
@@ -204,7 +206,7 @@ class LoopbackFeed:
                 now = self._clock.now()
                 for row in _ROWS.decode(frame):
                     symbol, bid, at = row
-                    if bid < CRASHED + 1:
+                    if bid < CRASHED + 0.1:
                         self._on_crash(row, now)
                     sink(Quote(at=at, received_at=now, symbol=Symbol(symbol), bid=bid, ask=bid + 0.02, last=bid))
                     self.quotes += 1
