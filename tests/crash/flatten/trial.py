@@ -166,16 +166,10 @@ def _are_complete(receipts: list[Receipt]) -> bool:
 
 
 def _gave_way(receipts: list[Receipt]) -> bool:
-    """One receipt for the close, that names the flatten as what took over.
-
-    Where the kill came before the flatten was on record both are decided anew, and the close may be done beside it.
-    """
+    """One receipt for the close, that names the flatten as what took over."""
     closes = [receipt for receipt in receipts if receipt.name == "close_position"]
     (flatten,) = [receipt for receipt in receipts if receipt.name == "flatten"]
-    if len(closes) != 1:
-        return False
-    (close,) = closes
-    return close.status == "done" or (close.status, close.superseded_by) == ("superseded", flatten.action)
+    return [(close.status, close.superseded_by) for close in closes] == [("superseded", flatten.action)]
 
 
 def _shows_flat(receipt: Receipt) -> bool:

@@ -59,6 +59,7 @@ class Executor:
         self._lanes = {account: Lane(capacity) for account in brokers}
         self._known: set[ActionId] = set()
         self._resumed: set[ActionId] = set()
+        self._parked: set[ActionId] = set()
         self._order: deque[ActionId] = deque()
 
     @property
@@ -83,28 +84,56 @@ class Executor:
         `histories` tell, after a restart, which requests of an action were begun. Never blocks. What is stronger than
         an action of an earlier plan takes over from it; within one plan the order is that of the ranks.
         """
-        ours: list[tuple[PlannedAction, Action]] = []
+        jobs: list[Job] = []
         for planned in plan:
-            action = self._actions.get(planned.name)
-            if planned.shadow or action is None or action.handled_by is not HandledBy.ENFORCE:
-                continue
-            if planned.id not in self._known:
+            job = self._job(planned, histories or {}) if planned.id not in self._known else None
+            if job is not None:
                 self._remember(planned.id)
-                ours.append((planned, action))
-        peers = {planned.id for planned, _ in ours}
-        for planned, action in ours:
-            history = histories.get(planned.id) if histories else None
-            job = Job(planned=planned, action=action, history=history or History(), marks=self._marks(planned))
-            job.history.aims = job.history.aims or dict(planned.aims)
+                jobs.append(job)
+        peers = {job.planned.id for job in jobs}
+        for job in jobs:
             self._enqueue(job, peers)
+
+    def park(self, actions: Sequence[PlannedAction], histories: Mapping[ActionId, History]) -> None:
+        """Take actions that a crash cut off, before anything new is accepted: `resume` carries them on, and what is
+        stronger ends them before, and is told of their orders in doubt.
+        """
+        for planned in actions:
+            job = self._job(planned, histories)
+            lane = self._lanes.get(planned.account) if planned.account is not None else None
+            self._remember(planned.id)
+            if job is not None and lane is not None:
+                lane.parked[planned.id] = job
+                self._parked.add(planned.id)
 
     def resume(self, actions: Sequence[PlannedAction], histories: Mapping[ActionId, History]) -> None:
         """Carry on with actions that a crash cut off, once each."""
         for planned in actions:
+            if planned.id in self._resumed:
+                continue
+            self._resumed.add(planned.id)
+            if planned.id in self._parked:
+                self._unpark(planned)
+                continue
             self._known.discard(planned.id)
-            if planned.id not in self._resumed:
-                self._resumed.add(planned.id)
-                self.accept([planned], histories)
+            self.accept([planned], histories)
+
+    def _unpark(self, planned: PlannedAction) -> None:
+        lane = self._lanes[planned.account] if planned.account is not None else None
+        job = lane.parked.pop(planned.id, None) if lane is not None else None
+        if job is not None:  # otherwise something stronger took over from it
+            job.marks = self._marks(planned)
+            self._enqueue(job, set())
+
+    def _job(self, planned: PlannedAction, histories: Mapping[ActionId, History]) -> Job | None:
+        """What is ours to carry out; None for what the kernel, the notifier or nobody does."""
+        action = self._actions.get(planned.name)
+        if planned.shadow or action is None or action.handled_by is not HandledBy.ENFORCE:
+            return None
+        job = Job(planned=planned, action=action, history=histories.get(planned.id) or History())
+        job.history.aims = job.history.aims or dict(planned.aims)
+        job.marks = self._marks(planned)
+        return job
 
     def mark_finished(self, actions: Sequence[ActionId]) -> None:
         """Never carry these out again: their outcomes are on record."""
@@ -310,6 +339,8 @@ class Executor:
         for job, stronger in ended:
             reason = f"superseded by {stronger.name}"
             job.remaining = None
+            if job.history.begun:
+                self._desk(account, job)  # a restart has left it requests that nobody has taken up yet
             receipts.append(
                 self._receipt(account, job, OutcomeStatus.SUPERSEDED, reason=reason, superseded_by=stronger.id)
             )

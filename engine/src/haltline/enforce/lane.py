@@ -34,12 +34,16 @@ class Job:
 
 
 class Lane:
-    """The actions of one account: by rank, then in order of arrival; one runs, others may be watched meanwhile."""
+    """The actions of one account: by rank, then in order of arrival; one runs, others may be watched meanwhile.
+
+    `parked` are those that a crash cut off, until the account is confirmed and they are carried on.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.waiting: list[tuple[int, int, Job]] = []
         self.watched: list[Job] = []
+        self.parked: dict[ActionId, Job] = {}
         self.ended: list[tuple[Job, PlannedAction]] = []
         self.running: Job | None = None
         self.wake = asyncio.Event()
@@ -48,14 +52,15 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits, runs or is watched."""
-        return self.running is None and not (self.waiting or self.watched or self.ended)
+        """Whether nothing waits, runs, is watched or is to be carried on."""
+        return self.running is None and not (self.waiting or self.watched or self.parked or self.ended)
 
     @property
     def jobs(self) -> list[Job]:
         """Everything that is not over, the running one first."""
         running = [] if self.running is None else [self.running]
-        return [*running, *self.watched, *(job for _, _, job in sorted(self.waiting, key=lambda item: item[:2]))]
+        waiting = (job for _, _, job in sorted(self.waiting, key=lambda item: item[:2]))
+        return [*running, *self.watched, *self.parked.values(), *waiting]
 
     def push(self, job: Job, *, peers: Collection[ActionId] = ()) -> None:
         """Let it wait for its turn, and what must make room for it end or stand back. `peers` are of the same plan:
@@ -64,6 +69,9 @@ class Lane:
         self._put(job, job.action.rank)
         for other in [other for other in self.watched if supersedes(job.planned, other.planned)]:
             self.watched.remove(other)
+            self._end(other, job)
+        for other in [other for other in self.parked.values() if supersedes(job.planned, other.planned)]:
+            del self.parked[other.planned.id]
             self._end(other, job)
         for entry in [entry for entry in self.waiting if goes_before(job.planned, entry[2].planned)]:
             if entry[2].planned.id not in peers:
@@ -85,9 +93,12 @@ class Lane:
             self.nap.cut()
 
     def take(self) -> Job | None:
-        """The next one, from now on the running one; None if all wait for something stronger to be confirmed."""
-        for entry in sorted(self.waiting, key=lambda entry: entry[:2]) if self.watched else self.waiting[:1]:
-            if not any(supersedes(watched.planned, entry[2].planned) for watched in self.watched):
+        """The next one, from now on the running one; None if all wait for something stronger to be confirmed or carried
+        on.
+        """
+        held = [*self.watched, *self.parked.values()]
+        for entry in sorted(self.waiting, key=lambda entry: entry[:2]) if held else self.waiting[:1]:
+            if not any(supersedes(other.planned, entry[2].planned) for other in held):
                 self.waiting.remove(entry)
                 heapq.heapify(self.waiting)
                 self.running = entry[2]

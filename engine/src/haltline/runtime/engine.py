@@ -208,8 +208,9 @@ class Engine:
         remarks = [notice_entry(now, "recovery", text) for text in (*resumed.remarks, *self._held.remarks)]
         disarmed = await self._take_first(by_file.disarm, now)
         await self._writer.record([in_force, *remarks], durable=True)
-        finished = [key for key in resumed.unfinished.planned if key in resumed.unfinished.receipts]
-        self._executor.mark_finished([*finished, *(action.id for action in resumed.unfinished.actions)])
+        left = resumed.unfinished
+        self._executor.mark_finished([key for key in left.planned if key in left.receipts])
+        self._executor.park(left.actions, left.histories)
         await self.publisher.publish([*resumed.late, *disarmed, self.kernel.evaluate_all(now)], now)
         await self.publisher.publish(await self._take_first(by_file.arm, now), now)
         await self.publisher.reconcile(live_labels(self.parts.setup, self.kernel), now)
