@@ -48,6 +48,9 @@ class CryptoSim(ABC):
     calls_by_name: ClassVar[Mapping[str, str]]
     """What the calls are named here that every venue has: `place`, `cancel`, `cancel_all`, `positions`, …"""
 
+    topics_by_name: ClassVar[Mapping[str, str]] = {}
+    """What `order`, `execution`, `position`, `wallet` are named in the private stream, where it is not so."""
+
     def __init__(
         self, *, port: int = 0, balance: Number = 10_000, hedged: bool = False, limits: bool = True,
         instruments: Iterable[Instrument] = (), now: Callable[[], float] = time.time, seed: int = 1_000_001,
@@ -252,6 +255,8 @@ class CryptoSim(ABC):
 
     async def wait_for_stream(self, kind: str = "private", *, topic: str = "", timeout_s: float = 5.0) -> None:
         """Until somebody listens to a stream, with a topic that contains this text. Raises TimeoutError."""
+
+        topic = self.topics_by_name.get(topic, topic)
 
         def look() -> bool | None:
             for link in self.streams.of(kind):
