@@ -1,0 +1,102 @@
+"""The entry point: the broker kinds. ccxt takes a second to import, so a venue is only imported to be made."""
+
+import importlib
+from collections.abc import Mapping
+
+from haltline.api import Broker, BrokerKind, BrokerRole, BrokerSetup, Capability, RateLimit, Registry, hookimpl
+from haltline_broker_ccxt import setting
+
+_KNOWN = frozenset(
+    {
+        Capability.MARKET_ORDERS, Capability.LIMIT_ORDERS, Capability.STOP_ORDERS, Capability.REDUCE_ONLY,
+        Capability.CANCEL_ORDERS, Capability.CANCEL_ALL, Capability.CLIENT_ORDER_IDS, Capability.PUSH_POSITIONS,
+        Capability.PUSH_ORDERS, Capability.PULL_POSITIONS, Capability.PULL_ORDERS, Capability.DEAD_MAN_SWITCH,
+    }
+)  # fmt: skip
+_ANY = frozenset(
+    {
+        Capability.MARKET_ORDERS, Capability.LIMIT_ORDERS, Capability.CANCEL_ORDERS, Capability.PULL_POSITIONS,
+        Capability.PULL_ORDERS,
+    }
+)  # fmt: skip
+
+
+@hookimpl
+def haltline_register_brokers(registry: Registry) -> None:
+    """Bybit, Binance USD-M, Hyperliquid, and any other exchange of ccxt."""
+    for kind in KINDS:
+        registry.add_broker(kind)
+
+
+def _make_bybit(setup: BrokerSetup) -> Broker:
+    return _make(setup, "bybit.venue", "BybitVenue", setting.BybitSetting)
+
+
+def _make_binance(setup: BrokerSetup) -> Broker:
+    return _make(setup, "binance.venue", "BinanceVenue", setting.BinanceSetting)
+
+
+def _make_hyperliquid(setup: BrokerSetup) -> Broker:
+    return _make(setup, "hyperliquid.venue", "HyperliquidVenue", setting.HyperliquidSetting)
+
+
+def _make_any(setup: BrokerSetup) -> Broker:
+    return _make(setup, "unified", "UnifiedVenue", setting.AnySetting)
+
+
+def _make(setup: BrokerSetup, module: str, name: str, kind: type[setting.Setting]) -> Broker:
+    broker = importlib.import_module("haltline_broker_ccxt.broker")
+    stream = importlib.import_module("haltline_broker_ccxt.stream")
+    venue = getattr(importlib.import_module(f"haltline_broker_ccxt.{module}"), name)
+    read = setting.read_setting(_texts(setup.config), kind)
+    ear = stream.Ear()
+    tap = None if setup.role is BrokerRole.ACTUATOR else ear
+    made = venue(read, broker.only_account(setup), setup.clock, tap)
+    return broker.CcxtBroker(setup, read, made, ear, is_streamed=module != "unified")  # type: ignore[no-any-return]  # imported by name
+
+
+def _texts(config: Mapping[str, object]) -> Mapping[str, object]:
+    """Keys that look like numbers were read as such; they are texts."""
+    named = ("api_key", "api_secret", "wallet", "private_key", "password", "host")
+    return {key: str(value) if key in named else value for key, value in config.items()}
+
+
+BYBIT = BrokerKind(
+    name="bybit",
+    make=_make_bybit,
+    meaning="Bybit, unified trading account: linear perpetuals and futures",
+    capabilities=_KNOWN,
+    schema=setting.BYBIT,
+    limit=RateLimit(calls=150, per_s=5.0),
+    order_limit=RateLimit(calls=10, per_s=1.0),
+    paired=True,
+)
+BINANCE = BrokerKind(
+    name="binance",
+    make=_make_binance,
+    meaning="Binance USD-M futures",
+    capabilities=_KNOWN,
+    schema=setting.BINANCE,
+    limit=RateLimit(calls=240, per_s=60.0),
+    order_limit=RateLimit(calls=100, per_s=10.0),
+    paired=True,
+)
+HYPERLIQUID = BrokerKind(
+    name="hyperliquid",
+    make=_make_hyperliquid,
+    meaning="Hyperliquid perpetuals",
+    capabilities=_KNOWN,
+    schema=setting.HYPERLIQUID,
+    limit=RateLimit(calls=120, per_s=60.0),
+    paired=True,
+)
+ANY = BrokerKind(
+    name="ccxt",
+    make=_make_any,
+    meaning="any other exchange that ccxt knows, polled, with what all of them have in common",
+    capabilities=_ANY,
+    schema=setting.ANY,
+    limit=RateLimit(calls=20, per_s=5.0),
+    paired=True,
+)
+KINDS = (BYBIT, BINANCE, HYPERLIQUID, ANY)

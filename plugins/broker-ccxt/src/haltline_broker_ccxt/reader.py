@@ -1,0 +1,294 @@
+"""The reading half: REST on a clock and after every push, streams in between, and everything told to the engine."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from haltline.api import AccountSnapshot, BrokerSetup, EventSink, Started
+from haltline.clock import NS_PER_S
+from haltline.errors import OutcomeUnknown, Refused, Transient
+from haltline.model.event import Event, Fill, InstrumentUpdate, OrderUpdate, PositionReport, Quote
+from haltline.model.id import Symbol
+from haltline.model.instrument import InstrumentSpec
+from haltline_broker_ccxt.book import Told
+from haltline_broker_ccxt.deadman import DeadMan
+from haltline_broker_ccxt.health import Health
+from haltline_broker_ccxt.market import Leg, leg_of, spec_of
+from haltline_broker_ccxt.setting import Setting
+from haltline_broker_ccxt.stream import Ear, Streams
+from haltline_broker_ccxt.venue import Doubt, Venue
+from haltline_broker_ccxt.watermark import Watermark
+
+_SETTLE_NS = NS_PER_S // 5
+"""After a push the rest of what belongs to it is waited for, then everything is read once."""
+_REFRESH_NS = 1200 * NS_PER_S
+_OVERLAP_MS = 5_000
+_STALE_NS = 60 * NS_PER_S
+_CALLS_PER_PULL = 3
+_WORDS_S = 2.0
+_MISSED = (Transient, Refused, OutcomeUnknown)
+
+_log = logging.getLogger(__name__)
+
+
+class Reader:
+    """`run` of a broker that reads. `is_streamed` is False where only REST is known."""
+
+    def __init__(self, venue: Venue, ear: Ear, setup: BrokerSetup, setting: Setting, *, is_streamed: bool) -> None:
+        self._venue = venue
+        self._ear = ear
+        self._setup = setup
+        self._setting = setting
+        self._clock = setup.clock
+        self._account = setup.accounts[0].id
+        self._specs: dict[str, InstrumentSpec] = {spec.symbol: spec for spec in setup.instruments}
+        self._is_streamed = is_streamed
+        self._told = Told(self._account)
+        self._mark = Watermark(setup.directory, f"{setup.name}-{self._account}")
+        self._sink: EventSink = lambda event: None
+        self._announced: set[str] = set()
+        self._woken = asyncio.Event()
+        self._behind = asyncio.Event()
+        self._puzzles: set[str] = set()
+        self._wants_markets = False
+        self._forbidden: set[str] = set()
+        self._health = Health(self._account, self._clock, self._tell)
+        self._streams = Streams(
+            venue, ear, self._clock, silence_s=setting.silence_s, quote_silence_s=setting.quote_silence_s,
+            changed=self._streams_changed,
+        )  # fmt: skip
+        self._dead_man = DeadMan(venue, setting, self._clock, has_stops=lambda: self._told.has_stops)
+
+    async def run(self, sink: EventSink, started: Started) -> None:
+        """Tell what is so, then what happens; raises what the first reading raises."""
+        self._sink = sink
+        ear = self._ear
+        ear.hear, ear.take, ear.doubt, ear.puzzled = self._venue.hear, self._take, self._doubt, self._puzzled
+        ear.now_ms = self._venue.line.exchange.milliseconds
+        try:
+            await self._begin()
+            started()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_reading())
+                group.create_task(self._keep_up())
+                if self._is_streamed:
+                    group.create_task(self._streams.keep(self._symbols))
+                    group.create_task(self._refresh())
+                if self._setting.dead_man_s:
+                    group.create_task(self._dead_man.keep(self._streams.renew))
+        finally:
+            await self._end()
+
+    async def _begin(self) -> None:
+        self._venue.line.reopen()
+        await self._setup.share()
+        await self._venue.open()
+        await self._set_clock()
+        await self._read()
+        self._told.start()
+        await self._read_quotes()
+        self._mark.keep(self._mark.load() or self._venue.line.venue_ms(self._clock.now()))
+        self._behind.set()
+
+    async def _end(self) -> None:
+        try:
+            async with asyncio.timeout(_WORDS_S):
+                await self._dead_man.clear()
+        except (*_MISSED, TimeoutError) as failure:
+            _log.warning("the dead-man switch of %s could not be taken back: %s", self._account, failure)
+        await self._venue.line.hang_up()
+        await self._venue.line.close()
+
+    async def _keep_reading(self) -> None:
+        while True:
+            if await self._wait(self._woken, self._setting.reconcile_s):
+                await self._clock.sleep_until(self._clock.now() + _SETTLE_NS)
+            self._woken.clear()
+            try:
+                await self._read()
+                late = self._told.overdue(self._clock.now()) if self._is_streamed else ""
+                if late:
+                    self._streams.renew(f"a push on {late} did not come")
+                    self._behind.set()
+                if not self._is_streamed or self._is_quiet:
+                    await self._read_quotes()
+            except _MISSED as failure:
+                self._health.rest(str(failure))
+                await self._clock.sleep_until(self._clock.now() + NS_PER_S)
+                self._woken.set()
+
+    async def _read(self) -> None:
+        """Pull everything and tell it; orders that ended unheard are looked up one by one."""
+        for _ in range(_CALLS_PER_PULL):
+            await self._setup.share()
+        asked_at = self._clock.now()
+        snapshot = await self._pull()
+        gone = self._told.gone(snapshot, asked_at)
+        for event in self._told.pull(snapshot, asked_at):
+            self._tell(event)
+        for order in gone:
+            await self._setup.share()
+            update = self._told.ended(order, await self._venue.find_by_id(order), self._clock.now())
+            if update is not None:
+                self._tell(update)
+                self._behind.set()
+        self._health.rest()
+        if self._wants_markets:
+            self._wants_markets = False
+            await self._setup.share()
+            await self._venue.open()
+        if self._is_streamed and not self._told.symbols() <= self._watched:
+            self._streams.renew("another market is traded")
+
+    async def _pull(self) -> AccountSnapshot:
+        try:
+            async with asyncio.timeout(self._setting.timeout_s * 2):
+                return await self._venue.pull()
+        except TimeoutError as failure:
+            raise Transient(f"{self._venue.name} did not answer in time") from failure
+
+    async def _read_quotes(self) -> None:
+        await self._setup.share()
+        for quote in await self._venue.quotes(self._symbols()):
+            self._tell(quote)
+
+    async def _keep_up(self) -> None:
+        """Executions and flows by REST: at the start, after each loss or doubt, and on a clock."""
+        while True:
+            await self._wait(self._behind, self._setting.flows_s)
+            self._behind.clear()
+            since = self._mark.load() - _OVERLAP_MS
+            until = self._venue.line.venue_ms(self._clock.now())
+            try:
+                await self._set_clock()
+                done = await self._catch_up("fills", self._venue.fills, since)
+                done = await self._catch_up("flows", self._venue.flows, since) and done
+            except _MISSED as failure:
+                _log.info("executions of %s could not be read: %s", self._account, failure)
+                continue
+            if done:
+                await asyncio.to_thread(self._mark.keep, until)
+
+    async def _catch_up(self, what: str, ask: Callable[..., object], since_ms: int) -> bool:
+        """Ask for what happened since; what a venue refuses to tell is said once and not asked for again."""
+        if what in self._forbidden:
+            return True
+        await self._setup.share()
+        try:
+            found = await ask(since_ms)  # type: ignore[misc]  # one of two methods of a venue
+        except Refused as refusal:
+            self._forbidden.add(what)
+            _log.warning("%s of %s are not told by REST: %s", what, self._account, refusal)
+            return True
+        for event in found:
+            if self._told.is_new(event):
+                self._tell(event)
+        return True
+
+    async def _refresh(self) -> None:
+        while True:
+            await self._clock.sleep_until(self._clock.now() + _REFRESH_NS)
+            try:
+                await self._venue.refresh()
+            except Doubt as doubt:
+                self._doubt(str(doubt))
+            except _MISSED as failure:
+                self._streams.renew(str(failure))
+
+    async def _set_clock(self) -> None:
+        await self._setup.share()
+        line = self._venue.line
+        await line.set_clock()
+        remark = ""
+        if line.is_apart:
+            ahead = line.offset_ms / 1000
+            remark = f"our clock is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} that of {line.venue}"
+        if remark and not self._health.remark:
+            _log.warning("%s: %s; requests carry the venue's time", self._account, remark)
+        self._health.remark = remark
+
+    async def _wait(self, event: asyncio.Event, longest_s: float) -> bool:
+        """Until the event is set, or so long; True for the event."""
+        try:
+            async with asyncio.timeout(longest_s):
+                await event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _take(self, event: Event) -> None:
+        """A stream has said something."""
+        if not self._told.push(event):
+            return
+        self._tell(event)
+        if not isinstance(event, Quote):
+            self._woken.set()
+
+    def _tell(self, event: Event) -> None:
+        """Hand an event on, after the economics of what it speaks of; a price is that of both sides of a hedge."""
+        if isinstance(event, Fill | PositionReport | Quote):
+            self._announce(event.symbol)
+        elif isinstance(event, OrderUpdate):
+            self._announce(event.order.symbol)
+        self._sink(event)
+        if isinstance(event, Quote):
+            for leg in (Leg.LONG, Leg.SHORT):
+                side = f"{event.symbol}:{leg.value}"
+                if side in self._announced:
+                    self._sink(msgspec.structs.replace(event, symbol=Symbol(side)))
+
+    def _announce(self, symbol: str) -> None:
+        if symbol in self._announced:
+            return
+        market = self._venue.markets.get(symbol)
+        if market is None:
+            self._wants_markets = True
+            return
+        self._announced.add(symbol)
+        leg = leg_of(symbol)
+        set_up = self._specs.get(symbol) or (self._specs.get(market.name) if leg is not Leg.ONE else None)
+        stale_ns = max(_STALE_NS, round(3 * self._setting.quote_silence_s * NS_PER_S))
+        spec = spec_of(market, leg, set_up, stale_after_ns=stale_ns)
+        now = self._clock.now()
+        self._sink(InstrumentUpdate(at=now, received_at=now, spec=spec))
+
+    def announce(self, snapshot: AccountSnapshot) -> None:
+        """Tell the economics of what a snapshot shows before the engine takes it over."""
+        for symbol in {each.symbol for each in snapshot.positions} | {each.symbol for each in snapshot.orders}:
+            self._announce(symbol)
+
+    def _symbols(self) -> set[str]:
+        """Whose prices are wanted, by their plain names."""
+        named = [*self._specs, *self._setting.symbols, *self._told.symbols()]
+        found = (self._venue.markets.get(symbol) for symbol in named)
+        return {market.name for market in found if market is not None}
+
+    @property
+    def _watched(self) -> set[str]:
+        """What the streams tell prices of, each with its two sides."""
+        return {name for each in self._streams.wanted for name in (each, f"{each}:LONG", f"{each}:SHORT")} | {
+            symbol for symbol in self._told.symbols() if self._venue.markets.get(symbol) is None
+        }
+
+    @property
+    def _is_quiet(self) -> bool:
+        quiet_ms = self._ear.now_ms() - self._ear.quoted_ms
+        return quiet_ms > self._setting.reconcile_s * 1000
+
+    def _doubt(self, reason: str) -> None:
+        self._streams.renew(reason)
+        self._behind.set()
+        self._woken.set()
+
+    def _puzzled(self, reason: str) -> None:
+        if reason not in self._puzzles and len(self._puzzles) < 100:
+            self._puzzles.add(reason)
+            _log.warning("%s: %s; everything is read by REST instead", self._account, reason)
+        self._woken.set()
+
+    def _streams_changed(self, reason: str) -> None:
+        self._health.streams(reason)
+        self._behind.set()
+        self._woken.set()
