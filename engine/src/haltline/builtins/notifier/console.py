@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from typing import TextIO
 
 from rich.console import Console
@@ -20,19 +21,16 @@ _WRITE_TIMEOUT_S = 5.0
 class ConsoleNotifier:
     """Writes each message in a worker thread, so that a paused terminal delays nothing but its own messages.
 
-    While one write hangs, the next `send` fails as Transient instead of starting another thread.
+    While one write hangs, the next `send` fails as Transient at once. What the terminal cannot show is a `?`.
     """
 
     def __init__(self, stream: TextIO | None = None, *, is_plain: bool = False) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._is_plain = is_plain
-        self._writing = False
+        self._free = threading.Semaphore()
 
     async def send(self, message: Message) -> None:
         """Write one message; raises Transient while the terminal does not take it."""
-        if self._writing:
-            raise Transient("the terminal has not taken the message before")
-        self._writing = True
         try:
             async with asyncio.timeout(_WRITE_TIMEOUT_S):
                 await asyncio.to_thread(self._write, message)
@@ -40,14 +38,18 @@ class ConsoleNotifier:
             raise Transient("the terminal does not take messages") from error
 
     def _write(self, message: Message) -> None:
+        if not self._free.acquire(blocking=False):
+            raise Transient("the terminal has not taken the message before")
         try:
+            encoding = self._stream.encoding or "utf-8"
+            shown = as_text(message).encode(encoding, "replace").decode(encoding)
             if self._is_plain or not self._stream.isatty():
-                self._stream.write(as_text(message) + "\n")
+                self._stream.write(shown + "\n")
             else:
-                Console(file=self._stream, highlight=False, soft_wrap=True).print(as_rich(message))
+                Console(file=self._stream, highlight=False, soft_wrap=True).print(_coloured(shown, message.severity))
             self._stream.flush()
         finally:
-            self._writing = False
+            self._free.release()
 
 
 def as_text(message: Message) -> str:
@@ -58,10 +60,10 @@ def as_text(message: Message) -> str:
     return inert("\n  ".join([head, *body, *([" · ".join(facts)] if facts else [])]))
 
 
-def as_rich(message: Message) -> Text:
-    """The same, with the first line coloured by severity; the text is never read as markup."""
-    head, _, rest = as_text(message).partition("\n")
-    text = Text(head, style=_STYLE[message.severity])
+def _coloured(shown: str, severity: Severity) -> Text:
+    """The first line coloured by severity; the text is never read as markup."""
+    head, _, rest = shown.partition("\n")
+    text = Text(head, style=_STYLE[severity])
     if rest:
         text.append("\n" + rest, style="default")
     return text
