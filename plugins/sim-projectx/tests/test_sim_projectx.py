@@ -55,7 +55,7 @@ async def client() -> AsyncIterator[Client]:
         yield made
 
 
-# -- login ---------------------------------------------------------------------------------------------------------------
+# -- login -------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_wrong_key_gets_no_token_and_code_3(client: Client) -> None:
@@ -88,7 +88,7 @@ async def test_a_token_of_somebody_else_is_no_token(text: str) -> None:
     assert not Tokens(now=lambda: 0.0).is_good(text)
 
 
-# -- orders and positions ------------------------------------------------------------------------------------------------
+# -- orders and positions ----------------------------------------------------------------------------------------------
 
 
 async def place(client: Client, **more: object) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def test_contracts_are_worth_what_the_exchange_says() -> None:
     }  # fmt: skip
 
 
-# -- limits and faults ---------------------------------------------------------------------------------------------------
+# -- limits and faults -------------------------------------------------------------------------------------------------
 
 
 async def test_call_201_of_a_minute_is_429_with_a_time_to_come_back() -> None:
@@ -259,7 +259,7 @@ async def test_the_clock_can_be_wrong(client: Client) -> None:
         assert said.headers["Date"] != told
 
 
-# -- hubs ----------------------------------------------------------------------------------------------------------------
+# -- hubs --------------------------------------------------------------------------------------------------------------
 
 
 async def connect(client: Client, name: str) -> aiohttp.ClientWebSocketResponse:
@@ -355,7 +355,7 @@ async def test_events_come_twice_or_in_the_wrong_order_on_request(client: Client
     await socket.close()
 
 
-# -- from outside --------------------------------------------------------------------------------------------------------
+# -- from outside ------------------------------------------------------------------------------------------------------
 
 
 async def test_everything_can_be_done_over_http(client: Client) -> None:
