@@ -36,8 +36,10 @@ class ProjectXBroker:
             self._session, symbols=self._setting.symbols, instruments=setup.instruments, live=self._setting.live
         )
         accounts = Accounts(setup.accounts, self._setting.accounts)
+        is_actuator = setup.role is BrokerRole.ACTUATOR  # what acts never waits for the share of reading
+        share = _at_once if is_actuator else setup.share
         self._puller = Puller(
-            self._session, accounts=accounts, contracts=self._contracts, clock=setup.clock, share=setup.share
+            self._session, accounts=accounts, contracts=self._contracts, clock=setup.clock, share=share
         )
         path = setup.directory / f"projectx-{setup.name}-closes.jsonl" if setup.directory else None
         self._closes = CloseBook(path)
@@ -215,6 +217,10 @@ class ProjectXBroker:
     @property
     def _now(self) -> int:
         return self._clock.now()
+
+
+async def _at_once() -> None:
+    """Nothing to wait for."""
 
 
 def _sent(request: OrderRequest, order_id: OrderId) -> OrderReport:
