@@ -95,12 +95,12 @@ def test_questions_that_make_no_sense_are_answered_with_a_cure(folder: Path, ter
 def test_a_drill_goes_through_the_channels_and_on_record(folder: Path, terminal) -> None:
     ran = terminal("drill", "--json")
     found = ran.json
-    assert (ran.code, found["score"], found["on_record"]) == (0, 85, True)
+    assert (ran.code, found["title"], "Not on record" in ran.out) == (0, "DRILL: readiness 85 of 100", False)
     assert [item["title"] for item in lines(folder / "phone.jsonl")] == [
         "DRILL: a made-up breach", "DRILL: a made-up breach", "DRILL: a made-up breach: over"
     ]  # fmt: skip
     assert not (folder / "boss.jsonl").exists()
-    missed = [check["question"] for check in found["checks"] if not check["is_met"]]
+    missed = [question for question, is_met, _ in found["parts"][2]["rows"] if not is_met]
     assert missed == ["more than one channel hears it"]
     with Journal.read(folder / "haltline.db") as journal:
         notices = [record.body.decode() for record in journal.iterate(kinds=[RecordKind.NOTICE])]
@@ -111,7 +111,7 @@ def test_a_drill_beside_a_running_engine_says_that_it_is_not_on_record(folder: P
     with Journal.open(folder / "haltline.db"):
         ran = terminal("drill")
     assert ran.code == 0
-    assert "not on record: an engine has the journal" in ran.out
+    assert "Not on record: an engine has the journal" in ran.out
 
 
 def test_a_drill_whose_alarm_reaches_nobody_fails(folder: Path, terminal) -> None:
@@ -128,5 +128,6 @@ def test_a_channel_that_refuses_hands_the_drill_to_the_next_and_costs_points(fol
     (folder / "haltline.yaml").write_text(SETUP.replace("path: phone.jsonl", "path: no/such/folder.jsonl"))
     ran = terminal("drill", "--json")
     assert ran.code == 1
-    assert ran.json["checks"][0] == {"question": "every channel has taken the alarm", "is_met": False, "points": 40}
+    assert ran.json["code"] == "E861"
+    assert ran.json["parts"][2]["rows"][0] == ["every channel has taken the alarm", False, 40]
     assert lines(folder / "boss.jsonl")[0]["title"] == "DRILL: a made-up breach"

@@ -2,26 +2,33 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from haltline.api.reply import Paragraph, Reply, ReplyStatus, Tone
+from haltline.cli.consoleclient import ConsoleClient
 from haltline.cli.group import HelpfulCommand
+from haltline.cli.operate import journal_of
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
+from haltline.cli.replyview import show_reply
 from haltline.cli.workspace import find_setup
 from haltline.clock import SystemClock
 from haltline.config.finding import did_you_mean
+from haltline.control.command.drill import LONGEST_S, drill_reply
 from haltline.errors import ConfigError, Problem
 from haltline.journal.error import JournalLocked
 from haltline.journal.store import Journal
 from haltline.model.rule import Severity
-from haltline.notify.forecast import summary
+from haltline.notify.drillreport import DrillReport
 from haltline.runtime.compose import Parts
-from haltline.runtime.drill import DrillReport, drill_offline
+from haltline.runtime.drill import Acknowledged, drill_offline
 from haltline.runtime.embed import load_parts
+from haltline.runtime.frame import Follow, Run
 
 app = command_app()
 
@@ -30,9 +37,11 @@ app = command_app()
 def drill(
     account: Annotated[str | None, typer.Option("--account", help="Whose alarm. [default: the first account]")] = None,
     severity: Annotated[Severity, typer.Option("--severity", help="How loud.")] = Severity.CRITICAL,
-    rule: Annotated[str, typer.Option("--rule", help="As if this rule were broken: routes may match it.")] = "drill",
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="As if this rule were broken: routes may match it.")
+    ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for Enter as the acknowledgement, and take its time.")
+        bool, typer.Option("--wait", help="Wait until somebody acknowledges it, and take the time.")
     ] = False,
     config: Config = None,
     plain: Plain = False,
@@ -40,8 +49,9 @@ def drill(
 ) -> None:
     """Send a made-up breach through the real alarm path.
 
-    Nothing reaches a broker, and no rule is evaluated: every message says that it is a drill. What it has shown goes
-    on record in the journal, unless a running engine has that open.
+    Nothing reaches a broker, and no rule is evaluated: every message says that it is a drill. Where an engine runs, it
+    is drilled itself, bots included, and `--wait` waits two minutes for somebody to press Acknowledge or to use `ack`.
+    Without one the channels of the set-up are tried, and `--wait` waits for Enter. What it has shown goes on record.
 
     \b
     Examples:
@@ -49,44 +59,51 @@ def drill(
       haltline drill --account eval --wait
 
     \b
-    JSON: {"score", "on_record", "labels", "deliveries", "unacknowledged", "ack_ns", "checks", "faults"}
+    JSON: the reply: {"title", "status", "tone", "parts": [...], ...}; where an engine runs, one more line before it
 
     Exit code 0: the alarm reached every channel it was for. 1: it did not.
     """
     output = Output(json=json, plain=plain)
+    reply = _by_engine(output, config, account=account, severity=severity, rule=rule, wait=wait)
+    if reply is None:
+        reply = _by_itself(output, config, account=account, severity=severity, rule=rule or "drill", wait=wait)
+    show_reply(output, reply)
+    raise typer.Exit(0 if reply.status is ReplyStatus.DONE else 1)
+
+
+def _by_engine(
+    output: Output, config: Path | None, *, account: str | None, severity: Severity, rule: str | None, wait: bool
+) -> Reply | None:
+    """What the running engine says of its drill; None where none runs."""
+    given = {"severity": severity.value, "wait": f"{LONGEST_S:g}s" if wait else "", "account": account or ""}
+    given["rule"] = rule or ""
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(ConsoleClient(journal_of(config), timeout_s=2 * LONGEST_S + 60))
+        except ConfigError:
+            return None
+        begun = client.ask(Run(command="drill", arguments=given)).reply
+        if begun is None or not begun.actions:
+            return begun
+        show_reply(output, begun)
+        return client.ask(Follow(actions=begun.actions)).reply
+
+
+def _by_itself(
+    output: Output, config: Path | None, *, account: str | None, severity: Severity, rule: str, wait: bool
+) -> Reply:
     parts = load_parts(find_setup(config))
-    chosen = _account(parts, account)
-    labels = {"account": chosen, "rule": rule, "severity": severity.value}
+    labels = {"account": _account(parts, account), "rule": rule, "severity": severity.value}
     report = asyncio.run(
         drill_offline(parts, SystemClock(), labels, acknowledge=_acknowledge(output) if wait else None)
     )
-    on_record = _record(report, parts.setup.store.path)
-    if json:
-        fields = ("labels", "deliveries", "unacknowledged", "ack_ns", "checks", "faults")
-        output.emit(
-            {"score": report.score, "on_record": on_record} | {name: getattr(report, name) for name in fields}
-        )  # fmt: skip
-    _tell(output, report, on_record=on_record)
-    raise typer.Exit(0 if report.checks[0].is_met else 1)
-
-
-def _tell(output: Output, report: DrillReport, *, on_record: bool) -> None:
-    for each in report.deliveries:
-        took = f"after {each.elapsed_ns / 1e6:.0f} ms" if each.elapsed_ns is not None else "NOT DELIVERED"
-        output.say(
-            f"  {each.stage:<13}{each.channel:<16}{took}", style="green" if each.elapsed_ns is not None else "red"
-        )
-    for fault in report.faults:
-        output.say(f"  lost: {fault}", style="red")
-    if report.unacknowledged:
-        output.say("if nobody had acknowledged:")
-    for line in summary(report.unacknowledged):
-        output.say(f"  {line}")
-    for check in report.checks:
-        output.say(f"  [{'x' if check.is_met else ' '}] {check.question} ({check.points})")
-    style = "bold green" if report.score == 100 else "bold yellow"
-    output.say(f"readiness {report.score} of 100{'' if on_record else '; not on record: an engine has the journal'}",
-               style=style)  # fmt: skip
+    reply = drill_reply(report)
+    missing = [entry.name for entry in parts.setup.surfaces]
+    notes = [] if _record(report, parts.setup.store.path) else ["Not on record: an engine has the journal."]
+    if missing:
+        notes.append(f"Not tried: {', '.join(missing)}; front ends are, where an engine runs.")
+    more = tuple(Paragraph(text=note, tone=Tone.WARNING) for note in notes)
+    return msgspec.structs.replace(reply, parts=(*reply.parts, *more))
 
 
 def _account(parts: Parts, wanted: str | None) -> str:
@@ -97,10 +114,10 @@ def _account(parts: Parts, wanted: str | None) -> str:
     return wanted or next(iter(known), "")
 
 
-def _acknowledge(output: Output) -> Callable[[], Awaitable[bool]]:
-    async def enter() -> bool:
+def _acknowledge(output: Output) -> Acknowledged:
+    async def enter() -> str:
         output.say("Press Enter when you have heard it.", style="bold")
-        return bool(await asyncio.to_thread(sys.stdin.readline))
+        return "Enter" if await asyncio.to_thread(sys.stdin.readline) else ""
 
     return enter
 

@@ -40,12 +40,13 @@ COMMANDS: dict[str, Entry] = {
     "journal": Entry("Guard", "Read, verify, back up and look after the record of every decision.", "journalcare"),
     "capsule": Entry("Guard", "Keep an incident as one file: replay it, make it a test.", "capsule"),
     "notify": Entry("Guard", "Try the channels, and ask who would hear what.", "notify"),
-    "drill": Entry("Guard", "Send a made-up breach through the real alarm path.", "drill"),
     "plugins": Entry("Guard", "List plugins: what they bring, what failed, what is not enabled.", "plugins"),
     "schema": Entry("Guard", "Print the JSON Schema of set-up and rule files for editors.", "schema"),
 }
+_OWN = {"drill": "drill"}
+"""Those that work without a running engine too have a module of their own."""
 COMMANDS |= {
-    name: Entry(f"Operate: {section.lower()}", meaning, "operate")
+    name: Entry(f"Operate: {section.lower()}", meaning, _OWN.get(name, "operate"))
     for section, commands in SECTIONS.items()
     for name, (meaning, _) in commands.items()
 }

@@ -55,6 +55,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "pending": ("What would guard less, and waits before it may.", "pending"),
         "approve": ("Agree to what waits, as the second operator.", "approve p1 agreed"),
         "withdraw": ("Give up what waits.", "withdraw p1 not needed"),
+        "drill": ("Send a made-up breach through the real alarm path.", "drill eval wait=1m"),
         "consent": ("Let an enforcement go beyond its caps, once.", "consent daily-loss/eval/1 it is right"),
     },
     "Help": {

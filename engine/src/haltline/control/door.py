@@ -1,6 +1,6 @@
 """What commands use of a running engine. The runtime brings it; everything that changes something is an event."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result
+from haltline.notify.drillreport import DrillReport
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,22 @@ class Source(Protocol):
         """Records in order."""
 
 
+class Drills(Protocol):
+    """Drills of the alarm path, one at a time."""
+
+    def begin(self, labels: Mapping[str, str], *, wait_ns: int) -> str:
+        """Start one; its name. It waits so long to be acknowledged by somebody, or with 0 does so itself."""
+
+    def waiting(self) -> Sequence[tuple[str, str]]:
+        """Those that wait to be acknowledged: name and account."""
+
+    def acknowledge(self, drill: str, operator: str) -> bool:
+        """Somebody has heard it; False where it does not wait for that."""
+
+    async def ended(self, drill: str) -> DrillReport | None:
+        """What it has shown, once it is at its end; None for what is no drill."""
+
+
 class Door(Protocol):
     """A running engine, from inside."""
 
@@ -68,6 +85,10 @@ class Door(Protocol):
     @property
     def registry(self) -> Registry:
         """What plugins registered."""
+
+    @property
+    def drills(self) -> Drills:
+        """Drills of the alarm path."""
 
     async def submit(self, event: Event) -> Result:
         """Have the kernel take an event ahead of what waits; returns once what followed is on record."""

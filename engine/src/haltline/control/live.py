@@ -77,8 +77,7 @@ class LiveNames:
 
     def _standing(self, kind: ArgumentKind) -> Iterator[Named]:
         if kind is ArgumentKind.INCIDENT:
-            for live in self._door.kernel.incidents():
-                yield live.id, _incident_words(live), self.accounts_of(live.entity)
+            yield from self._incidents()
         elif kind is ArgumentKind.LOCK:
             for lock in self._door.kernel.governor.locks:
                 yield lock.id, lock.reason, (str(lock.account),)
@@ -90,6 +89,12 @@ class LiveNames:
                 yield each.id, each.text, (str(each.account),) if each.account is not None else self.accounts
         elif kind is ArgumentKind.SILENCE:
             yield from ((name, meaning, ()) for name, meaning in self._door.silences())
+
+    def _incidents(self) -> Iterator[Named]:
+        for live in self._door.kernel.incidents():
+            yield live.id, _incident_words(live), self.accounts_of(live.entity)
+        for drill, account in self._door.drills.waiting():
+            yield drill, "a drill", self.accounts_of(account)
 
     def _symbols(self, account: str | None) -> Iterator[Named]:
         held = [each for each in self._state.accounts.values() if account in (None, each.id)]

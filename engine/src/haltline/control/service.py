@@ -10,6 +10,7 @@ from haltline.config.finding import did_you_mean
 from haltline.config.operator import ControlEntry, Second
 from haltline.control.argument import WrongArguments, read_arguments
 from haltline.control.audit import Attempt, command_entry
+from haltline.control.command.drill import drill_reply
 from haltline.control.door import Door
 from haltline.control.granted import Granted
 from haltline.control.line import LineProblem, read_line, read_words, split_command
@@ -90,6 +91,12 @@ class ControlService:
         """Wait until the actions of a reply have ended; the receipt of all of them."""
         if not reply.actions:
             return reply
+        try:
+            shown = await self._door.drills.ended(reply.actions[0])
+        except EngineError as error:
+            return from_error(error)
+        if shown is not None:
+            return drill_reply(shown)
         return receipts_reply(await self._receipts.wait(reply.actions), asked=len(reply.actions))
 
     async def say(self, caller: Caller, line: str) -> Reply:

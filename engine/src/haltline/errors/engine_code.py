@@ -328,6 +328,16 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "Something that is no socket lies where the engine listens for local commands, beside the journal.",
         "Move the file that is named.",
     ),
+    "E860": CodeEntry(
+        "A drill goes on",
+        "One drill of the alarm path at a time: two would be told as one.",
+        "Wait for its end, at most a few minutes.",
+    ),
+    "E861": CodeEntry(
+        "The drill was not heard",
+        "At least one channel that the alarm was for has not taken it within half a minute.",
+        "Read which channel that was, try it with 'haltline notify test', and drill again.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` or `haltline capsule to-test` would overwrite a file of yours.",

@@ -1,7 +1,17 @@
-"""Text for a terminal: what others wrote must not move the cursor, change colours or ring the bell."""
+"""Text for people: what others wrote must not move the cursor, change colours, ring the bell, or turn around the
+order in which the rest of the line is read.
+"""
 
 _KEPT = "\n\t"
-_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in _KEPT}
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)
+"""Marks that change the direction of what follows, and the two line ends that only Unicode knows."""
+_HALVES = range(0xD800, 0xE000)
+"""Halves of a pair: no text that can be sent anywhere."""
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(32), *range(127, 160), *_TURNING, *_HALVES)
+    if chr(code) not in _KEPT
+}
 
 
 def inert(text: str) -> str:

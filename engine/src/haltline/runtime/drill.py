@@ -1,7 +1,8 @@
 """A fire drill: a made-up breach goes through the real routes and channels, is acknowledged, and ends.
 
-It never reaches the kernel or a broker, and every message says that it is a drill. The report tells how long each
-channel took, who would be told if nobody acknowledged, and how ready the alarm path is.
+It never reaches the kernel or a broker, and every message says that it is a drill. Where somebody is to acknowledge it,
+reminders and escalation go on until then. The report tells how long each channel took, who would be told if nobody
+acknowledged, and how ready the alarm path is.
 """
 
 import asyncio
@@ -12,14 +13,15 @@ import msgspec
 
 from haltline.api import Message, Notifier
 from haltline.clock import NS_PER_S, Clock
-from haltline.journal.record import Entry, notice_entry
 from haltline.model.event import Acknowledge
 from haltline.model.id import IncidentId
 from haltline.notify.desk import Desk
+from haltline.notify.drillreport import Check, Delivery, DrillReport
 from haltline.notify.forecast import SPAN_NS, Hearing, hearings, sample
 from haltline.notify.lane import ChannelLimit
 from haltline.notify.notice import Notice
 from haltline.notify.outbox import Outbox
+from haltline.notify.render import incident_buttons
 from haltline.notify.route import Routes
 from haltline.notify.table import MemoryOutboxTable, Pending
 from haltline.runtime.compose import Parts, limits_of, make_channels
@@ -28,6 +30,8 @@ from haltline.runtime.supervise import Supervisor
 _PATIENCE_NS = 30 * NS_PER_S
 _PROMPT_NS = 5 * NS_PER_S
 _POLL_NS = NS_PER_S // 100
+_COMPANY_NS = 60 * NS_PER_S
+"""How long a drill waits where routes let the first message wait for others."""
 _WEIGHTS = {
     "every channel has taken the alarm": 40,
     "each of them within 5s": 15,
@@ -39,54 +43,17 @@ _WEIGHTS = {
 """What is asked of an alarm path, and what it counts for; 100 in all."""
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of the drill to one channel: `stage` is alarm, acknowledged or end."""
-
-    channel: str
-    stage: str
-    elapsed_ns: int | None
-    attempts: int = 0
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was asked of the alarm path."""
-
-    question: str
-    is_met: bool
-    points: int
-
-
-class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a drill has shown. `score` is 0 to 100; `ack_ns` how long the acknowledgement took, None if none came."""
-
-    at: int
-    labels: dict[str, str]
-    deliveries: tuple[Delivery, ...]
-    unacknowledged: tuple[Hearing, ...]
-    ack_ns: int | None
-    checks: tuple[Check, ...]
-    faults: tuple[str, ...] = ()
-
-    @property
-    def score(self) -> int:
-        """The points of what is met."""
-        return sum(check.points for check in self.checks if check.is_met)
-
-    def entry(self) -> Entry:
-        """The report for the journal."""
-        ran = sorted({each.channel for each in self.deliveries if each.elapsed_ns is not None})
-        text = f"drill: readiness {self.score} of 100; heard on {', '.join(ran) or 'no channel'}"
-        missed = "; ".join(check.question for check in self.checks if not check.is_met)
-        return notice_entry(self.at, "drill", f"{text}; not met: {missed}" if missed else text)
+type Acknowledged = Callable[[], Awaitable[str]]
+"""Returns once a person has acknowledged the drill: who that was, empty for nobody."""
 
 
 async def run_drill(
     channels: Mapping[str, Notifier], routes: Routes, limits: Mapping[str, ChannelLimit], clock: Clock,
-    labels: Mapping[str, str], *, acknowledge: Callable[[], Awaitable[bool]] | None = None,
+    labels: Mapping[str, str], *, acknowledge: Acknowledged | None = None, has_button: bool = False,
 ) -> DrillReport:  # fmt: skip
-    """Run one through these channels, beside whatever else they are given. `acknowledge` returns once a person has
-    acknowledged (False: nobody did); without it the drill does so itself."""
-    drill = _Drill(routes, clock, labels)
+    """Run one through these channels, beside whatever else they are given. With `has_button` its messages offer to
+    acknowledge it, by the name that `drill_name` makes of the labels and the instant."""
+    drill = _Drill(routes, clock, labels, has_button=has_button)
     drill.outbox = Outbox(
         channels=channels, routes=routes, table=MemoryOutboxTable(), write=_at_once, clock=clock, limits=limits,
         lost=drill.lose,
@@ -98,9 +65,14 @@ async def run_drill(
         return await drill.run(acknowledge)
 
 
+def drill_name(labels: Mapping[str, str], now: int) -> str:
+    """What a drill is called, as an incident would be."""
+    return labels.get("incident") or f"drill/{labels.get('account', '') or 'portfolio'}/{now}"
+
+
 async def drill_offline(
-    parts: Parts, clock: Clock, labels: Mapping[str, str], *, acknowledge: Callable[[], Awaitable[bool]] | None = None
-) -> DrillReport:  # fmt: skip
+    parts: Parts, clock: Clock, labels: Mapping[str, str], *, acknowledge: Acknowledged | None = None
+) -> DrillReport:
     """Run one without an engine, through channels made for it; raises ConfigError for one that cannot be made."""
     channels, routes = make_channels(parts)
     return await run_drill(channels, routes, limits_of(parts, channels), clock, labels, acknowledge=acknowledge)
@@ -111,12 +83,13 @@ class _Drill:
 
     outbox: Outbox
 
-    def __init__(self, routes: Routes, clock: Clock, labels: Mapping[str, str]) -> None:
+    def __init__(self, routes: Routes, clock: Clock, labels: Mapping[str, str], *, has_button: bool) -> None:
         self._routes = routes
         self._clock = clock
         self._now = clock.now()
         account = labels.get("account", "")
-        self._incident = f"drill/{account or 'portfolio'}/{self._now}"
+        self._incident = drill_name(labels, self._now)
+        self._has_button = has_button
         self._labels = {"severity": "critical", "rule": "drill", "entity": account, **labels, "drill": "true",
                         "incident": self._incident}  # fmt: skip
         self._desk = Desk(routes)
@@ -136,16 +109,16 @@ class _Drill:
         """No channel takes a message."""
         self._faults.append(f"{pending.channel}: {reason}")
 
-    async def run(self, acknowledge: Callable[[], Awaitable[bool]] | None) -> DrillReport:
+    async def run(self, acknowledge: Acknowledged | None) -> DrillReport:
         """Alarm, acknowledgement, end."""
         begun = self._notice("DRILL: a made-up breach", "DRILL: this is a test of the alarm path. Nothing happened.")
-        alarm = await self._send("alarm", self._desk.take([begun], self._now))
-        acked = await acknowledge() if acknowledge is not None else True
-        ack_ns = self._clock.now() - self._now if acked else None
-        if acked:
+        alarm = await self._send("alarm", await self._alarm(begun))
+        acked_by = await self._until_acknowledged(acknowledge) if acknowledge is not None else "drill"
+        ack_ns = self._clock.now() - self._now if acked_by else None
+        if acked_by:
             event = Acknowledge(
                 at=self._clock.now(), received_at=self._clock.now(), incident=IncidentId(self._incident),
-                operator="drill",
+                operator=acked_by,
             )  # fmt: skip
             await self._send("acknowledged", self._desk.take([], self._clock.now(), heard=[event]))
         is_quiet = not Desk(self._routes, dict(self._notes()), self._clock.now()).advance(
@@ -154,13 +127,37 @@ class _Drill:
         over = msgspec.structs.replace(begun, is_over=True, is_asked=False)
         end = await self._send("end", self._desk.take([over], self._clock.now()))
         ahead = hearings(self._routes, self._labels, self._now, SPAN_NS)
-        return self._report(alarm, end, ahead, ack_ns, is_quiet=is_quiet and acked)
+        report = self._report(alarm, end, ahead, ack_ns, is_quiet=is_quiet and bool(acked_by))
+        return msgspec.structs.replace(report, acknowledged_by=acked_by if acknowledge is not None else "")
+
+    async def _alarm(self, begun: Notice) -> Sequence[tuple[Message, str]]:
+        """What is said first; later where the routes let it wait for company."""
+        first = self._desk.take([begun], self._now)
+        while not first and (due := self._desk.deadline) is not None and due <= self._now + _COMPANY_NS:
+            await self._clock.sleep_until(due)
+            first = self._desk.advance(self._clock.now())
+        return first
+
+    async def _until_acknowledged(self, acknowledge: Acknowledged) -> str:
+        """Who acknowledged it; reminders and escalation go on meanwhile."""
+        async with asyncio.TaskGroup() as group:
+            reminders = group.create_task(self._remind())
+            acked_by = await acknowledge()
+            reminders.cancel()
+        return acked_by
+
+    async def _remind(self) -> None:
+        while (due := self._desk.deadline) is not None:
+            await self._clock.sleep_until(due)
+            await self._send("reminder", self._desk.advance(self._clock.now()))
 
     def _notes(self) -> Sequence[tuple[str, bytes]]:
         return [(key, body) for key, body in self._desk.changes() if body is not None]
 
     def _notice(self, title: str, text: str) -> Notice:
-        return sample(self._labels, self._now, title=title, text=text)
+        notice = sample(self._labels, self._now, title=title, text=text)
+        offered = msgspec.structs.replace(notice.message, buttons=incident_buttons(self._labels))
+        return msgspec.structs.replace(notice, message=offered)
 
     async def _send(self, stage: str, outgoing: Sequence[tuple[Message, str]]) -> tuple[str, ...]:
         """Hand out, and wait until every channel has confirmed or patience is at its end; who was addressed."""
@@ -175,10 +172,11 @@ class _Drill:
             await self._clock.sleep_until(self._clock.now() + _POLL_NS)
         return tuple(dict.fromkeys(channel for _, channel in outgoing))
 
-    @staticmethod
-    def _marked(message: Message) -> Message:
+    def _marked(self, message: Message) -> Message:
+        """A drill in its title, and no button but the one that acknowledges it."""
         title = message.title if "DRILL" in message.title else f"DRILL: {message.title}"
-        return msgspec.structs.replace(message, title=title, buttons=())
+        buttons = tuple(each for each in message.buttons if self._has_button and each.command == "ack")
+        return msgspec.structs.replace(message, title=title, buttons=buttons)
 
     def _report(
         self, alarm: Sequence[str], end: Sequence[str], ahead: Sequence[Hearing], ack_ns: int | None, *, is_quiet: bool

@@ -31,13 +31,14 @@ from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result, TradingMode
 from haltline.notify.desk import Desk
 from haltline.notify.directory import directory_of, live_labels
+from haltline.notify.drillreport import DrillReport
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
-from haltline.runtime.drill import DrillReport, run_drill
+from haltline.runtime.drillroom import DrillRoom
 from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
@@ -135,9 +136,13 @@ class Engine:
             parts, kernel=self.kernel, pump=self.pump, clock=clock, health=self.health, publisher=self.publisher,
             held=self._held, put=self.inbox.put,
         )  # fmt: skip
+        self._drills = DrillRoom(
+            channels, routes, partial(limits_of, parts, channels), clock=clock,
+            record=partial(writer.record, durable=True),
+        )  # fmt: skip
         self._door = FrontDoor(
             parts, kernel=self.kernel, clock=clock, pump=self.pump, publisher=self.publisher, reloader=self.reloader,
-            writer=writer, store=store, check=self.check, status=self.status,
+            writer=writer, store=store, check=self.check, status=self.status, drills=self._drills,
         )  # fmt: skip
         self.control = make_control(parts, self._door, notes_kept)
         self._console = Console(self.control, parts.setup.store.path) if directory is not None else None
@@ -240,6 +245,7 @@ class Engine:
         supervisor.vital("pump", self.pump.run)
         supervisor.vital("loosening", self.reloader.follow)
         supervisor.vital("saver", self._save_often)
+        supervisor.guard("drills", self._drills.run)
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
         supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
@@ -426,11 +432,11 @@ class Engine:
             self.watchdog.last_beat("stopped" if self._stop.is_set() else "failed")
         self._writer.close()
 
-    async def drill(self, labels: Mapping[str, str]) -> DrillReport:
-        """A fire drill through the channels as they are now; what it has shown goes on record."""
-        limits = limits_of(self.parts, self._channels)
-        report = await run_drill(self._channels, self._outbox.routes, limits, self.clock, labels)
-        await self._writer.record([report.entry()], durable=True)
+    async def drill(self, labels: Mapping[str, str], *, wait_ns: int = 0) -> DrillReport:
+        """A fire drill through the channels as they are now; what it has shown goes on record. It waits so long for
+        somebody to acknowledge it. Raises EngineError while another goes on."""
+        report = await self._drills.ended(self._drills.begin(labels, wait_ns=wait_ns))
+        assert report is not None
         return report
 
     async def alarm(self, title: str, text: str) -> None:

@@ -7,7 +7,7 @@ from haltline.api.control import OnResult
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
-from haltline.control.door import Service, Source, Wellbeing
+from haltline.control.door import Drills, Service, Source, Wellbeing
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry
 from haltline.journal.recover import Store
@@ -32,7 +32,7 @@ class FrontDoor:
 
     def __init__(
         self, parts: Parts, *, kernel: Kernel, clock: Clock, pump: Pump, publisher: Publisher, reloader: Reloader,
-        writer: Writer, store: Store, check: Check, status: Status,
+        writer: Writer, store: Store, check: Check, status: Status, drills: Drills,
     ) -> None:  # fmt: skip
         self._parts = parts
         self._kernel = kernel
@@ -44,6 +44,7 @@ class FrontDoor:
         self._store = store
         self._check = check
         self._status = status
+        self._drills = drills
         self._on_receipt: list[Callable[[Receipt], None]] = []
 
     @property
@@ -70,6 +71,11 @@ class FrontDoor:
     def registry(self) -> Registry:
         """What plugins registered."""
         return self._parts.registry
+
+    @property
+    def drills(self) -> Drills:
+        """Drills of the alarm path."""
+        return self._drills
 
     async def submit(self, event: Event) -> Result:
         """Have the kernel take an event ahead of what waits."""

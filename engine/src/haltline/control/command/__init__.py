@@ -7,6 +7,7 @@ incident   what is wrong, and messages about it
 restrain   locks, pauses, overrides
 act        what is done at the broker
 query      questions that change nothing
+drill      the alarm path tried, and what that has shown
 engine     the engine itself, arming, and what waits for a second word
 report     a day or a week in one answer
 curve      what an account was worth, and where its limits are

@@ -2,7 +2,7 @@
 
 from haltline.api.control import Argument, ArgumentKind, Call, Command, Role
 from haltline.api.field import Kind
-from haltline.api.reply import Button, Column, Reply, Table, Tone
+from haltline.api.reply import Button, Column, Paragraph, Reply, Table, Tone
 from haltline.clock import NS_PER_S
 from haltline.control.command.reading import (
     MAYBE_REASON,
@@ -109,6 +109,9 @@ class Incidents:
     async def ack(self, call: Call) -> Reply:
         """Acknowledge; an incident latched until then may end by it."""
         incident = IncidentId(text_of(call, "incident"))
+        if self._door.drills.acknowledge(incident, call.operator):
+            said = Paragraph(text="It was a drill: nothing happened to any account.")
+            return Reply(title=f"Acknowledged: {incident}", tone=Tone.GOOD, parts=(said,))
         event = Acknowledge(at=call.now, received_at=call.now, incident=incident, operator=call.operator)
         return await take(
             self._door,

@@ -1,0 +1,54 @@
+"""What a drill has shown of the alarm path."""
+
+import msgspec
+
+from haltline.journal.record import Entry, notice_entry
+from haltline.notify.forecast import Hearing
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of the drill to one channel: `stage` is alarm, reminder, acknowledged or end."""
+
+    channel: str
+    stage: str
+    elapsed_ns: int | None
+    attempts: int = 0
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was asked of the alarm path."""
+
+    question: str
+    is_met: bool
+    points: int
+
+
+class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drill has shown. `score` is 0 to 100; `ack_ns` how long the acknowledgement took, None if none came;
+    `acknowledged_by` is empty where the drill did so itself."""
+
+    at: int
+    labels: dict[str, str]
+    deliveries: tuple[Delivery, ...]
+    unacknowledged: tuple[Hearing, ...]
+    ack_ns: int | None
+    checks: tuple[Check, ...]
+    acknowledged_by: str = ""
+    faults: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> int:
+        """The points of what is met."""
+        return sum(check.points for check in self.checks if check.is_met)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether every channel that it was for has taken the alarm."""
+        return self.checks[0].is_met
+
+    def entry(self) -> Entry:
+        """The report for the journal."""
+        ran = sorted({each.channel for each in self.deliveries if each.elapsed_ns is not None})
+        text = f"drill: readiness {self.score} of 100; heard on {', '.join(ran) or 'no channel'}"
+        missed = "; ".join(check.question for check in self.checks if not check.is_met)
+        return notice_entry(self.at, "drill", f"{text}; not met: {missed}" if missed else text)
