@@ -9,6 +9,7 @@ import discord
 
 from haltline.api import Message, SurfaceMemory
 from haltline.errors import Refused
+from haltline.errors.inert import inert
 from haltline_bot_discord.draw import NOBODY, Sheet, sheets
 from haltline_bot_discord.failure import classified
 from haltline_bot_kit.compose import message_view
@@ -71,7 +72,10 @@ class Alerts:
         """What follows of this incident goes there. Without one, all goes to the channel: nothing is lost."""
         try:
             thread = await client.http.start_thread_with_message(
-                first.channel.id, first.id, name=message.title[:_THREAD_NAME] or "incident", auto_archive_duration=1440
+                first.channel.id,
+                first.id,
+                name=inert(message.title)[:_THREAD_NAME] or "incident",
+                auto_archive_duration=1440,
             )
         except discord.DiscordException as error:
             _LOG.warning("no thread was opened: %s", classified(error))

@@ -102,4 +102,5 @@ def _escaped(text: str) -> str:
 
 
 def _as_text(item: Item) -> str:
-    return item.text.replace("@", "@\u200b")
+    """For where embeds were refused: markup means something there too."""
+    return _escaped(item.text)

@@ -3,6 +3,10 @@
 from haltline.api import Registry, Surface, SurfaceKind, SurfaceSetup, hookimpl
 
 _ID: dict[str, object] = {"type": ["string", "integer"], "pattern": "^[0-9]{1,20}$"}
+MAX_CHARS = 3000
+"""Of the 4,096 that an embed takes: escapes and the lines around a text need room too."""
+PER_MINUTE = 30
+"""Discord takes five in five seconds in a channel; answers to people need some of that."""
 SCHEMA: dict[str, object] = {
     "type": "object",
     "required": ["token"],
@@ -28,5 +32,12 @@ def make(setup: SurfaceSetup) -> Surface:
 def haltline_register_surfaces(registry: Registry) -> None:
     """Discord."""
     registry.add_surface(
-        SurfaceKind(name="discord", make=make, meaning="slash commands, buttons and alerts in Discord", schema=SCHEMA)
+        SurfaceKind(
+            name="discord",
+            make=make,
+            meaning="slash commands, buttons and alerts in Discord",
+            schema=SCHEMA,
+            max_chars=MAX_CHARS,
+            per_minute=PER_MINUTE,
+        )
     )

@@ -9,6 +9,8 @@ from haltline_bot_kit.compose import heading, reply_view
 from haltline_bot_kit.press import ButtonBook
 from haltline_bot_kit.view import Item, View
 
+_JOINERS = str.maketrans("", "", "\u200b\u2060")
+"""Signs without width that bots put into what would be a link or a mention: copied from a chat, they come back."""
 _SETTLING = frozenset({"confirm", "decline"})
 FORGOTTEN = View(
     items=(heading("This button is no longer known", Tone.WARNING), Item(text="Ask again with a command.")),
@@ -44,12 +46,13 @@ class Assistant:
 
     async def said(self, caller: Caller, line: str) -> Answer:
         """Answer a typed line; a command may be spelt as menus spell it."""
-        word, space, rest = line.strip().partition(" ")
+        word, space, rest = line.translate(_JOINERS).strip().partition(" ")
         return Answer(await self._control.say(caller, f"{word.replace('_', '-')}{space}{rest}"))
 
     async def asked(self, caller: Caller, command: str, arguments: Mapping[str, str]) -> Answer:
         """Answer a command whose arguments the platform has already taken apart."""
-        return Answer(await self._control.run(Request(caller=caller, command=command, arguments=dict(arguments))))
+        given = {name: text.translate(_JOINERS) for name, text in arguments.items()}
+        return Answer(await self._control.run(Request(caller=caller, command=command, arguments=given)))
 
     async def pressed(self, caller: Caller, payload: str) -> Answer | None:
         """Answer a pressed button; None where the payload is not ours or is forgotten."""

@@ -1,8 +1,9 @@
 """Replies and notices as views: what fits on a phone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from haltline.api import Branch, Button, Card, Message, Paragraph, Part, Picture, Reply, Table, Tone, cell_text
+from haltline.errors.inert import inert
 from haltline.model.rule import Severity
 from haltline.model.verdict import Phase
 from haltline_bot_kit.view import Item, Style, View
@@ -36,7 +37,7 @@ def reply_view(reply: Reply, *, columns: int = PHONE_COLUMNS) -> View:
     if asks and not any(asks in item.text for item in items):
         items.append(Item(text=asks))
     return View(
-        items=tuple(item for item in items if item.text), tone=reply.tone, buttons=reply.buttons,
+        items=_harmless(items), tone=reply.tone, buttons=reply.buttons,
         pictures=tuple(pictures), private=reply.private,
     )  # fmt: skip
 
@@ -48,9 +49,14 @@ def message_view(message: Message) -> View:
     items += [Item(text=_without(message.title, text)) for text in message.items or (message.text,)]
     items.append(Item(text="\n".join(_fact(label, value) for label, value in message.facts), style=Style.NOTE))
     return View(
-        items=tuple(item for item in items if item.text), tone=tone, buttons=message.buttons,
+        items=_harmless(items), tone=tone, buttons=message.buttons,
         pictures=(Picture(image=message.image, text=message.title),) if message.image else (),
     )  # fmt: skip
+
+
+def _harmless(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Those that say something, without signs that a screen would obey."""
+    return tuple(Item(text=inert(item.text), style=item.style) for item in items if item.text)
 
 
 def _without(title: str, text: str) -> str:

@@ -116,7 +116,9 @@ class _Turns:
         lock = self._locks.setdefault(heard.person, asyncio.Lock())
         try:
             async with lock:
-                await self._talk.handle(heard)
+                shown = await self._talk.handle(heard)
+            if shown is not None:
+                await self._talk.finish(shown)
         except Exception:  # noqa: BLE001 - the wall around one conversation: the others go on
             _LOG.exception("an update of Telegram could not be answered")
         finally:

@@ -1,16 +1,20 @@
 """Views as Telegram's HTML, and length as Telegram counts it."""
 
 import html
+import re
 
 from haltline_bot_kit.view import Item, Style
 
 MESSAGE_UNITS = 4096
 CAPTION_UNITS = 1024
+JOINER = "\u2060"
+"""A sign without width. Telegram itself makes links of names, commands and addresses that stand in a text."""
+_SELF_MADE = re.compile(r"(?<!\w)@(?=\w)|(?<![\w/<])/(?=\w)|(?<=:)//|\.(?=[^\W\d])")
 
 
 def as_html(item: Item) -> str:
     """An item with everything escaped that people and venues may have put into it."""
-    text = html.escape(item.text, quote=False)
+    text = html.escape(item.text if item.style is Style.MONO else unlinked(item.text), quote=False)
     match item.style:
         case Style.HEADING:
             return f"<b>{text}</b>"
@@ -24,7 +28,12 @@ def as_html(item: Item) -> str:
 
 def as_plain(item: Item) -> str:
     """An item without any markup."""
-    return item.text
+    return unlinked(item.text)
+
+
+def unlinked(text: str) -> str:
+    """A text in which Telegram finds nobody to mention, no command to offer and no address to link."""
+    return _SELF_MADE.sub(lambda found: f"{JOINER}{found[0]}" if found[0] != "@" else f"@{JOINER}", text)
 
 
 def units(text: str) -> int:

@@ -2,6 +2,10 @@
 
 from haltline.api import Registry, Surface, SurfaceKind, SurfaceSetup, hookimpl
 
+MAX_CHARS = 3000
+"""Of the 4,096 that Telegram takes: escapes and the lines around a text need room too."""
+PER_MINUTE = 20
+"""What Telegram takes in a group."""
 SCHEMA: dict[str, object] = {
     "type": "object",
     "required": ["token"],
@@ -38,5 +42,12 @@ def make(setup: SurfaceSetup) -> Surface:
 def haltline_register_surfaces(registry: Registry) -> None:
     """Telegram."""
     registry.add_surface(
-        SurfaceKind(name="telegram", make=make, meaning="commands, buttons and alerts in Telegram", schema=SCHEMA)
+        SurfaceKind(
+            name="telegram",
+            make=make,
+            meaning="commands, buttons and alerts in Telegram",
+            schema=SCHEMA,
+            max_chars=MAX_CHARS,
+            per_minute=PER_MINUTE,
+        )
     )

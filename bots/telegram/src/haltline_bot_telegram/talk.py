@@ -45,41 +45,41 @@ class Talk:
         self._clock = clock
         self._username = username.lower()
 
-    async def handle(self, heard: Heard) -> None:
-        """Answer one update, and wait for the end of what it began."""
+    async def handle(self, heard: Heard) -> "Shown | None":
+        """Answer one update; what it began is to be finished with `finish`."""
         update = heard.update
         if update.message is not None:
-            await self._hear(update.message, is_stale=heard.is_stale)
-        elif update.callback_query is not None:
-            await self._press(update.callback_query, is_stale=heard.is_stale)
+            return await self._hear(update.message, is_stale=heard.is_stale)
+        if update.callback_query is not None:
+            return await self._press(update.callback_query, is_stale=heard.is_stale)
+        return None
 
-    async def _hear(self, message: Message, *, is_stale: bool) -> None:
+    async def _hear(self, message: Message, *, is_stale: bool) -> "Shown | None":
         line = self._line(message)
         if line is None:
-            return
+            return None
         if message.from_user is None or message.from_user.is_bot or message.sender_chat is not None:
             await self._deliver(message.chat.id, FACELESS, topic=_topic(message))
-            return
+            return None
         if not self._doorman.admits(str(message.from_user.id)):
-            return
+            return None
         where = _Place(
             chat=message.chat.id, topic=_topic(message), message=message.message_id,
             is_private=message.chat.type == ChatType.PRIVATE,
         )  # fmt: skip
         if is_stale:
             await self._show(message.from_user, where, STALE)
-            return
+            return None
         answer = await self._assistant.said(_caller(message.from_user, message.chat.type, message.chat.id), line)
-        handle = await self._show(message.from_user, where, answer.view)
-        await self._finish(answer, handle)
+        return Shown(answer, await self._show(message.from_user, where, answer.view))
 
-    async def _press(self, press: CallbackQuery, *, is_stale: bool) -> None:
+    async def _press(self, press: CallbackQuery, *, is_stale: bool) -> "Shown | None":
         if not self._doorman.admits(str(press.from_user.id)):
             await self._stop_clock(press, "")
-            return
+            return None
         if is_stale:
             await self._stop_clock(press, STALE.text, alert=True)
-            return
+            return None
         message = press.message
         chat_type, chat = (message.chat.type, message.chat.id) if message else ("", press.from_user.id)
         answer = await self._assistant.pressed(_caller(press.from_user, chat_type, chat), press.data or "")
@@ -87,7 +87,7 @@ class Talk:
         hidden = view.private and chat_type != ChatType.PRIVATE
         await self._stop_clock(press, view.text if hidden or answer is None else view.items[0].text, alert=hidden)
         if answer is None or hidden:
-            return
+            return None
         handle = ""
         if answer.settles and message is not None and not isinstance(message, InaccessibleMessage):
             handle = await self._replace(f"{TEXT}:{chat}:{message.message_id}", view)
@@ -95,10 +95,11 @@ class Talk:
             topic = _topic(message) if isinstance(message, Message) else None
             reply_to = message.message_id if message else None
             handle = await self._deliver(chat, view, topic=topic, reply_to=reply_to)
-        await self._finish(answer, handle)
+        return Shown(answer, handle)
 
-    async def _finish(self, answer: Answer, handle: str) -> None:
-        """Once what was begun has ended, the answer becomes its receipt."""
+    async def finish(self, shown: "Shown") -> None:
+        """Once what was begun has ended, the answer becomes its receipt; whoever asked may go on meanwhile."""
+        answer, handle = shown
         if not answer.is_open:
             return
         outcome = await self._assistant.outcome(answer)
@@ -162,6 +163,13 @@ class Talk:
         if not (word.startswith("/") and at):
             return text
         return f"{name}{space}{rest}" if bot.lower() == self._username else None
+
+
+class Shown(NamedTuple):
+    """An answer, and the handle of the message that shows it; empty where that could not be delivered."""
+
+    answer: Answer
+    handle: str
 
 
 class _Place(NamedTuple):
