@@ -31,7 +31,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--hedged", action="store_true", help="one position for each side; not on Hyperliquid")
     parser.add_argument("--no-limits", action="store_true", help="let the client ask as fast as it can")
     parser.add_argument("--price", action="append", type=_priced, default=[], metavar="SYMBOL=PRICE")
-    parser.add_argument("--walk", type=float, default=0.0, metavar="PERCENT", help="prices wander so much a second")
+    parser.add_argument("--walk", type=float, default=0.02, metavar="PERCENT", help="prices wander so much a second")
     given = parser.parse_args(words)
     try:
         sim = _VENUES[given.venue](

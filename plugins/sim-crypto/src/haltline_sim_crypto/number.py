@@ -28,8 +28,22 @@ def to_step(number: Decimal, step: Decimal) -> Decimal:
 
 
 def exact(given: float | str | Decimal) -> Decimal:
-    """What a test wrote, digit for digit."""
-    return given if isinstance(given, Decimal) else Decimal(str(given))
+    """What a script wrote, digit for digit; raises ValueError for what is no number."""
+    try:
+        found = given if isinstance(given, Decimal) else Decimal(str(given))
+    except InvalidOperation:
+        raise ValueError(f"{given!r} was found where a number was expected") from None
+    if not found.is_finite():
+        raise ValueError(f"{given!r} was found where a finite number was expected")
+    return found
+
+
+def positive(given: float | str | Decimal) -> Decimal:
+    """A number above 0; raises ValueError."""
+    found = exact(given)
+    if found <= 0:
+        raise ValueError(f"{given!r} was found where a number above 0 was expected")
+    return found
 
 
 def parse(given: Any, name: str) -> Decimal:

@@ -21,7 +21,7 @@ from haltline_sim_crypto.instrument import FIRST_PRICES, Instrument
 from haltline_sim_crypto.limit import Pace
 from haltline_sim_crypto.market import Market, market_of
 from haltline_sim_crypto.matching import Matching
-from haltline_sim_crypto.number import exact
+from haltline_sim_crypto.number import exact, positive
 from haltline_sim_crypto.order import Ask, Cause, Leg, Order, Position, Tif, Trigger
 from haltline_sim_crypto.record import Code, Request
 from haltline_sim_crypto.redirect import redirect
@@ -123,9 +123,9 @@ class CryptoSim(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:  # fmt: skip
         self.faults.clear()
+        await self.host.down()
         if self._timer is not None:
             self._timer.cancel()
-        await self.host.down()
 
     @property
     def port(self) -> int:
@@ -169,7 +169,7 @@ class CryptoSim(ABC):
     def price(self, symbol: str, last: Number, *, mark: Number | None = None) -> None:
         """The next price; orders are triggered and filled, and whoever must be is liquidated."""
         market = self.market(symbol)
-        market.move(exact(last), None if mark is None else exact(mark))
+        market.move(positive(last), None if mark is None else positive(mark))
         self.on_price(market)
         for account in self.accounts.values():
             self.matching.on_price(account, market.instrument.symbol)
@@ -198,6 +198,8 @@ class CryptoSim(ABC):
     ) -> Order:  # fmt: skip
         """Somebody places an order by hand at the venue; negative sells. Raises Refused."""
         market, who, signed = self.market(symbol), account or self.account, exact(quantity)
+        if signed == 0:
+            raise ValueError("0 was found where a quantity to buy or to sell was expected")
         if not leg and who.is_hedged:
             leg = Leg.LONG if (signed > 0) is not reduces else Leg.SHORT
         trigger = None if stop is None else Trigger(price=exact(stop), rises=exact(stop) > market.last)
