@@ -1,5 +1,6 @@
 """Commands and buttons in chats: who is believed, where answers go, what is never done twice or too late."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -223,12 +224,22 @@ async def test_a_mistake_in_one_answer_does_not_end_the_others(world: Any, caplo
 
 async def test_one_person_is_answered_in_order_and_another_does_not_wait(world: Any) -> None:
     world.people = ("7", "8")
-    world.control.replies["flatten"] = Reply(title="flattening", actions=("a",))
+    gate = world.control.gates["flatten"] = asyncio.Event()
     async with world.running():
         world.anna.says("/flatten eval")
         world.anna.says("/status")
         world.sim.user(8, "Ben").says("/health")
         await world.sim.wait_for_message("answer to health")
         assert [line for _, line, _ in world.control.asked] == ["/flatten eval", "/health"]
-        world.control.ended.set()
+        gate.set()
         await world.sim.wait_for_message("answer to status")
+
+
+async def test_what_goes_on_at_the_broker_keeps_nobody_from_asking_for_more(world: Any) -> None:
+    world.control.replies["flatten"] = Reply(title="flattening", actions=("a",))
+    async with world.running():
+        world.anna.says("/flatten eval")
+        world.anna.says("/status")
+        await world.sim.wait_for_message("answer to status")
+        world.control.ended.set()
+        await world.sim.wait_for_message("flat")
