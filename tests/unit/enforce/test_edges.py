@@ -333,3 +333,16 @@ async def test_after_a_restart_a_stop_that_was_refused_is_not_sent_under_its_id_
         world.executor.accept([planned], {ActionId("a"): History(ended={"stop MNQ": refused})})
         await world.settle()
     assert [leg.leg for leg in world.receipt("a").legs] == ["stop MNQ", "stop MNQ 1"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "begun"), [([None, Refused("no"), Refused("no")], True), ([Refused("no")] * 3, False)]
+)
+async def test_an_outcome_tells_whether_some_of_it_was_done(answers: list[Refused | None], begun: bool) -> None:
+    world = LaneWorld()
+    world.venue.script[("submit", "before")] = list(answers)
+    world.executor.accept([world.plan("flatten", "f")])
+    async with world.lane():
+        await world.settle()
+    (outcome,) = world.outcomes
+    assert (outcome.status, outcome.begun) == (OutcomeStatus.FAILED, begun)

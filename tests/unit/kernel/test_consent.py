@@ -137,3 +137,12 @@ def test_caps_that_are_an_actions_own_parameters_are_no_caps(rule):
     (spec,) = rule.actions(("x", {"max_orders": 3, "max_notional": "1e3"}))
     assert caps_of(spec, {"max_orders"}) == Caps(max_notional=1000.0)
     assert caps_of(msgspec.structs.replace(spec, params={})) is None
+
+
+def test_what_a_rule_caps_itself_the_set_up_does_not_widen(world, rule):
+    made = world(rule.loss(then=rule.actions(("flatten", {"max_notional": 500.0, "max_orders": 2}))))
+    made.kernel.gate.caps = Caps(max_positions=9, max_notional=9_000.0, max_orders=7)
+    made.fill(2, 21_000)
+    made.quote(20_700)
+    (flatten,) = [action for action in made.results[-1].plan if action.name == "flatten"]
+    assert flatten.caps == Caps(max_positions=9, max_notional=500.0, max_orders=2)

@@ -438,3 +438,32 @@ def test_every_link_knows_its_level(world, rule):
     made = losing(world, rule)
     levels = [(each.action.name, each.level) for each in made.kernel.index.rules[0].every_action()]
     assert levels == [("block_entries", 0), ("flatten", 0), ("notify", 0), ("notify", ALERT)]
+
+
+def test_what_goes_at_once_says_nothing_of_evidence_and_is_capped_by_nobody(world, rule):
+    made = losing(world, rule)
+    made.tick(20_850)
+    flatten = next(action for action in made.tick(20_740).plan if action.name == "flatten")
+    assert (flatten.evidence, flatten.caps) == ("", None)
+
+
+def test_the_kernel_wants_to_be_woken_at_the_first_instant_at_which_something_goes(world, rule):
+    late = rule.loss("late", evidence=EvidenceSpec(hold_ns=9 * NS_PER_S), then=rule.actions("flatten"))
+    made = world(rule.loss(then=rule.actions("flatten")), late)
+    made.fill(2, 21_000)
+    for second in (1, 2):
+        made.at(second).tick(21_000)
+    assert made.tick(20_000).deadline == made.now + 2 * NS_PER_S
+
+
+def test_a_rule_that_acts_on_the_unknown_waits_for_evidence_of_what_is_known(world, rule):
+    made = losing(world, rule, on_unknown=OnUnknown.ACT)
+    made.tick(20_000)
+    assert "flatten" not in made.actions
+    assert "MNQ jumped" in waits(made)
+
+
+def test_what_waits_is_named_with_its_account(world, rule):
+    made = losing(world, rule)
+    (said,) = [text for text in made.tick(20_000).notices if "waits" in text]
+    assert said.startswith("flatten on eval waits, until ")

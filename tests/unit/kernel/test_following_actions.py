@@ -41,3 +41,12 @@ def test_what_was_asked_for_survives_a_restart(trailing):
     assert stops(trailing) == []
     trailing.quote(21_015)
     assert stops(trailing) == [21_005]
+
+
+def test_an_action_that_does_not_follow_is_asked_for_once_though_its_parameters_change(world, rule):
+    then = rule.actions(("reduce_to", {"quantity": "position.mark / 10500"}))
+    made = world(RuleSpec(id="big", each=Scope.POSITION, when="position.quantity >= 3", then=then))
+    made.quote(21_000)
+    made.fill(3, 21_000)
+    made.at(5).quote(20_000)
+    assert made.actions == ["reduce_to"]

@@ -176,3 +176,52 @@ def test_a_grant_for_a_rule_edited_while_the_engine_was_down_ends_and_is_named(l
     grant(made)
     edited = world(rule.loss(at=900))
     assert any("its rule was changed or removed" in note for note in edited.kernel.restore(made.kernel.snapshot()))
+
+
+def notices(made):
+    return [text for result in made.results for text in result.notices]
+
+
+def test_a_grant_is_for_the_rule_it_names_and_no_other(losing, rule):
+    made = losing(rule.loss("first", latch="manual"), rule.loss(latch="manual"))
+    grant(made.forget())
+    assert made.phases == ["loss resolved"]
+    assert list(made.kernel.live) == ["first/eval/1"]
+
+
+def test_a_grant_ends_incidents_of_what_it_covers_alone(world, rule):
+    made = world(rule.size(latch="manual"))
+    made.fill(9, 21_000)
+    made.fill(9, 21_000, account="live")
+    grant(made.forget(), rule="size")
+    assert list(made.kernel.live) == ["size/live/MNQ/1"]
+
+
+def test_a_grant_breaks_off_a_hold_without_saying_that_it_ended_a_breach(losing, rule):
+    made = losing(rule.loss(for_ns=60 * 10**9))
+    grant(made.forget())
+    assert made.phases == ["loss ok"]
+
+
+def test_what_is_granted_revoked_and_over_is_said_and_by_whom(losing):
+    made = losing(by=500)
+    assert grant(made).notices[0].startswith("granted: ")
+    assert revoke(made).notices[0].startswith("revoked by ann (over): ")
+    grant(made, until_s=60)
+    made.forget().at(60)
+    assert notices(made)[0].startswith("ended: ")
+
+
+def test_a_rule_without_a_limit_can_be_exempted(world):
+    made = world(RuleSpec(id="auth", each=Scope.ACCOUNT, when="not account.can_trade"))
+    made.can_trade(False)
+    grant(made, rule="auth")
+    assert made.phases[-1] == "auth resolved"
+
+
+def test_one_position_can_be_exempted_while_it_is_there(world, rule):
+    made = world(rule.size())
+    made.fill(9, 21_000)
+    assert grant(made, rule="size", entity="eval/MNQ").notices[0].startswith("granted: ")
+    assert made.phases[-1] == "size resolved"
+    assert "there is no account or position" in grant(made, "h", rule="size", entity="eval/MES").notices[0]

@@ -212,3 +212,68 @@ class TestShown:
         made.fill(1, 21_000)
         fail(made, status=OutcomeStatus.DONE)
         assert made.kernel.enforcements() == []
+
+
+def test_what_gave_way_is_neither_a_failure_nor_told(stuck):
+    result = fail(stuck, status=OutcomeStatus.SUPERSEDED, superseded_by="another")
+    assert [text for text in result.notices if "next try" in text] == []
+
+
+def test_several_failed_tries_are_counted_in_words(stuck):
+    fail(stuck)
+    stuck.at(2)
+    fail(stuck)
+    stuck.quote(21_000)
+    stuck.forget().at(6)
+    notices = [text for result in stuck.results for text in result.notices]
+    assert notices == ["flatten on eval was given up after 2 failed tries: nothing asks for it now"]
+
+
+def test_each_action_is_given_its_own_parameters_anew_and_known_ones_stay(world, rule):
+    then = rule.actions(
+        ("place_stop", {"distance": "instrument.ask - 20990"}), ("reduce_to", {"quantity": "instrument.bid / 10500"})
+    )
+    made = world(RuleSpec(id="big", each=Scope.POSITION, when="position.quantity >= 3", then=then))
+    made.quote(21_000)
+    made.fill(3, 21_000)
+    for key in list(made.kernel.arbiter.flights):
+        fail(made, key)
+    made.send(Quote(at=made.now, received_at=made.now, symbol="MNQ", bid=21_000.0, ask=21_000.5))
+    made.forget().at(2)
+    tried = {action.name: action.params for result in made.results for action in result.plan}
+    assert tried == {"place_stop": {"price": None, "distance": 10.5}, "reduce_to": {"quantity": 2.0}}
+    for key in list(made.kernel.arbiter.flights):
+        fail(made, key)
+    made.send(Quote(at=made.now, received_at=made.now, symbol="MNQ", bid=20_900.0, ask=21_001.0))
+    made.forget().at(6)
+    assert [action.params for action in planned(made, "reduce_to")] == [{"quantity": 2.0}]
+
+
+class TestHalfDone:
+    def test_a_flatten_that_has_closed_something_is_finished_though_that_ended_its_incident(self, stuck):
+        fail(stuck, begun=True)
+        stuck.quote(21_000)
+        assert not stuck.kernel.live
+        stuck.restart().forget().at(2)
+        assert [action.id for action in planned(stuck, "flatten")] == ["loss/eval/1:fire:flatten:eval~1"]
+        fail(stuck)
+        stuck.forget().at(6)
+        assert len(planned(stuck, "flatten")) == 1
+        fail(stuck, status=OutcomeStatus.DONE)
+        assert stuck.kernel.arbiter.flights == {}
+
+    def test_it_gets_as_loud_as_any_other_that_is_stuck(self, stuck):
+        fail(stuck, begun=True)
+        stuck.quote(21_000)
+        for second in (2, 6):
+            stuck.at(second)
+            fail(stuck)
+        assert [action.params["severity"] for action in planned(stuck, "notify")] == ["critical"]
+
+    def test_a_reduction_that_is_half_done_is_given_up_with_its_incident(self, world, rule):
+        made = world(rule.size(then=rule.actions(("reduce_to", {"quantity": 1}))))
+        made.fill(9, 21_000)
+        fail(made, begun=True)
+        made.fill(-5, 21_000)
+        made.forget().at(60)
+        assert planned(made, "reduce_to") == []

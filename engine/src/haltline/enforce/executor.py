@@ -435,4 +435,5 @@ def outcome_of(receipt: Receipt) -> ActionOutcome:
         action_id=receipt.action, account=receipt.account,
         status=receipt.status, detail=str(receipt), rule=receipt.rules[0] if receipt.rules else None,
         superseded_by=receipt.superseded_by, aims=receipt.aims, retry_at=receipt.retry_at,
+        begun=any(leg.filled for leg in receipt.legs),
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Contract. How long until the next try is the business of `rules.flight`. Parameters that were UNKNOWN when the action
 was planned are read again at each try; while they stay UNKNOWN the enforcer goes on refusing it. An action is given up
-when, and only when, its incident is over (or, for what undoes a lock, the lock is).
+when, and only when, its incident is over (or, for what undoes a lock, the lock is), and never a flatten or close of
+which half is done.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -286,7 +286,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     """The enforcer's word on one action of a plan.
 
     `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit); `aims` is
-    what the action had fixed to be reached.
+    what the action had fixed to be reached; `begun` tells that some order of it was filled.
     """
 
     action_id: ActionId
@@ -297,6 +297,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     superseded_by: ActionId | None = None
     retry_at: int | None = None
     aims: dict[Symbol, Aim] = {}
+    begun: bool = False
 
 
 Event = (

@@ -3,7 +3,8 @@
 Contract, strictest first: a flatten makes every close, reduction, cancellation and stop of the same account
 pointless; a close does so for its symbol; of two reductions the deeper wins; equal actions are one, asked for by all.
 What is under way is not asked for again until its outcome is known; a failed or unknown outcome is asked for again
-while its incident lives, at the pace of `rules.flight`. What was left out because something stronger was planned or
+while its incident lives, at the pace of `rules.flight`; a flatten or close that has filled an order is finished even
+if that alone has ended the incident. What was left out because something stronger was planned or
 under way is not forgotten: it is asked for itself if the stronger one is given up, or was proven done before the
 request came up.
 """
@@ -28,6 +29,7 @@ FLATTEN = "flatten"
 CLOSE = "close_position"
 CANCEL = "cancel_orders"
 _DEEPEST_FIRST = {"reduce_to": "quantity"}
+_WHOLE = frozenset({FLATTEN, CLOSE})
 _PER_SYMBOL = frozenset({CLOSE, "reduce_to", "reduce_by", "place_stop"})
 
 
@@ -95,6 +97,7 @@ class Arbiter:
             return None  # a second word on a try that is known to have failed
         if outcome.aims:
             flight.action = msgspec.structs.replace(flight.action, aims=outcome.aims)
+        flight.begun |= outcome.begun and flight.action.name in _WHOLE
         if outcome.status is OutcomeStatus.SUPERSEDED:
             return self._give_way(flight, outcome)
         if outcome.status is not OutcomeStatus.DONE:

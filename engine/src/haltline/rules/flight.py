@@ -28,7 +28,8 @@ class Flight(msgspec.Struct):
 
     `attempt` counts tries from 0, `failures` those that ended badly, `row` those since the `situation` last changed.
     `since` is when it was first asked for; `brief` marks what an instant asked for (a fill, an order that ended), which
-    no incident goes on asking for. `told` are the steps of escalation already taken, by incident.
+    no incident goes on asking for, `begun` half of what must be done whole. `told` are the steps of escalation already
+    taken, by incident.
     `covered` are requests left out because of it. `echo` marks one that is done, and that our books may not show yet:
     it is kept until `retry_at` so that the governor does not ask again for the very same `state` of order or position.
     """
@@ -47,6 +48,7 @@ class Flight(msgspec.Struct):
     detail: str = ""
     told: dict[str, list[int]] = {}
     brief: bool = False
+    begun: bool = False
 
     @property
     def origin(self) -> str:
@@ -59,8 +61,8 @@ class Flight(msgspec.Struct):
         return self.since or self.action.at
 
     def insists(self, now: int) -> bool:
-        """Whether it is wanted although no incident lives: an instant asked for it, not long ago."""
-        return self.brief and now < self.asked_at + INSTANT_NS
+        """Whether it is wanted although no incident lives: it is half done, or an instant asked for it not long ago."""
+        return self.begun or (self.brief and now < self.asked_at + INSTANT_NS)
 
     def fail(self, now: int, *, detail: str, situation: str, named: int | None) -> None:
         """Note a try that ended badly, and when the next one is due."""
