@@ -121,10 +121,20 @@ def _short(node: ast.AST) -> str:
 def _changes(function: Function) -> Iterator[tuple[range, Change]]:
     for statement, parent, index, field in _statements(function):
         lines = range(statement.lineno, _header_end(statement) + 1)
-        for new in _instead_of(statement):
+        is_vain = statement is function.body[-1] and _gives_nothing(statement)
+        for new in _instead_of(statement) if not is_vain else ():
             yield lines, Change(parent, field, index, statement, new)
         for change in _within(statement):
             yield lines, change
+
+
+def _gives_nothing(statement: ast.stmt) -> bool:
+    """Whether it is a return of None, which the end of a function does by itself."""
+    return isinstance(statement, ast.Return) and (statement.value is None or _is_none(statement.value))
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _statements(node: ast.AST) -> Iterator[tuple[ast.stmt, ast.AST, int, str]]:
@@ -150,8 +160,8 @@ def _instead_of(statement: ast.stmt) -> Iterator[ast.stmt]:
             yield ast.Pass()
         case ast.Return(value=ast.Constant(value=None)):
             yield ast.Pass()
-        case ast.Return(value=ast.Constant(value=bool())):
-            return  # None would do as False does; the other one is among the constants
+        case ast.Return(value=ast.Constant(value=bool() | "")):
+            return  # None would do as False or "" does; another text or truth is among the constants
         case ast.Return():
             yield ast.Return(ast.Constant(None))
         case ast.Expr():

@@ -143,8 +143,10 @@ class Governor:
 
     def release_orphans(self) -> None:
         """Locks that end with an incident which is not there (the rule was changed while nothing ran)."""
-        for lock in [lock for lock in self.locks if lock.release == "clear" and lock.rule is not None]:
-            if lock.rule is not None and not self._is_needed(lock.rule, lock.account, lock.symbol):
+        for lock in list(self.locks):
+            if lock.release != "clear" or lock.rule is None:
+                continue
+            if not self._is_needed(lock.rule, lock.account, lock.symbol):
                 self.release(lock.id)
 
     def _is_needed(self, rule: RuleId, account: AccountId, symbol: Symbol | None) -> bool:
