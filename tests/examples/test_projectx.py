@@ -20,7 +20,9 @@ def run(*words: str, **more: str) -> str:
 
 
 def test_nothing_is_wrong_with_it() -> None:
-    assert "no problems" in run("-m", "haltline", "check", "--strict", "--plain", **OWN)
+    assert "no problems" in run(
+        "-c", "from haltline.cli.main import main; main()", "check", "--strict", "--plain", **OWN
+    )
 
 
 @pytest.mark.long

@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("Start here", "Watch the engine protect an account, in half a minute.", "demo.command"),
     "init": Entry("Start here", "Write a commented set-up that works as it is.", "init"),
+    "sim": Entry("Start here", "Start a simulator of a venue, to try a set-up offline.", "sim"),
     "check": Entry("Rules", "Find everything that is wrong in set-ups, rules and tests.", "check"),
     "test": Entry("Rules", "Run *.test.yaml files on the real engine.", "test"),
     "replay": Entry("Rules", "Run recorded prices and fills through the rules.", "replay"),

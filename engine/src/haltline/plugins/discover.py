@@ -5,6 +5,8 @@ from importlib import metadata
 
 PLUGIN_GROUP = "haltline"
 PACK_GROUP = "haltline.rule_packs"
+SIMULATOR_GROUP = "haltline.simulators"
+"""Entry points `name = module:main`; `main` takes the words of the command line and serves until interrupted."""
 
 
 def installed(group: str) -> tuple[metadata.EntryPoint, ...]:
