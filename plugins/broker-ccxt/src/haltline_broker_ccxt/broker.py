@@ -2,10 +2,11 @@
 
 from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Started
 from haltline.clock import NS_PER_S
-from haltline.errors import Refused
+from haltline.errors import OutcomeUnknown, Refused
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest
 from haltline_broker_ccxt.reader import Reader
+from haltline_broker_ccxt.row import Malformed
 from haltline_broker_ccxt.setting import Setting
 from haltline_broker_ccxt.stream import Ear
 from haltline_broker_ccxt.venue import Venue
@@ -51,13 +52,19 @@ class CcxtBroker:
         self._require(request.account)
         await self._ready()
         market, _ = self._venue.markets.find(request.symbol)
-        return await self._venue.place(request, market)
+        try:
+            return await self._venue.place(request, market)
+        except Malformed as failure:
+            raise OutcomeUnknown(f"{self._venue.name}: the answer to an order was not understood") from failure
 
     async def cancel(self, account: AccountId, order_id: OrderId) -> None:
         """Cancel an order; one that does not work is no error."""
         self._require(account)
         await self._ready()
-        await self._venue.cancel(order_id)
+        try:
+            await self._venue.cancel(order_id)
+        except Malformed as failure:
+            raise OutcomeUnknown(f"{self._venue.name}: the answer to a cancel was not understood") from failure
 
     async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
         """The order under a client id, asked of the venue."""

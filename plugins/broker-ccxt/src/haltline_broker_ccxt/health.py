@@ -3,19 +3,20 @@
 import logging
 from collections.abc import Callable
 
-from haltline.clock import NS_PER_S, Clock
+from haltline.clock import Clock
 from haltline.model.event import ConnectionStatus, ConnectionUpdate
 from haltline.model.id import AccountId
 
-_GRACE_NS = 5 * NS_PER_S
-"""Streams break and come back all day long; REST covers for them, so that is only told where it lasts."""
 _PATIENCE = 2
+"""Readings that fail in a row before the account counts as blind."""
 
 _log = logging.getLogger(__name__)
 
 
 class Health:
-    """Tells of changes only. Without REST the account is blind; without streams it is degraded."""
+    """Tells of changes only. Without REST the account is blind; without streams, or after a message that was not
+    understood until everything was read again, it is degraded.
+    """
 
     def __init__(self, account: AccountId, clock: Clock, tell: Callable[[ConnectionUpdate], None]) -> None:
         self._account = account
@@ -23,8 +24,8 @@ class Health:
         self._tell = tell
         self._failures = 0
         self._rest_reason = ""
-        self._silent_since: int | None = None
         self._stream_reason = ""
+        self._puzzle = ""
         self._told: tuple[ConnectionStatus, str] | None = None
         self.remark = ""
 
@@ -32,31 +33,32 @@ class Health:
         """A reading succeeded (empty), or failed."""
         self._failures = self._failures + 1 if failure else 0
         self._rest_reason = failure
-        self.look()
+        self._puzzle = self._puzzle if failure else ""
+        self._look()
 
     def streams(self, failure: str = "") -> None:
         """The streams talk (empty), or were lost."""
-        if not failure:
-            self._silent_since = None
-        elif self._silent_since is None:
-            self._silent_since = self._clock.now()
+        if failure and not self._stream_reason:
             _log.info("the streams of %s were lost: %s", self._account, failure)
         self._stream_reason = failure
-        self.look()
+        self._look()
 
-    def look(self) -> None:
-        """Tell what has changed."""
-        now = self._clock.now()
+    def puzzled(self, reason: str) -> None:
+        """A message was not understood."""
+        self._puzzle = reason
+        self._look()
+
+    def _look(self) -> None:
         status, reason = ConnectionStatus.CONNECTED, self.remark
         if self._failures >= _PATIENCE:
             status, reason = ConnectionStatus.DISCONNECTED, self._rest_reason
-        elif self._silent_since is not None and now - self._silent_since >= _GRACE_NS:
+        elif self._stream_reason:
             status, reason = ConnectionStatus.DEGRADED, f"only polled, the streams are down: {self._stream_reason}"
-        if (
-            self._told is not None
-            and self._told[0] is status
-            and (status is not ConnectionStatus.CONNECTED or self._told[1] == reason)
-        ):
+        elif self._puzzle:
+            status, reason = ConnectionStatus.DEGRADED, self._puzzle
+        is_same = self._told is not None and self._told[0] is status
+        if is_same and (status is not ConnectionStatus.CONNECTED or self._told == (status, reason)):
             return
         self._told = status, reason
+        now = self._clock.now()
         self._tell(ConnectionUpdate(at=now, received_at=now, account=self._account, status=status, reason=reason))

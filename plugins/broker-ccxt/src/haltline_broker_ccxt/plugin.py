@@ -10,6 +10,7 @@ _KNOWN = frozenset(
     {
         Capability.MARKET_ORDERS, Capability.LIMIT_ORDERS, Capability.STOP_ORDERS, Capability.REDUCE_ONLY,
         Capability.CANCEL_ORDERS, Capability.CANCEL_ALL, Capability.CLIENT_ORDER_IDS, Capability.PUSH_POSITIONS,
+        Capability.PUSH_QUOTES, Capability.PUSH_FILLS,
         Capability.PUSH_ORDERS, Capability.PULL_POSITIONS, Capability.PULL_ORDERS, Capability.DEAD_MAN_SWITCH,
     }
 )  # fmt: skip

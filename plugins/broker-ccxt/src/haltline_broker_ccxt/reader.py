@@ -77,7 +77,7 @@ class Reader:
                     group.create_task(self._streams.keep(self._symbols))
                     group.create_task(self._refresh())
                 if self._setting.dead_man_s:
-                    group.create_task(self._dead_man.keep(self._streams.renew))
+                    group.create_task(self._dead_man.keep(self._renew))
         finally:
             await self._end()
 
@@ -140,7 +140,7 @@ class Reader:
             await self._setup.share()
             await self._venue.open()
         if self._is_streamed and not self._told.symbols() <= self._watched:
-            self._streams.renew("another market is traded")
+            self._streams.renew("another market is traded", is_planned=True)
 
     async def _pull(self) -> AccountSnapshot:
         try:
@@ -277,6 +277,9 @@ class Reader:
         quiet_ms = self._ear.now_ms() - self._ear.quoted_ms
         return quiet_ms > self._setting.reconcile_s * 1000
 
+    def _renew(self, reason: str) -> None:
+        self._streams.renew(reason, is_planned=True)
+
     def _doubt(self, reason: str) -> None:
         self._streams.renew(reason)
         self._behind.set()
@@ -286,6 +289,7 @@ class Reader:
         if reason not in self._puzzles and len(self._puzzles) < 100:
             self._puzzles.add(reason)
             _log.warning("%s: %s; everything is read by REST instead", self._account, reason)
+            self._health.puzzled(reason)
         self._woken.set()
 
     def _streams_changed(self, reason: str) -> None:

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import cast
 
+from haltline.errors import Transient
+from haltline.model.order import Side
+
 type Row = Mapping[str, object]
 """One JSON object of a venue."""
 
 ZERO = Decimal(0)
 
 
-class Malformed(Exception):
-    """A message lacks what its kind must have, or has it in another shape; nothing is made of it."""
+class Malformed(Transient):
+    """A message lacks what its kind must have, or has it in another shape; nothing is made of it. As an answer to a
+    question it is as good as none.
+    """
 
 
 def row(raw: object) -> Row:
@@ -50,7 +55,7 @@ def flag(of: Row, key: str) -> bool:
 
 
 def maybe(of: Row, *keys: str) -> Decimal | None:
-    """A finite number, None where it is missing, empty or none."""
+    """A number, None where it is missing or empty; raises Malformed for what is there and is no (finite) number."""
     for key in keys:
         found = of.get(key)
         if found is None or found == "" or isinstance(found, bool):
@@ -58,8 +63,10 @@ def maybe(of: Row, *keys: str) -> Decimal | None:
         try:
             number = Decimal(str(found))
         except InvalidOperation:
-            return None
-        return number if number.is_finite() else None
+            raise Malformed(f"{key!r} is no number: {str(found)[:40]!r}") from None
+        if not number.is_finite():
+            raise Malformed(f"{key!r} is not finite: {number}")
+        return number
     return None
 
 
@@ -69,6 +76,13 @@ def number(of: Row, *keys: str) -> Decimal:
     if found is None:
         raise Malformed(f"{' or '.join(repr(key) for key in keys)} is missing or no number")
     return found
+
+
+def side_of(said: str) -> Side:
+    """Buy or sell, in whatever case; raises Malformed."""
+    if said.lower() not in ("buy", "sell"):
+        raise Malformed(f"side {said!r} is none that is known")
+    return Side(said.lower())
 
 
 def above_zero(of: Row, *keys: str) -> Decimal | None:

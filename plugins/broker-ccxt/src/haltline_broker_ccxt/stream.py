@@ -42,7 +42,7 @@ class Ear:
         except Doubt as doubt:
             self.doubt(str(doubt))
             return True
-        except (Malformed, ValueError) as failure:
+        except Malformed as failure:
             self.puzzled(f"a message was not understood: {failure}")
             return True
         for event in events or ():
@@ -66,10 +66,12 @@ class Streams:
         self._quote_silence_ms = quote_silence_s * 1000
         self._changed = changed
         self._demand = ""
+        self._is_planned = False
         self.wanted: frozenset[str] = frozenset()
 
-    def renew(self, reason: str) -> None:
-        """All connections are made anew at the next look."""
+    def renew(self, reason: str, *, is_planned: bool = False) -> None:
+        """All connections are made anew at the next look; a planned change is no loss."""
+        self._is_planned = is_planned and (self._is_planned or not self._demand)
         self._demand = self._demand or reason
 
     async def keep(self, symbols: Callable[[], Collection[str]]) -> None:
@@ -79,14 +81,15 @@ class Streams:
             began = self._clock.now()
             self.wanted = frozenset(symbols())
             reason = await self._listen(self._venue.subscriptions(self.wanted))
-            self._changed(reason)
+            if not self._is_planned:
+                self._changed(reason)
             await self._venue.line.hang_up()
             wait = _FIRST_WAIT_NS if self._clock.now() - began > _STEADY_NS else min(wait * 2, _LONGEST_WAIT_NS)
             await self._clock.sleep_until(self._clock.now() + wait)
 
     async def _listen(self, subscriptions: Collection[Subscription]) -> str:
         """Until something is wrong; returns what."""
-        self._demand = ""
+        self._demand, self._is_planned = "", False
         self._ear.alive_ms.clear()
         self._ear.quoted_ms = self._ear.now_ms()
         try:

@@ -21,6 +21,7 @@ from haltline_broker_ccxt.row import (
     number,
     price,
     rows,
+    side_of,
     text,
 )
 
@@ -123,7 +124,7 @@ class Translator:
         """One execution of REST."""
         return Fill(
             at=at, received_at=now, account=self.account, symbol=self._symbol(row, "symbol", "positionSide"),
-            fill_id=FillId(f"{text(row, 'symbol')}-{text(row, 'id')}"), side=Side(text(row, "side").lower()),
+            fill_id=FillId(f"{text(row, 'symbol')}-{text(row, 'id')}"), side=side_of(text(row, "side")),
             quantity=number(row, "qty"), price=number(row, "price"), fee=max(maybe(row, "commission") or ZERO, ZERO),
             pnl=maybe(row, "realizedPnl"), order_id=OrderId(text(row, "orderId")) or None,
         )  # fmt: skip
@@ -172,7 +173,7 @@ class Translator:
     def _pushed_fill(self, row: Row, at: int, now: int) -> Fill:
         return Fill(
             at=at, received_at=now, account=self.account, symbol=self._symbol(row, "s", "ps"),
-            fill_id=FillId(f"{text(row, 's')}-{text(row, 't')}"), side=Side(text(row, "S").lower()),
+            fill_id=FillId(f"{text(row, 's')}-{text(row, 't')}"), side=side_of(text(row, "S")),
             quantity=number(row, "l"), price=number(row, "L"), fee=max(maybe(row, "n") or ZERO, ZERO),
             pnl=maybe(row, "rp"), order_id=OrderId(text(row, "i")) or None,
         )  # fmt: skip
@@ -193,11 +194,11 @@ class Translator:
         market = self.markets.get(symbol)
         lot = market.lot if market is not None and market.lot else Decimal(1)
         return OrderReport(
-            account=self.account, order_id=OrderId(key), symbol=symbol, side=Side(side.lower()),
+            account=self.account, order_id=OrderId(key), symbol=symbol, side=side_of(side),
             quantity=quantity if quantity else abs(held.get(symbol, ZERO)) or max(lot, done), type=sort, status=known,
             filled=done, limit_price=trigger if kind.startswith("TAKE_PROFIT") else limit,
             stop_price=trigger if sort.is_stop else None,
-            reduce_only=is_reducing or _closes(Side(side.lower()), leg_of(symbol)),
+            reduce_only=is_reducing or _closes(side_of(side), leg_of(symbol)),
             client_id=self.ids.to_ours(client), placed_at=placed_ms * 1_000_000, reason=reason, average_price=average,
         )  # fmt: skip
 

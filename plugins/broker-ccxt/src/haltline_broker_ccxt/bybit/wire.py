@@ -19,6 +19,7 @@ from haltline_broker_ccxt.row import (
     millis,
     number,
     price,
+    side_of,
     text,
 )
 
@@ -82,7 +83,7 @@ class Translator:
     def order(self, row: Row, held: Mapping[str, Decimal]) -> OrderReport:
         """One order. `held` are positions by symbol: a stop for the whole position is told without a quantity."""
         symbol = self.markets.name_of(text(row, "symbol"), self._leg(row))
-        side = Side(text(row, "side").lower())
+        side = side_of(text(row, "side"))
         filled = maybe(row, "cumExecQty") or ZERO
         trigger = above_zero(row, "triggerPrice")
         kind = _kind(row, side, trigger)
@@ -120,7 +121,7 @@ class Translator:
                 account=self.account,
                 symbol=self.markets.name_of(text(row, "symbol"), self._leg(row)),
                 fill_id=FillId(key),
-                side=Side(text(row, "side").lower()),
+                side=side_of(text(row, "side")),
                 quantity=number(row, "execQty"),
                 price=number(row, "execPrice"),
                 fee=max(fee, ZERO),
