@@ -64,7 +64,7 @@ async def lose(engine: Haltline) -> None:
     """Lose 1200: within the old limit, past the new one, and past one that holds a minute."""
     broker = engine.engine._brokers["paper"]
     assert isinstance(broker, PaperBroker)
-    for price in (21_000.0, 20_700.0):
+    for price in (21_000.0, 20_850.0, 20_700.0):  # in steps that are believed
         engine.put(quote(price, engine.engine.clock.now()))
         await engine.until_idle()
         if price == 21_000.0:

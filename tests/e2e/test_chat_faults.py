@@ -32,7 +32,7 @@ async def prompt(world: World) -> Any:
 async def test_a_press_after_the_question_has_expired_does_nothing(world: World) -> None:
     async with world.running(within="1s"):
         question = await prompt(world)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(1.2)  # sleeps: past the second within which it may be answered
         await world.chat.press(question, "Confirm")
         await world.engine.until_idle()
         assert world.held() == 2
