@@ -1,6 +1,10 @@
 """Wrong URLs: told at start, with the cure, and without the secret that they may hold."""
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from haltline.api import NotifierSetup
 from haltline.errors import ConfigError, Problem
@@ -27,6 +31,7 @@ def problem(url: str) -> Problem:
         ("line://canary", "its url names nobody to tell", "https://appriseit.com/services/line/"),
         ("mqtt://user:canary@host/x", "mqtt:// cannot be used here", "install paho-mqtt"),
         ("mailto://user:canary@\x00host\r\n", "lacks something that mailto:// needs", "/services/email/"),
+        ("dbus://canary", "dbus:// cannot be used here", "/services/dbus/"),
         ("json://[::canary", "lacks something that json:// needs", "/services/json/"),
         ("x" * 100_000 + "canary", "its url is no URL", "https://appriseit.com/services/"),
     ],
@@ -40,6 +45,13 @@ def test_a_wrong_url_is_told_with_its_cure_and_not_repeated(
     assert what in found.what
     assert cure in found.cure
     assert "canary" not in str(found) + caplog.text
+
+
+@given(st.sampled_from(["json", "mailto", "slack", "matrix", "dbus", "webex", "smpp", "tgram"]), st.text(max_size=30))
+def test_whatever_stands_in_a_url_it_is_taken_or_told(schema: str, rest: str) -> None:
+    url = f"{schema}://{rest}"
+    with contextlib.suppress(ConfigError):
+        make_apprise(NotifierSetup(name="phone", config={"url": url}))
 
 
 def test_a_url_with_spaces_around_it_is_taken(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from haltline.api import Message, NotifierSetup
-from haltline.errors import EngineError
+from haltline.errors import EngineError, Refused, Transient
 from haltline.model.rule import Severity
 from haltline_notify_apprise.hear import Heard, hearing
 from haltline_notify_apprise.service import AppriseNotifier, make_apprise
@@ -87,6 +87,17 @@ def test_what_a_service_says_itself_is_told_only_where_no_status_says_it() -> No
     )
     heard.statuses = [404]
     assert str(failure_of("Slack", heard, ())) == "Slack answered 404 Not Found"
+
+
+@pytest.mark.parametrize(
+    ("begun", "statuses", "kind"),
+    [
+        (1, [404], Refused), (2, [401, 200], Transient), (2, [404], Transient), (2, [200, 429], Transient),
+        (2, [500, 403], Refused), (1, [], Transient), (0, [], Transient),
+    ],
+)  # fmt: skip
+def test_the_last_request_decides(begun: int, statuses: list[int], kind: type[EngineError]) -> None:
+    assert type(failure_of("Slack", Heard(begun=begun, statuses=statuses), ())) is kind
 
 
 def test_a_certificate_that_is_not_trusted_is_told_as_that() -> None:

@@ -22,8 +22,7 @@ def connect(url: str, *, channel: str) -> NotifyBase:
         app_id="Haltline", app_desc="Haltline", app_url="", image_url_mask="", image_url_logo="", http_redirects=False,
         interpret_emojis=False, storage_mode="memory", pgp_autogen=False, pem_autogen=False, default_service_retry=0,
     )  # fmt: skip
-    with hearing():
-        client = Apprise.instantiate(url.strip(), asset=asset)
+    client = _instantiate(url.strip(), asset)
     if client is None:
         raise _wrong(channel, *_diagnosis(url))
     if len(client) == 0:
@@ -31,6 +30,17 @@ def connect(url: str, *, channel: str) -> NotifyBase:
     client.request_rate_per_sec = 0
     client.retry = 0
     return client
+
+
+def _instantiate(url: str, asset: AppriseAsset) -> NotifyBase | None:
+    """The client, or None: some services raise for what they cannot read, with it in the message."""
+    if _SCHEMA.match(url) is None or url.encode("utf-8", "replace").decode() != url:
+        return None
+    with hearing():
+        try:
+            return Apprise.instantiate(url, asset=asset)
+        except Exception:  # noqa: BLE001 - the wall around Apprise: each service is code of its own
+            return None
 
 
 def _wrong(channel: str, what: str, cure: str) -> ConfigError:

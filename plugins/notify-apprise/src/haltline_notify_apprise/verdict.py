@@ -1,7 +1,7 @@
 """Why a service did not take a message, as far as it can be told, and what that means for trying again.
 
-Told from the HTTP statuses of the requests, then from the replies of a mail server, then from whether there was an
-answer at all. Where a service answers, and Apprise does not say why it is not content, it is Transient: to try in vain
+Told from the HTTP status of the last request, or from the last reply of a mail server, or from that there was no
+answer. Where a service answers, and Apprise does not say why it is not content, it is Transient: to try in vain
 costs less than to lose a message.
 """
 
@@ -28,9 +28,9 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 def failure_of(service: str, heard: Heard, secrets: Sequence[str]) -> Transient | Refused:
     """What to raise for a message that Apprise could not deliver."""
-    status = next((each for each in reversed(heard.statuses) if each >= HTTPStatus.MULTIPLE_CHOICES), None)
-    if status is not None:
-        return _of_status(service, status)
+    unanswered = heard.begun > len(heard.statuses)
+    if not unanswered and heard.statuses and heard.statuses[-1] >= HTTPStatus.MULTIPLE_CHOICES:
+        return _of_status(service, heard.statuses[-1])
     reply = _smtp_reply(heard)
     if reply is not None:
         code, text = reply
@@ -39,9 +39,9 @@ def failure_of(service: str, heard: Heard, secrets: Sequence[str]) -> Transient 
     everything = " ".join(text for _, text in heard.said)
     if "CERTIFICATE_VERIFY_FAILED" in everything:
         return Transient(f"{service}: the certificate of the server is not one that is trusted")
-    if heard.begun > len(heard.statuses) or "Socket Exception" in everything or "onnection error" in everything:
+    if unanswered or "Socket Exception" in everything or "onnection error" in everything:
         return Transient(f"{service} cannot be reached, or cut the connection")
-    words = next((text for level, text in heard.said if level >= logging.WARNING), "")
+    words = next((text for level, text in reversed(heard.said) if level >= logging.WARNING), "")
     return Transient(_sentence(f"{service} did not take it", redacted(words, secrets) or "Apprise does not say why"))
 
 
