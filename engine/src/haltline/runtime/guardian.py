@@ -24,7 +24,7 @@ from haltline.model.rule import Severity
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import receipt_message
 from haltline.notify.table import MemoryOutboxTable
-from haltline.runtime.compose import Parts, make_brokers, make_channels
+from haltline.runtime.compose import Parts, limits_of, make_brokers, make_channels
 from haltline.runtime.floor import FloorGuard
 from haltline.runtime.guardian_hand import GuardianHand, YieldingLedger
 from haltline.runtime.heartbeat import (
@@ -92,7 +92,10 @@ class Guardian:
             for name, broker in make_brokers(near, wall, self._journal.parent).items()
         }
         channels, routes = make_channels(parts)
-        self._outbox = Outbox(channels=channels, routes=routes, table=MemoryOutboxTable(), write=_at_once, clock=clock)
+        self._outbox = Outbox(
+            channels=channels, routes=routes, table=MemoryOutboxTable(), write=_at_once, clock=clock,
+            limits=limits_of(parts, channels),
+        )  # fmt: skip
         ledger = YieldingLedger(writer, self._lost_record)
         self._hand = GuardianHand(
             actions=parts.registry.actions, clock=clock, store=store, ledger=ledger, budget=budget,
