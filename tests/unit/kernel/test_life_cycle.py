@@ -337,11 +337,13 @@ def test_an_incident_ends_with_its_position(world, rule):
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 0.0])
-def test_a_quote_that_cannot_be_used_is_refused_and_changes_nothing(world, rule, price):
+def test_a_quote_that_cannot_be_used_is_refused_and_changes_no_price(world, rule, price):
     made = losing(world, rule.loss(), by=500)
-    before = made.kernel.snapshot()
+    instrument = made.kernel.state.instruments["MNQ"]
+    before = [*instrument.prices, instrument.quoted_at, instrument.stale_due]
     assert "was refused" in made.quote(price).notices[0]
-    assert made.kernel.snapshot() == before
+    assert [*instrument.prices, instrument.quoted_at, instrument.stale_due] == before
+    assert instrument.refused_quotes == 1
 
 
 def test_a_voided_fill_no_longer_counts_in_a_window(world, rule):

@@ -7,7 +7,7 @@ import pytest
 
 from haltline.api.field import Kind, Provenance
 from haltline.model.event import ConnectionStatus
-from haltline.model.order import Intent, OrderType, Side
+from haltline.model.order import Intent, OrderStatus, OrderType, Side
 from haltline.model.rule import Scope
 from haltline.state.field import COLLECTIONS, FIELDS, ROOTS, label_fields
 
@@ -35,6 +35,7 @@ session.calendar session.open session.next_open session.next_close session.early
 
 def populated(make_world):
     world = make_world()
+    world.order("o0", 2, OrderType.MARKET, status=OrderStatus.FILLED)
     world.fill(2, 21000, fee="1", order_id="o0")
     world.order("o1", -2, OrderType.STOP, stop_price=20900)
     world.quote(bid=20999.75, ask=21000.25, last=21000.0, volume_24h=10.0)

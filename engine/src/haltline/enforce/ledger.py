@@ -6,6 +6,7 @@ from typing import Protocol
 
 from haltline.journal.record import Entry
 from haltline.model.id import ActionId
+from haltline.model.origin import OWN_PREFIX
 
 
 class Ledger(Protocol):
@@ -17,4 +18,4 @@ class Ledger(Protocol):
 
 def client_id(action: ActionId, leg: str) -> str:
     """The id an order is sent under: the same for the same leg of the same action, however often it is tried."""
-    return "hl-" + hashlib.sha256(f"{action}\0{leg}".encode()).hexdigest()[:24]
+    return OWN_PREFIX + hashlib.sha256(f"{action}\0{leg}".encode()).hexdigest()[:24]

@@ -75,7 +75,8 @@ class Core:
     def step(self, event: Event, now: int) -> Result:
         """Process everything due up to `now`, then the event. An instant before the last one counts as the last one.
 
-        Events that cannot be used change nothing and are named in `Result.notices`.
+        Events that cannot be used are named in `Result.notices` and change nothing, but that a quote's instrument is
+        no longer believed without a second observation.
         """
         now = max(now, self.now)
         out: Emission | None = None
@@ -92,6 +93,8 @@ class Core:
         except DataRefused as refused:
             out = out or self.emission(now)
             out.notices.append(f"{type(event).__name__} was refused: {refused}")
+            if type(event) is Quote:
+                state.note_refused(event, now, str(refused))
         if type(event) is InstrumentUpdate:
             self.next_schedule = None  # market hours may be others now
         if type(event) is not Quote:

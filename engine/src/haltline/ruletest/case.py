@@ -58,6 +58,7 @@ class OrderBody(_Body, frozen=True, kw_only=True):
     stop_price: Decimal | None = None
     trail: Decimal | None = None
     reduce_only: bool = False
+    client_id: str = ""
 
 
 class PositionBody(_Body, frozen=True, kw_only=True):

@@ -122,6 +122,7 @@ def _order(body: OrderBody, now: int) -> OrderReport:
         stop_price=body.stop_price,
         trail=body.trail,
         reduce_only=body.reduce_only,
+        client_id=body.client_id,
         placed_at=now,
     )
 

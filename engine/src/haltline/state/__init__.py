@@ -9,7 +9,8 @@ account position order fill intent instrument portfolio       the entities; `ent
 ledger       exact positions and profit           period      day, session and week of an account
 day          the trading day                      hours       a calendar at the present instant
 clockview    the clock root                       window      rolling windows over series and events
-backing      is a price backed by a second observation?
+backing      is a price backed by a second observation?     suspicion   what speaks against prices
+price        the sorts of price, by place
 refuse       which outside data is unusable       snapshot    the whole state as plain values
 
 Never: I/O, a look at the real clock, logging, or guessing a missing number.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
+from haltline.clock import NS_PER_S
 from haltline.model.account import AccountSpec
 from haltline.model.event import AccountReport
 from haltline.model.plan import TradingMode
@@ -94,7 +95,7 @@ class Account(Entity):
         self.ledgers: dict[str, Ledger] = {}
         self.seen_fills: dict[str, bool] = {}
         self.seen_flows: dict[str, None] = {}
-        self.seen_orders: dict[str, None] = {}
+        self.seen_orders: dict[str, str | None] = {}
         self.suspects: dict[str, str] = {}
         self._clear_numbers()
         self.day = Period(self, self.roll.label, self.roll.started_ns)
@@ -139,6 +140,16 @@ class Account(Entity):
     def data_suspect(self) -> bool:
         """Whether the broker's words contradict each other or the fills."""
         return bool(self.suspects)
+
+    @property
+    def suspect_reason(self) -> str:
+        """What contradicts what."""
+        return "; ".join(self.suspects.values())
+
+    @property
+    def reported_time(self) -> float:
+        """Seconds since the epoch of the broker's last report on it; NaN before the first."""
+        return self.reported_at / NS_PER_S if self.reported_at else NAN
 
     def set_balance(self, balance: Decimal) -> None:
         """Store an exact balance and its nearest float."""

@@ -1,24 +1,31 @@
 """Is a price backed by a second observation? Two that agree are believed, one that jumps is not.
 
 A price is backed by the observation of the same sort before it, by the last word of another source, or by a fill of
-ours, if they differ by no more than the instrument's tolerance (or two ticks). What has gone stale backs nothing. The
-answer depends on observations alone, never on how late it is asked for.
+ours, if they differ by no more than the instrument's tolerance (or two ticks). What has gone stale backs nothing, and
+where the newest quote could not be used, nothing is backed until a good one comes. The answer depends on observations
+alone, never on how late it is asked for.
 """
 
-from haltline.clock import NS_PER_S
-from haltline.state.instrument import ASK, BID, FAR, Instrument
+from typing import TYPE_CHECKING
 
-MARK, LAST, MID = 0, 1, 2
+from haltline.clock import NS_PER_S
+from haltline.state.price import ASK, BID, FAR, LAST, MARK, MID
+
+if TYPE_CHECKING:
+    from haltline.state.instrument import Instrument
+
 RECENT_NS = 60 * NS_PER_S
 """How old another witness may be where no price ever goes stale."""
 
 
-def is_backed(instrument: Instrument, index: int) -> bool:
+def is_backed(instrument: "Instrument", index: int) -> bool:
     """Whether a second observation agrees with one of `Instrument.prices`; an UNKNOWN price needs none."""
     price = instrument.prices[index]
     if price != price:
         return True
-    if _agree(instrument, price, _before(instrument, index)):
+    if instrument.was_refused:
+        return False
+    if _agree(instrument, price, before(instrument, index)):
         return True
     oldest = instrument.quoted_at - (RECENT_NS if instrument.stale_after_ns >= FAR else instrument.stale_after_ns)
     others = instrument.other_prices if instrument.other_at >= oldest else ()
@@ -27,7 +34,7 @@ def is_backed(instrument: Instrument, index: int) -> bool:
     return instrument.traded_at >= oldest and _agree(instrument, price, instrument.traded)
 
 
-def observed_at(instrument: Instrument, index: int) -> int:
+def observed_at(instrument: "Instrument", index: int) -> int:
     """When one of `Instrument.prices` was last observed."""
     sort = _sort(instrument, index)
     until = {
@@ -40,12 +47,12 @@ def observed_at(instrument: Instrument, index: int) -> int:
     return min(instrument.quoted_at, until - instrument.stale_after_ns)
 
 
-def _agree(instrument: Instrument, price: float, other: float) -> bool:
+def _agree(instrument: "Instrument", price: float, other: float) -> bool:
     """False where the other is UNKNOWN."""
     return abs(price - other) <= max(instrument.tolerance * abs(other), 2 * instrument.tick_size)
 
 
-def _sort(instrument: Instrument, index: int) -> int:
+def _sort(instrument: "Instrument", index: int) -> int:
     """Which observation a price stands for, after fall-back."""
     if index in (BID, ASK):
         return index
@@ -57,7 +64,7 @@ def _sort(instrument: Instrument, index: int) -> int:
     return next(sort for sort in order if known[sort])
 
 
-def _before(instrument: Instrument, index: int) -> float:
+def before(instrument: "Instrument", index: int) -> float:
     """The observation before the present one."""
     sort = _sort(instrument, index)
     if sort == MID:

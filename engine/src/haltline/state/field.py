@@ -10,6 +10,7 @@ from haltline.model.account import AccountSpec
 from haltline.model.event import ConnectionStatus
 from haltline.model.instrument import AssetClass
 from haltline.model.order import OrderStatus, OrderType
+from haltline.model.origin import Origin
 from haltline.model.plan import TradingMode
 from haltline.model.rule import Scope
 from haltline.state.clockview import WEEKDAYS
@@ -77,6 +78,9 @@ _ACCOUNT_ROWS: tuple[Row, ...] = (
     ("can_trade", Kind.BOOL, _ACCOUNT, "Whether the broker lets it trade; UNKNOWN until the broker says."),
     ("data_suspect", Kind.BOOL, _FILL,
      "Whether fills, reports and profits contradict each other.", "bool({0}.suspects)"),
+    ("suspect_reason", Kind.TEXT, _FILL, "What contradicts what; empty where nothing does."),
+    ("report_age", Kind.DURATION, _ACCOUNT | _TIME,
+     "Time since its broker last reported on it; UNKNOWN before the first.", "(clock.now - {0}.reported_time)"),
     ("balance", Kind.MONEY, _FILL | _ACCOUNT, "Cash with all closed trades and fees, without open positions."),
     ("equity", Kind.MONEY, _VALUE, "Balance plus unrealized profit at the account's mark."),
     ("reported_equity", Kind.MONEY, _ACCOUNT, "Equity as the broker last reported it, for comparison."),
@@ -190,6 +194,8 @@ _ORDER_ROWS: tuple[Row, ...] = (
     ("account", Kind.TEXT, _NONE, "The account it belongs to.", "{0}.account_id"),
     ("id", Kind.TEXT, _NONE, "The broker's id.", "{0}.order_id"),
     ("client_id", Kind.TEXT, _ORDER, "The id given by whoever sent it; empty where none was."),
+    ("origin", Kind.ENUM, _ORDER,
+     "Who sent it: this engine, a person at the venue's screen, another program, or the venue itself."),
     ("symbol", Kind.TEXT, _NONE, "The instrument's symbol."),
     ("side", Kind.ENUM, _ORDER, "Buy or sell."),
     ("type", Kind.ENUM, _ORDER, "How it is priced."),
@@ -213,6 +219,7 @@ _FILL_ROWS: tuple[Row, ...] = (
     ("account", Kind.TEXT, _NONE, "The account it belongs to.", "{0}.account_id"),
     ("id", Kind.TEXT, _NONE, "The broker's id.", "{0}.fill_id"),
     ("order_id", Kind.TEXT, _NONE, "The id of its order; empty where the broker does not say."),
+    ("origin", Kind.ENUM, _FILL | _ORDER, "Who sent its order; UNKNOWN where the broker names none that was heard of."),
     ("symbol", Kind.TEXT, _NONE, "The instrument's symbol."),
     ("side", Kind.ENUM, _NONE, "Buy or sell."),
     ("quantity", Kind.QUANTITY, _FILL, "Size, positive."),
@@ -270,6 +277,19 @@ _INSTRUMENT_ROWS: tuple[Row, ...] = (
     ("weight", Kind.NUMBER, _ACCOUNT, "What one unit counts in net_quantity and gross_quantity."),
     ("volume_24h", Kind.NUMBER, _QUOTE, "Volume of the last 24 hours, as the feed reports."),
     ("late_quotes", Kind.COUNT, _QUOTE, "Quotes ignored so far because a younger one was here before."),
+    ("refused_quotes", Kind.COUNT, _QUOTE, "Quotes so far that could not be used: zero, crossed or beyond measure."),
+    ("data_suspect", Kind.BOOL, _QUOTE,
+     "Whether something speaks against its prices: the newest quote could not be used, or jumps and nothing backs it.",
+     "bool({0}.suspect_reason)"),
+    ("suspect_reason", Kind.TEXT, _QUOTE, "What speaks against its prices; empty where nothing does."),
+    ("jump", Kind.FRACTION, _QUOTE, "How far the newest price lies from the one before it; UNKNOWN before the second."),
+    ("gap", Kind.DURATION, _QUOTE, "Time between the newest quote and the one before it; UNKNOWN before the second."),
+    ("unchanged_for", Kind.DURATION, _QUOTE | _CALENDAR | _TIME,
+     "Time since any of its prices last moved while its market was open; 0 while closed, UNKNOWN before the first.",
+     "(clock.now - {0}.still_since if {0}.hours.open else 0.0)"),
+    ("lag", Kind.DURATION, _QUOTE | _CALENDAR | _TIME,
+     "How far its last move lies behind the last move of any other instrument while its market was open: a feed that "
+     "is connected and frozen lags."),
     ("expiry", Kind.TIME, _ACCOUNT, "When it expires; UNKNOWN where it does not."),
     ("strike", Kind.PRICE, _ACCOUNT, "Strike price of an option."),
     ("right", Kind.TEXT, _ACCOUNT, "``call`` or ``put`` for an option, else empty.", "{0}.spec.right"),
@@ -321,8 +341,13 @@ FIELDS: tuple[Field, ...] = (
     *_fields("account", "account", _ACCOUNT_ROWS, {"mode": tuple(TradingMode), "connection": tuple(ConnectionStatus)}),
     *(made for period, words in _PERIODS.items() for made in _fields("account", words, _period_rows(period, words))),
     *_fields("position", "position", _POSITION_ROWS, {"side": ("long", "short"), "asset_class": _CLASSES}),
-    *_fields("order", "broker", _ORDER_ROWS, {"side": _SIDES, "type": tuple(OrderType), "status": tuple(OrderStatus)}),
-    *_fields("fill", "broker", _FILL_ROWS, {"side": _SIDES}),
+    *_fields(
+        "order",
+        "broker",
+        _ORDER_ROWS,
+        {"side": _SIDES, "type": tuple(OrderType), "status": tuple(OrderStatus), "origin": tuple(Origin)},
+    ),
+    *_fields("fill", "broker", _FILL_ROWS, {"side": _SIDES, "origin": tuple(Origin)}),
     *_fields("intent", "proposed order", _INTENT_ROWS, {"side": _SIDES}),
     *_fields("instrument", "quotes and set-up", _INSTRUMENT_ROWS, {"asset_class": _CLASSES}),
     *_fields("portfolio", "all accounts", _PORTFOLIO_ROWS),

@@ -60,6 +60,12 @@ class FillEntity(Entity):
         return self.execution.order_id or ""
 
     @property
+    def origin(self) -> str | None:
+        """Who sent its order; None where the broker names no order, or one that was never heard of."""
+        working = self.account.order_book.get(self.order_id)
+        return self.account.seen_orders.get(self.order_id) if working is None else working.origin
+
+    @property
     def account_id(self) -> str:
         """The account's id."""
         return self.account.key

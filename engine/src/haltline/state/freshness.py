@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from haltline.state.account import Account
 from haltline.state.entity import CALENDAR
 from haltline.state.hours import SessionView
-from haltline.state.instrument import FAR, Instrument
+from haltline.state.instrument import Instrument
+from haltline.state.price import FAR
 
 if TYPE_CHECKING:
     from haltline.state.state import State

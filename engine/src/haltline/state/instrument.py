@@ -8,20 +8,19 @@ from haltline.model.event import Quote
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Side
 from haltline.model.rule import Scope
+from haltline.state import suspicion
 from haltline.state.clockview import ClockView
 from haltline.state.entity import MONEY, NAN, Entity, ratio, seconds
 from haltline.state.hours import SessionView
+from haltline.state.price import ASK, BID, FAR
 
 if TYPE_CHECKING:
     from haltline.state.order import Order
     from haltline.state.portfolio import Portfolio
     from haltline.state.position import Position
 
-FAR = 1 << 62
-"""An instant that never comes."""
 TOLERANCE = 0.01
 """By which fraction two observations of a price may differ and still back each other, where nothing else is said."""
-BID, ASK = 3, 4
 _INDEX = {MarkSource.MARK: 0, MarkSource.LAST: 1, MarkSource.MID: 2}
 
 
@@ -40,15 +39,18 @@ class Instrument(Entity):
     that is older than `stale_after_ns`. Once stale, all prices are UNKNOWN until the next quote.
 
     What backs them (`state.backing`): the price of each sort before the present one (`*_before`), the last prices of
-    another source (`other_prices`), and the last fill of ours (`traded`).
+    another source (`other_prices`), and the last fill of ours (`traded`). What speaks against them (`state.suspicion`):
+    since when none has moved (`moved_at`), when the quote before the newest one came (`before_at`), and those that
+    could not be used.
     """
 
     __slots__ = (
-        "ask", "ask_before", "ask_until", "bid", "bid_before", "bid_until", "clock", "exact_multiplier", "floating",
-        "hours", "last", "last_before", "last_until", "late_quotes", "mark_before", "mark_until", "mid", "multiplier",
-        "other_at", "other_prices", "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark",
-        "source_name", "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value", "tolerance",
-        "traded", "traded_at", "volume_24h", "weight",
+        "ask", "ask_before", "ask_until", "before_at", "bid", "bid_before", "bid_until", "clock",
+        "exact_multiplier", "floating", "hours", "last", "last_before", "last_until", "late_quotes", "mark_before",
+        "mark_until", "mid", "moved_at", "multiplier", "other_at", "other_prices", "pending", "portfolio",
+        "positions", "prices", "quoted_at", "quoted_mark", "refused_at", "refused_quotes", "refused_reason",
+        "source_name", "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value",
+        "tolerance", "traded", "traded_at", "volume_24h", "weight",
     )  # fmt: skip
     scope: ClassVar[Scope] = Scope.INSTRUMENT
 
@@ -75,7 +77,9 @@ class Instrument(Entity):
         self.other_prices: list[float] = []
         self.other_at = self.traded_at = 0
         self.traded = NAN
-        self.quoted_at = 0
+        self.quoted_at = self.before_at = self.moved_at = 0
+        self.refused_at = self.refused_quotes = 0
+        self.refused_reason = ""
         self.late_quotes = 0
         self.source_name = ""
         self.stale = False
@@ -135,11 +139,20 @@ class Instrument(Entity):
         else:
             self.mark_before = self.quoted_mark
             self.mark_until = due
+        self.before_at = self.quoted_at
         self.quoted_at = at
         self.stale_due = due
         self.stale = False
+        known = self.prices[0] if bid == self.bid and ask == self.ask else self._unless_moved(bid, ask)
         self.set_prices(bid, ask, last, mark)
+        if self.prices[0] != known:
+            self.moved_at = self.portfolio.moved_at = at
         return True
+
+    def _unless_moved(self, bid: float, ask: float) -> float:
+        """The mark so far, NaN where a side has moved; a side that is not there does not move."""
+        moved = (bid == bid and bid != self.bid) or (ask == ask and ask != self.ask)
+        return NAN if moved else self.prices[0]
 
     def _change_source(self, name: str) -> None:
         """Keep what the source before said: it backs what the next one says."""
@@ -203,6 +216,36 @@ class Instrument(Entity):
     def age(self) -> float:
         """Seconds since the newest quote; NaN before the first."""
         return (self.clock.now_ns - self.quoted_at) / NS_PER_S if self.quoted_at else NAN
+
+    @property
+    def suspect_reason(self) -> str:
+        """What speaks against its prices."""
+        return suspicion.reason(self)
+
+    @property
+    def jump(self) -> float:
+        """By which fraction the newest price differs from the one before."""
+        return suspicion.jump(self)
+
+    @property
+    def gap(self) -> float:
+        """Seconds between the two newest quotes."""
+        return suspicion.gap(self)
+
+    @property
+    def lag(self) -> float:
+        """Seconds by which its last move lies behind that of others."""
+        return suspicion.lag(self)
+
+    @property
+    def still_since(self) -> float:
+        """Seconds since the epoch since which no price has moved."""
+        return suspicion.still_since(self)
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the newest word on its price could not be used."""
+        return self.refused_at > self.quoted_at
 
     @property
     def session_open(self) -> bool:

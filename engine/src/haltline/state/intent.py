@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 from haltline.model.order import Intent, Side
 from haltline.model.rule import Scope
 from haltline.state.entity import NAN, NANO, Entity, number
-from haltline.state.instrument import ASK, BID, Instrument
+from haltline.state.instrument import Instrument
+from haltline.state.price import ASK, BID
 
 if TYPE_CHECKING:
     from haltline.state.account import Account

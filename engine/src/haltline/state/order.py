@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from haltline.clock import NS_PER_S
 from haltline.model.order import OrderReport, Side
+from haltline.model.origin import origin_of
 from haltline.model.rule import Scope
 from haltline.state.entity import NAN, NANO, Entity
 from haltline.state.instrument import Instrument
@@ -49,6 +50,11 @@ class Order(Entity):
     def order_id(self) -> str:
         """The broker's id."""
         return self.report.order_id
+
+    @property
+    def origin(self) -> str:
+        """Who sent it."""
+        return origin_of(self.report.client_id).value
 
     @property
     def account_id(self) -> str:

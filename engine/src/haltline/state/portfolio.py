@@ -26,7 +26,7 @@ class Portfolio(Entity):
     """Sums over accounts. Where accounts differ in currency, sums of money are UNKNOWN."""
 
     __slots__ = (
-        "accounts", "balance_sum", "gross_nano", "mixed", "net_nano", "unknown_marks", "unrealized_nano",
+        "accounts", "balance_sum", "gross_nano", "mixed", "moved_at", "net_nano", "unknown_marks", "unrealized_nano",
     )  # fmt: skip
     scope: ClassVar[Scope] = Scope.PORTFOLIO
 
@@ -34,6 +34,7 @@ class Portfolio(Entity):
         super().__init__("portfolio")
         self.accounts: list[Account] = []
         self.mixed = False
+        self.moved_at = 0
         self.reset()
 
     def reset(self) -> None:

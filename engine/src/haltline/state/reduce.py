@@ -177,12 +177,15 @@ def order(state: "State", event: happened.OrderUpdate, now: int) -> None:
         known = Order(report, account=account, instrument=instrument, at=at)
         account.order_book[report.order_id] = known
         state.created.append(known)
+        for item in account.fills:
+            if item.order_id == report.order_id:
+                state.touch(item, ORDER)
     else:
         known.adopt(report, at)
     instrument.set_floating(known)
     if not known.working:
         del account.order_book[report.order_id]
-        _remember(account.seen_orders, report.order_id, None)
+        _remember(account.seen_orders, report.order_id, known.origin)
         state.removed.append(known)
         account.rejected_orders += report.status is OrderStatus.REJECTED
     state.touch(known, ORDER)

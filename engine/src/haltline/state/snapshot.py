@@ -51,6 +51,11 @@ class _Prices(msgspec.Struct, forbid_unknown_fields=True):
     other_at: int = 0
     traded: float = NAN
     traded_at: int = 0
+    before_at: int = 0
+    moved_at: int = 0
+    refused_at: int = 0
+    refused_quotes: int = 0
+    refused_reason: str = ""
 
 
 class _InstrumentImage(msgspec.Struct, forbid_unknown_fields=True):
@@ -140,7 +145,7 @@ class _AccountFacts(msgspec.Struct, forbid_unknown_fields=True):
     last_closing_pnl: float
     seen_fills: dict[str, bool]
     seen_flows: dict[str, None]
-    seen_orders: dict[str, None]
+    seen_orders: dict[str, str | None]
     suspects: dict[str, str]
     doubtful: bool = False
     rejected_orders: int = 0
@@ -223,6 +228,7 @@ def put_back(state: "State", data: dict[str, object]) -> None:
         _put_instrument(state.add_instrument(row.spec), row)
     _put_time(state, image)
     state.portfolio.reset()
+    state.portfolio.moved_at = max((item.moved_at for item in state.instruments.values()), default=0)
     for item in state.instruments.values():
         item.positions.clear()
         item.floating.clear()

@@ -32,9 +32,10 @@ from haltline.state.clockview import ClockView
 from haltline.state.day import RollClock
 from haltline.state.entity import QUOTE, Entity
 from haltline.state.hours import SessionView, always_open
-from haltline.state.instrument import FAR, TOLERANCE, Instrument
+from haltline.state.instrument import TOLERANCE, Instrument
 from haltline.state.intent import IntentEntity
 from haltline.state.portfolio import Portfolio
+from haltline.state.price import FAR
 from haltline.state.refuse import (
     check_intent,
     check_spec,
@@ -43,6 +44,7 @@ from haltline.state.refuse import (
     refuse_quote,
     refuse_symbol,
 )
+from haltline.state.suspicion import note_refused
 
 HOLD_NS = 2 * NS_PER_S
 """How long a breach must hold where evidence is missing, unless rule or set-up say otherwise."""
@@ -234,6 +236,13 @@ class State:
         if instrument.take(event, at) and instrument.stale_after_ns < FAR and instrument.hours.open:
             self._watch(instrument, now)
         self.reprice(instrument)
+
+    def note_refused(self, event: Quote, now: int, reason: str) -> None:
+        """A quote was refused: no price changes, but what is known is no longer backed until a good one comes."""
+        instrument = self.names.get(event.symbol)
+        if instrument is not None:
+            note_refused(instrument, min(event.at, now), reason)
+            self.reprice(instrument)
 
     def observe_trade(self, instrument: Instrument, price: float, at: int) -> None:
         """A fill of ours backs a price; where none is known it is one, and counts as the last trade until a quote."""
