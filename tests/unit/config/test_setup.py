@@ -1,11 +1,13 @@
 """haltline.yaml: what it means when it is right."""
 
 import dataclasses
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from haltline.api.broker import Capability
 from haltline.api.registry import Registry
 from haltline.config.cross import check_capabilities
 from haltline.config.load import load_book, load_setup, named_plugins
@@ -144,3 +146,21 @@ def test_an_action_that_a_broker_cannot_do_forbids_going_live(
     weak.add_action(action)
     [problem] = check_capabilities(setup, book, weak)
     assert (problem.code, problem.severity) == ("E426", severity)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("", True), (", positions_from_broker: false", False)], ids=["left out", "said"]
+)
+def test_where_a_broker_pushes_positions_fills_are_not_counted_beside_them(
+    given: str, expected: bool, tmp_path: Path, registry: Registry
+) -> None:
+    paper, own = registry.brokers.get("paper"), Registry()
+    assert paper is not None
+    own.add_broker(paper)
+    own.add_broker(replace(paper, name="pushing", capabilities=paper.capabilities | {Capability.PUSH_POSITIONS}))
+    text = (
+        "version: 1\nbrokers: {venue: {kind: pushing}}\nrules: []\n"
+        f"accounts: {{eval: {{broker: venue{given}}}, desk: {{broker: paper}}}}\n"
+    )
+    setup = load(text, tmp_path, own)
+    assert [account.positions_from_broker for account in setup.accounts] == [expected, False]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
+from haltline.api.broker import Capability
 from haltline.api.registry import Registry, Shelf
 from haltline.clock import parse_duration
 from haltline.config.evidence import bind_caps, bind_evidence_defaults
@@ -186,8 +187,14 @@ class SetupBinder:
             mark=MarkSource(_text(node, "mark") or MarkSource.MARK),
             live=mode == "live" if mode else live,
             labels=labels_of(node.get("labels")),
-            positions_from_broker=_flag(node, "positions_from_broker", default=False),
+            positions_from_broker=_flag(node, "positions_from_broker", default=self._tells_positions(brokers, broker)),
         )
+
+    def _tells_positions(self, brokers: Mapping[str, BrokerEntry], broker: str) -> bool:
+        """Whether the kind of a broker pushes positions: fills must then not be counted beside them."""
+        entry = brokers.get(broker)
+        kind = self._registry.brokers.get(entry.kind) if entry is not None else None
+        return kind is not None and Capability.PUSH_POSITIONS in kind.capabilities
 
     def _require_zone(self, node: Node | None, where: str) -> None:
         if not isinstance(node, ScalarNode):
