@@ -46,6 +46,12 @@ def test_a_message_without_text_is_its_title() -> None:
     assert letter_of(message(""), MAIL).body == "eval"
 
 
+def test_where_lines_would_be_cut_off_there_is_one() -> None:
+    found = message("one\n\ntwo", facts=(("A", "1"),))
+    assert letter_of(found, Room(body=0, title=9, lines=2)).body == "one · two · A: 1"
+    assert letter_of(message("one\ntwo"), Room(body=0, title=9, lines=2)).body == "one\ntwo"
+
+
 def test_any_length_may_be_allowed() -> None:
     assert letter_of(message("x" * 100_000, facts=(("A", "1"),)), Room(body=0, title=0)).body.endswith("A: 1")
 

@@ -121,6 +121,11 @@ def test_the_length_that_a_service_takes_is_apprises() -> None:
     assert list(found.values()) == [4000, 7800, 2000]
 
 
+async def test_no_line_is_cut_off(http: Any) -> None:
+    await channel(f"kodi://127.0.0.1:{http.port}/").send(message("one\ntwo\nthree\nfour"))
+    assert http.sent[0].json["params"]["message"] == "one · two · three · four"
+
+
 async def test_messages_do_not_wait_for_each_other(http: Any) -> None:
     """Apprise would wait seconds between two messages; what is critical waits for nothing."""
     phone = channel(f"ntfy://127.0.0.1:{http.port}/desk")
@@ -257,7 +262,7 @@ async def test_threads_that_hang_do_not_pile_up(http: Any) -> None:
 class Odd:
     """A client that answers what a test wants."""
 
-    service_name, body_maxlen, title_maxlen = "Odd", 100, 10
+    service_name, body_maxlen, title_maxlen, body_max_line_count = "Odd", 100, 10, 0
     attachment_support = overflow_amalgamate_title = False
 
     def __init__(self, *, raises: Exception | None = None) -> None:

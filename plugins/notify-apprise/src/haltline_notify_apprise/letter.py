@@ -25,12 +25,13 @@ _TYPES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What a service takes: `body` and `title` characters (0: any length, no title). With `shared` the title counts as
-    part of the text."""
+    """What a service takes: `body` and `title` characters (0: any length, no title), and so many `lines` (0: any; more
+    would be cut off). With `shared` the title counts as part of the text."""
 
     body: int
     title: int
     shared: bool = False
+    lines: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,11 @@ def letter_of(message: Message, room: Room) -> Letter:
         left -= length(title) + _BREAK
     facts = _fitting(message, left - _BREAK)
     paragraphs = [f"{title}\n{text}" if in_body and title else text, *(["\n".join(facts)] if facts else [])]
+    body = "\n\n".join(paragraphs)
+    if 0 < room.lines <= body.count("\n"):
+        body = " · ".join(line.strip() for line in body.splitlines() if line.strip())
     kind = "success" if message.phase == "resolved" else _TYPES[message.severity]
-    return Letter(title="" if in_body else title, body="\n\n".join(paragraphs), kind=kind)
+    return Letter(title="" if in_body else title, body=body, kind=kind)
 
 
 def tame(text: str) -> str:

@@ -85,7 +85,12 @@ def make_apprise(setup: NotifierSetup) -> AppriseNotifier:
 
 
 def _hand_over(client: NotifyBase, message: Message) -> bool:
-    room = Room(body=int(client.body_maxlen), title=int(client.title_maxlen), shared=client.overflow_amalgamate_title)
+    room = Room(
+        body=int(client.body_maxlen),
+        title=int(client.title_maxlen),
+        shared=client.overflow_amalgamate_title,
+        lines=int(client.body_max_line_count),
+    )
     letter = letter_of(message, room)
     pictured = message.image and client.attachment_support and not message.plain
     return bool(
