@@ -15,6 +15,7 @@ from haltline.model.id import AccountId
 from haltline_sim_paper.wire import ANSWERS, LONGEST_LINE, Answer, Ask, Call, Login, Snapshot, Token, line_of
 
 _AGAIN_S = 0.05
+_LONGEST_S = 3.0
 
 
 class Hand:
@@ -42,11 +43,12 @@ class Hand:
         return await self.do(Snapshot(account=account), AccountSnapshot)
 
     async def do[T](self, call: Call, kind: type[T]) -> T:
-        """Make a call, again if the venue goes away meanwhile; raises Refused for what it will not do."""
+        """Make a call, again if the venue is away or silent meanwhile; raises Refused for what it will not do."""
         while True:
-            with suppress(ConnectionError):
-                await self._connect()
-                answer = await self._ask(call)
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(_LONGEST_S):
+                    await self._connect()
+                    answer = await self._ask(call)
                 if answer.error is None:
                     return msgspec.json.decode(answer.ok, type=kind)
                 if answer.error.kind != "expired":

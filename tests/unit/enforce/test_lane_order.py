@@ -1,0 +1,87 @@
+"""A lane keeps its order whatever is taken out of it, and disturbs nobody without need."""
+
+import asyncio
+from types import SimpleNamespace
+
+from lane_world import EVAL, MES, MNQ, LaneWorld
+
+from haltline.api import Action, HandledBy
+from haltline.clock import NS_PER_S
+from haltline.enforce.lane import Job, Lane
+from haltline.errors import Transient
+from haltline.model.event import OutcomeStatus
+from haltline.model.id import ActionId, Symbol
+from haltline.model.plan import PlannedAction
+
+
+def job(name: str, key: str, rank: int, symbol: Symbol = MNQ) -> Job:
+    planned = PlannedAction(id=ActionId(key), at=1, name=name, account=EVAL, symbol=symbol)
+    return Job(planned=planned, action=Action(name=name, meaning="", handled_by=HandledBy.ENFORCE, rank=rank))
+
+
+def test_those_that_wait_keep_their_order_when_some_become_pointless() -> None:
+    lane = Lane(100)
+    lane.push(job("reduce_to", "pointless", 1))
+    for rank in (10, 2, 11, 12, 3, 4):
+        lane.push(job("custom", f"c{rank}", rank))
+    lane.push(job("close_position", "close", 50))
+    taken = []
+    while (each := lane.take()) is not None:
+        taken.append(each.planned.id)
+    assert taken == ["c2", "c3", "c4", "c10", "c11", "c12", "close"]
+    assert [weak.planned.id for weak, _ in lane.ended] == ["pointless"]
+
+
+def test_the_running_one_is_asked_to_make_way_only_for_what_goes_before_it() -> None:
+    lane, asked = Lane(100), []
+    lane.push(job("reduce_to", "r", 30))
+    running = lane.take()
+    assert running is not None
+    running.desk = SimpleNamespace(make_way=lambda planned: asked.append(planned.id))  # type: ignore[assignment]  # a fake
+    lane.push(job("reduce_to", "other", 30, MES))
+    lane.push(job("notify", "n", 5))
+    assert asked == []
+    lane.push(job("flatten", "f", 90))
+    assert asked == ["f"]
+
+
+async def test_what_comes_while_something_is_watched_begins_at_once() -> None:
+    world = LaneWorld()
+    async with world.lane():
+        world.executor.accept([world.plan("close_position", "a")])
+        while not world.executor._lanes[EVAL].watched:
+            await world.step()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        before = world.venue.calls.count("submit")
+        world.executor.accept([world.plan("close_position", "b", MES)])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert world.venue.calls.count("submit") == before + 1
+        await world.settle()
+
+
+async def test_what_never_ran_began_when_it_ended() -> None:
+    world = LaneWorld()
+    async with world.lane():
+        world.executor.accept(
+            [world.plan("reduce_to", "r", quantity=1.0), world.plan("reduce_to", "s", MES, quantity=1.0)]
+        )
+        world.executor.accept([world.plan("flatten", "f")])
+        await world.settle()
+    receipt = world.receipt("s")
+    assert receipt.status is OutcomeStatus.SUPERSEDED
+    assert receipt.started_at == receipt.ended_at > 0
+
+
+async def test_a_time_that_the_broker_names_is_on_the_receipt_of_what_failed_and_of_nothing_else() -> None:
+    later = Transient("too many requests", retry_after_s=100.0)
+    for errors, status in (([later, later], OutcomeStatus.FAILED), ([], OutcomeStatus.DONE)):
+        world = LaneWorld()
+        world.venue.script[("submit", "before")] = list(errors)
+        async with world.lane():
+            world.executor.accept([world.plan("reduce_to", "r", quantity=1.0)])
+            await world.settle()
+        receipt = world.receipt("r")
+        assert receipt.status is status
+        assert (receipt.retry_at is not None and receipt.retry_at >= 101 * NS_PER_S) is bool(errors)
