@@ -8,11 +8,13 @@ from haltline.model.event import (
     Acknowledge,
     ActionOutcome,
     ActionRequest,
+    ArmRequest,
     LockRequest,
     OutcomeStatus,
     Release,
     Unacknowledge,
 )
+from haltline.model.order import OrderStatus
 
 
 def asked(made, name="flatten", **more):
@@ -47,6 +49,97 @@ def test_a_flatten_that_failed_keeps_entries_blocked(world, rule):
     result = made.send(asked(made))
     made.send(ended(made, result.plan[0], OutcomeStatus.FAILED))
     assert made.restart().mode == "REDUCING"
+
+
+ASKED = [
+    ("flatten", {}),
+    ("close_position", {"symbol": "MNQ"}),
+    ("cancel_orders", {}),
+    ("cancel_orders", {"symbol": "MNQ"}),
+    ("cancel_orders", {"order_id": "o1"}),
+]
+
+
+def failing(made, name, more):
+    """A position, an order, and a request of an operator whose first try has failed."""
+    made.fill(2, 21_000)
+    made.order("o1", 1)
+    (action,) = [each for each in made.send(asked(made, name, **more)).plan if each.id.startswith("operator@")]
+    made.send(ended(made, action, OutcomeStatus.FAILED))
+    return action
+
+
+def plans_of(made, action):
+    """The tries of a request so far."""
+    every = [planned.id for result in made.results for planned in result.plan]
+    return [name for name in every if name.partition("~")[0] == action.id]
+
+
+def fail_until(made, action, seconds):
+    """Every try fails, as soon as it is planned."""
+    for second in range(1, seconds):
+        made.at(second)
+        for planned in [each for each in made.results[-1].plan if each.id.partition("~")[0] == action.id]:
+            made.send(ended(made, planned, OutcomeStatus.FAILED))
+
+
+@pytest.mark.parametrize(("name", "more"), ASKED)
+def test_what_an_operator_asked_for_is_tried_again_and_gets_loud(world, rule, name, more):
+    made = world(rule.loss())
+    action = failing(made, name, more)
+    fail_until(made, action, 100)
+    assert plans_of(made, action) == [action.id, *(f"{action.id}~{number}" for number in range(1, 6))]
+    told = [planned for result in made.results for planned in result.plan if planned.name == "notify"]
+    assert [(each.params["severity"], each.params["channels"]) for each in told] == [("critical", "*")]
+    assert "has not succeeded" in told[0].params["text"]
+
+
+@pytest.mark.parametrize(("name", "more"), ASKED)
+def test_a_retry_of_an_operators_request_survives_a_restart_and_ends_with_success(world, rule, name, more):
+    made = world(rule.loss())
+    action = failing(made, name, more)
+    made.restart()
+    (again,) = [each for each in made.at(2).results[-1].plan if each.name == name]
+    assert again.id == f"{action.id}~1"
+    made.send(ended(made, again))
+    fail_until(made, action, 200)
+    assert len(plans_of(made, action)) == 2
+
+
+@pytest.mark.parametrize(("name", "more"), ASKED)
+def test_disarming_withdraws_what_an_operator_asked_for(world, rule, name, more):
+    made = world(rule.loss())
+    action = failing(made, name, more)
+    made.send(ArmRequest(at=made.now, received_at=made.now, account="eval", operator="ann", live=False))
+    fail_until(made, action, 100)
+    assert plans_of(made, action) == [action.id]
+    assert any("given up after 1 failed try" in notice for result in made.results for notice in result.notices)
+
+
+def test_resuming_entries_withdraws_a_flatten(world, rule):
+    made = world(rule.loss())
+    action = failing(made, "flatten", {})
+    made.send(Release(at=made.now, received_at=made.now, operator="ann", reason="no", lock_id="flatten@eval"))
+    fail_until(made, action, 100)
+    assert plans_of(made, action) == [action.id]
+
+
+def test_a_close_whose_position_is_gone_is_not_tried_again(world, rule):
+    made = world(rule.loss())
+    action = failing(made, "close_position", {"symbol": "MNQ"})
+    made.fill(-2, 21_000)
+    fail_until(made, action, 100)
+    assert plans_of(made, action) == [action.id]
+
+
+@pytest.mark.parametrize("more", [{}, {"symbol": "MNQ"}, {"order_id": "o1"}])
+def test_a_cancel_whose_orders_are_gone_is_not_tried_again(world, rule, more):
+    made = world(rule.loss())
+    action = failing(made, "cancel_orders", more)
+    made.order("o1", 1, status=OrderStatus.CANCELLED)
+    made.order("o2", 1, "MES" if more else "MNQ", OrderStatus.CANCELLED)
+    fail_until(made, action, 100)
+    assert plans_of(made, action) == [action.id]
 
 
 def test_the_same_request_is_never_planned_twice_while_it_is_under_way(world, rule):

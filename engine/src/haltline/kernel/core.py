@@ -20,6 +20,7 @@ from haltline.kernel.evidence import EvidenceGate
 from haltline.kernel.governor import Governor, describe
 from haltline.kernel.loosening import LooseningBook
 from haltline.kernel.override import expire_grants
+from haltline.kernel.request import is_needed, is_of_operator
 from haltline.kernel.retry import next_due, retry_due
 from haltline.kernel.wiring import new_window, orders_of
 from haltline.model.event import Event, InstrumentUpdate, Quote
@@ -396,7 +397,10 @@ class Core:
         out.ended.clear()
 
     def still_wanted(self, action: PlannedAction) -> bool:
-        """Whether a failed action is worth another try: its incident lives, or the lock behind it stands."""
+        """Whether a failed action is worth another try: its incident lives, the lock behind it stands, or the operator
+        who asked for it still needs it."""
+        if is_of_operator(action):
+            return is_needed(self, action)
         if not action.incidents:
             return any(lock.account == action.account for lock in self.governor.locks)
         return any(incident in self.live for incident in action.incidents)

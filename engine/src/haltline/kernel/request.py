@@ -1,7 +1,9 @@
 """What operators want done at the broker, and acknowledgements taken back: through the plan, like what rules ask for.
 
 Contract. Entries are blocked before a flatten begins, and stay blocked until it is proven done or an operator resumes.
-In shadow nothing is sent. A request whose id is under way is not planned twice.
+In shadow nothing is sent. A request whose id is under way is not planned twice. What fails is tried again like what
+rules ask for, at the same pace and getting as loud: a flatten until it is done or an operator resumes entries, a close
+until the position is gone, a cancel until no such order works; disarming the account withdraws them all.
 """
 
 from typing import TYPE_CHECKING
@@ -45,9 +47,28 @@ def take_action_request(core: "Core", event: ActionRequest, _: int, out: Emissio
     out.moved = True
 
 
+def is_of_operator(action: PlannedAction) -> bool:
+    """Whether an operator asked for it, and no rule."""
+    return action.id.startswith(_PREFIX)
+
+
+def is_needed(core: "Core", action: PlannedAction) -> bool:
+    """Whether what an operator asked for is worth another try."""
+    account = core.state.accounts.get(action.account or "")
+    if account is None or not account.live:
+        return False
+    if action.name == "flatten":
+        return core.governor.locks.get(f"flatten@{action.account}") is not None
+    if action.name == "close_position":
+        return action.symbol in account.book
+    if action.order_id is not None:
+        return action.order_id in account.order_book
+    return any(action.symbol in (None, order.symbol) for order in account.order_book.values())
+
+
 def after_outcome(core: "Core", action: PlannedAction, event: ActionOutcome) -> None:
     """Entries need not wait any longer for an operator's flatten that is proven done."""
-    is_ours = action.id.startswith(_PREFIX) and action.name == "flatten" and action.account is not None
+    is_ours = is_of_operator(action) and action.name == "flatten" and action.account is not None
     if is_ours and event.status is OutcomeStatus.DONE:
         core.governor.release(f"flatten@{action.account}")
 
