@@ -1,15 +1,17 @@
 """The verbs: orders with a tag of ours, exact closes, cancels, and what became of each."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Started
+from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Finding, Started
 from haltline.clock import NS_PER_S
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
 from haltline_broker_projectx.closing import SURE_NS, Close, CloseBook
 from haltline_broker_projectx.contract import Contract, Contracts
+from haltline_broker_projectx.diagnosis import diagnose
 from haltline_broker_projectx.failure import Answered
 from haltline_broker_projectx.pull import Accounts, Puller
 from haltline_broker_projectx.reader import Reader
@@ -96,6 +98,13 @@ class ProjectXBroker:
         if close is not None:
             return await self._outcome(close, account, number)
         return await self._tagged(account, number, client_id)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """What `haltline doctor` asks: login, clock, accounts, contracts."""
+        try:
+            return await diagnose(self._puller, session=self._session, contracts=self._setting.contracts)
+        finally:
+            await self._session.close()
 
     # -- orders --------------------------------------------------------------------------------------------------------
 

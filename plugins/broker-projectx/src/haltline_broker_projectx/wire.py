@@ -40,6 +40,7 @@ class WireAccount(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     name: str = ""
     balance: float | None = None
     can_trade: bool | None = None
+    simulated: bool | None = None
 
 
 class WireContract(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
