@@ -77,7 +77,7 @@ def algo_row(order: Order, child: Order | None) -> Json:
     ask, trigger = order.ask, order.ask.trigger
     return {
         "algoId": order.number, "clientAlgoId": client_id(order), "algoType": "CONDITIONAL",
-        "orderType": ask.label, "symbol": ask.symbol, "side": side(ask.side), "positionSide": SIDES[ask.leg],
+        "orderType": ask.label or ("STOP_MARKET" if ask.price is None else "STOP"), "symbol": ask.symbol, "side": side(ask.side), "positionSide": SIDES[ask.leg],
         "timeInForce": _TIF_WORDS[ask.tif], "quantity": text(ZERO if ask.closes_all else order.quantity),
         "algoStatus": algo_status(order), "actualOrderId": str(child.number) if child else "",
         "actualPrice": text(child.average) if child else "0.00000",
