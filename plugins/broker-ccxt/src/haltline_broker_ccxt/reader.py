@@ -23,10 +23,11 @@ from haltline_broker_ccxt.watermark import Watermark
 
 _SETTLE_NS = NS_PER_S // 5
 """After a push the rest of what belongs to it is waited for, then everything is read once."""
+_SPACING_NS = NS_PER_S // 2
+"""However much is pushed, readings are so far apart."""
 _REFRESH_NS = 1200 * NS_PER_S
 _OVERLAP_MS = 5_000
 _STALE_NS = 60 * NS_PER_S
-_CALLS_PER_PULL = 3
 _WORDS_S = 2.0
 _MISSED = (Transient, Refused, OutcomeUnknown)
 
@@ -102,10 +103,12 @@ class Reader:
         await self._venue.line.close()
 
     async def _keep_reading(self) -> None:
+        last = 0
         while True:
             if await self._wait(self._woken, self._setting.reconcile_s):
-                await self._clock.sleep_until(self._clock.now() + _SETTLE_NS)
+                await self._clock.sleep_until(max(self._clock.now() + _SETTLE_NS, last + _SPACING_NS))
             self._woken.clear()
+            last = self._clock.now()
             try:
                 await self._read()
                 late = self._told.overdue(self._clock.now()) if self._is_streamed else ""
@@ -121,7 +124,7 @@ class Reader:
 
     async def _read(self) -> None:
         """Pull everything and tell it; orders that ended unheard are looked up one by one."""
-        for _ in range(_CALLS_PER_PULL):
+        for _ in range(self._venue.shares):
             await self._setup.share()
         asked_at = self._clock.now()
         snapshot = await self._pull()

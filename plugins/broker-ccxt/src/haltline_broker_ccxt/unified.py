@@ -53,6 +53,8 @@ _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 class UnifiedVenue:
     """`Venue` through ccxt's unified calls."""
 
+    shares = 3
+
     def __init__(self, setting: AnySetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self.name = setting.exchange
         self._setting = setting
@@ -60,7 +62,7 @@ class UnifiedVenue:
         self._clock = clock
         config: dict[str, object] = {
             "timeout": round(setting.timeout_s * 1000),
-            "enableRateLimit": tap is not None,
+            "enableRateLimit": True,
             "options": {"defaultType": setting.market},
         }
         keys = {"apiKey": setting.api_key, "secret": setting.api_secret, "password": setting.password}

@@ -30,6 +30,8 @@ class Venue(Protocol):
     """One account at one venue. Methods raise Transient, Refused, OutcomeUnknown; `hear` raises Malformed and Doubt."""
 
     name: str
+    shares: int
+    """How many calls of the kind's rate limit one `pull` is worth."""
     line: Line
     markets: Markets
 

@@ -37,6 +37,7 @@ class BinanceVenue:
     """`Venue` for a USD-M futures account."""
 
     name = "Binance"
+    shares = 9
 
     def __init__(self, setting: BinanceSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
@@ -47,7 +48,7 @@ class BinanceVenue:
                 "apiKey": setting.api_key,
                 "secret": setting.api_secret,
                 "timeout": round(setting.timeout_s * 1000),
-                "enableRateLimit": tap is not None,
+                "enableRateLimit": False,
                 "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
                 "options": {"fetchCurrencies": False, "fetchMarkets": {"types": ["linear"]}},
             },

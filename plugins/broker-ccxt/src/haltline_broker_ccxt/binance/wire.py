@@ -184,11 +184,12 @@ class Translator:
         client: str, placed_ms: int, is_reducing: bool, average: Decimal | None, reason: str = "",
     ) -> OrderReport:  # fmt: skip
         known, done = _STATUS.get(status), filled or ZERO
-        sort = _KINDS.get(kind if trigger is not None or not origin else origin) or _KINDS.get(kind)
-        if known is None or sort is None:
-            raise Malformed(f"an order of type {kind!r} with status {status!r} is none that is known")
-        if trigger is None and sort.is_stop and kind in ("MARKET", "LIMIT"):
-            sort = _KINDS[kind]
+        if known is None:
+            raise Malformed(f"order status {status!r} is none that is known")
+        # a sort that is not known counts as a limit, which protects nothing: one odd order must not blind the account
+        sort = _KINDS.get(kind if trigger is not None or not origin else origin) or _KINDS.get(kind, OrderType.LIMIT)
+        if trigger is None and sort.is_stop:
+            sort = _KINDS.get(kind, OrderType.LIMIT)
         if known is OrderStatus.WORKING and done:
             known = OrderStatus.PARTIALLY_FILLED
         market = self.markets.get(symbol)
@@ -196,7 +197,7 @@ class Translator:
         return OrderReport(
             account=self.account, order_id=OrderId(key), symbol=symbol, side=side_of(side),
             quantity=quantity if quantity else abs(held.get(symbol, ZERO)) or max(lot, done), type=sort, status=known,
-            filled=done, limit_price=trigger if kind.startswith("TAKE_PROFIT") else limit,
+            filled=done, limit_price=trigger or limit if sort is OrderType.LIMIT else limit,
             stop_price=trigger if sort.is_stop else None,
             reduce_only=is_reducing or _closes(side_of(side), leg_of(symbol)),
             client_id=self.ids.to_ours(client), placed_at=placed_ms * 1_000_000, reason=reason, average_price=average,

@@ -41,6 +41,7 @@ class BybitVenue:
     """`Venue` for a unified account."""
 
     name = "Bybit"
+    shares = 3
 
     def __init__(self, setting: BybitSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
@@ -51,7 +52,7 @@ class BybitVenue:
                 "apiKey": setting.api_key,
                 "secret": setting.api_secret,
                 "timeout": round(setting.timeout_s * 1000),
-                "enableRateLimit": tap is not None,
+                "enableRateLimit": False,
                 "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
                 "options": {"defaultType": "swap", "fetchMarkets": {"types": ["linear"]}},
             },

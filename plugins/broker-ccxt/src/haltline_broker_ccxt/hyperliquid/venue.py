@@ -38,6 +38,7 @@ class HyperliquidVenue:
     """`Venue` for one account."""
 
     name = "Hyperliquid"
+    shares = 3
 
     def __init__(self, setting: HyperliquidSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
@@ -48,7 +49,7 @@ class HyperliquidVenue:
                 "walletAddress": setting.wallet,
                 "privateKey": setting.private_key,
                 "timeout": round(setting.timeout_s * 1000),
-                "enableRateLimit": tap is not None,
+                "enableRateLimit": False,
                 "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
                 "options": {"fetchMarkets": {"types": ["swap"]}, "approvedBuilderFee": False, "builderFee": False},
             },

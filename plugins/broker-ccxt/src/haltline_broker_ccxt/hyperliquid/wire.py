@@ -93,9 +93,8 @@ class Translator:
 
     def order(self, row: Row, status: str, held: Mapping[str, Decimal]) -> OrderReport:
         """One order as told by REST, where its type is named."""
-        kind = _KINDS.get(text(row, "orderType"))
-        if kind is None:
-            raise Malformed(f"an order of type {text(row, 'orderType')!r} is none that is known")
+        # a sort that is not known counts as a limit, which protects nothing: one odd order must not blind the account
+        kind = _KINDS.get(text(row, "orderType"), OrderType.LIMIT)
         symbol = self.markets.name_of(text(row, "coin"))
         market = self.markets.get(symbol)
         lot = market.lot if market is not None and market.lot else Decimal(1)
