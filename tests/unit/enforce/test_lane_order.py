@@ -7,11 +7,13 @@ from lane_world import EVAL, MES, MNQ, LaneWorld
 
 from haltline.api import Action, HandledBy
 from haltline.clock import NS_PER_S
+from haltline.enforce.desk import ActionDesk
 from haltline.enforce.lane import Job, Lane
 from haltline.errors import Transient
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId, Symbol
 from haltline.model.plan import PlannedAction
+from haltline.runtime.writer import InlineWriter
 
 
 def job(name: str, key: str, rank: int, symbol: Symbol = MNQ) -> Job:
@@ -85,3 +87,18 @@ async def test_a_time_that_the_broker_names_is_on_the_receipt_of_what_failed_and
         receipt = world.receipt("r")
         assert receipt.status is status
         assert (receipt.retry_at is not None and receipt.retry_at >= 101 * NS_PER_S) is bool(errors)
+
+
+async def test_what_did_not_stay_so_is_done_again_with_as_much_time_as_before() -> None:
+    world = LaneWorld()
+    desk = ActionDesk(
+        ActionId("a"), broker=world.venue, clock=world.clock, ledger=InlineWriter(world.journal), budget=world.budget,
+        instruments={}, mark_of=lambda symbol: None,
+    )  # fmt: skip
+    world.clock.advance_to(world.clock.now() + world.budget.action_ns)
+    world.venue.script[("snapshot", "before")] = [Transient("away"), Transient("away"), Transient("away")]
+    desk.renew()
+    waiting = asyncio.ensure_future(desk.snapshot(EVAL))
+    while not waiting.done():
+        await world.step()
+    assert (await waiting).account.account == EVAL

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from haltline.clock import NS_PER_S
+from haltline.kernel.loosening import describe_pending, when_of
 from haltline.model.event import (
     Approve,
     ArmRequest,
@@ -15,7 +16,7 @@ from haltline.model.event import (
     Release,
 )
 from haltline.model.id import AccountId
-from haltline.model.loosening import LooseningPolicy
+from haltline.model.loosening import LooseningPolicy, LooseningSort, Pending
 
 EVAL = AccountId("eval")
 ROLL_S = 36_000
@@ -455,3 +456,49 @@ def test_a_state_saved_by_an_older_version_keeps_the_policy_of_the_set_up(made):
 )
 def test_the_stricter_of_two_policies(one, other, joined):
     assert LooseningPolicy(one).joined(LooseningPolicy(other)) is LooseningPolicy(joined)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"policy": "next_session", "due": 0}, "at 1970-01-01T00:00:00.000Z"),
+        ({"policy": "second_operator"}, "once a second operator agrees"),
+        ({"policy": "second_operator", "operator": ""}, "once two operators agree"),
+        ({"policy": "both", "due": 0}, "at 1970-01-01T00:00:00.000Z, or once a second operator agrees"),
+        ({"policy": "both", "due": 0, "released_at": 0}, "let go at 1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_what_waits_says_when_it_takes_effect(more, text):
+    fields = {"policy": "both", "operator": "ann"} | more
+    fields["policy"] = LooseningPolicy(fields["policy"])
+    pending = Pending(id="p", sort=LooseningSort.RULE, subject="x", text="rule x changed", asked_at=0, **fields)
+    assert when_of(pending) == text
+    who = ", asked for by ann" if fields["operator"] else ""
+    assert describe_pending(pending) == f"rule x changed{who} ({text})"
+
+
+def test_what_operators_do_and_ask_for_by_another_door_does_not_wait_either(made):
+    found = made()
+    ask(found, sort="request")
+    assert waiting(found) == []
+
+
+def test_a_grant_that_waits_says_how_much_room_it_makes(made):
+    found = made()
+    send = OverrideGrant(
+        at=found.now, received_at=found.now, grant_id="g", rule="loss", entity="eval",
+        until=found.now + (ROLL_S + 600) * NS_PER_S, operator="ann", reason="news", extra=150.0,
+    )  # fmt: skip
+    assert "override: 150 more for loss on eval until" in said(found.send(send))
+    found.kernel.loosenings.drop("grant:g")
+    assert "override: an exemption for loss on eval until" in said(grant(found))
+
+
+def test_a_release_that_waits_is_about_the_account_of_its_lock_or_else_of_its_incident(made):
+    found = made()
+    release(found, lock_id=None, incident="loss/eval/1")
+    assert found.kernel.loosenings.get("release:loss/eval/1").account == "eval"
+    live = LockRequest(at=found.now, received_at=found.now, account=AccountId("live"), operator="ann", reason="rest")
+    found.send(live)
+    release(found, lock_id="operator@live", incident="loss/eval/1")
+    assert found.kernel.loosenings.get("release:operator@live").account == "live"

@@ -162,7 +162,7 @@ class Core:
             out.moved = True
         expire_grants(self, due, out)
         take_due(self, due, out)
-        for incident in [live for live in self.live.values() if live.timer is not None and live.timer <= due]:
+        for incident in [live for live in self._holding() if live.timer is not None and live.timer <= due]:
             self.judge(incident.rule, incident.entity, out)
         if self.next_tick is not None and self.next_tick <= due:
             self.next_tick = due - due % TICK_NS + TICK_NS
@@ -187,7 +187,7 @@ class Core:
         self.deadline = earliest
 
     def _earliest_hold(self, earliest: int | None) -> int | None:
-        instants = [incident.timer for incident in self.live.values()]
+        instants = [incident.timer for incident in self._holding()]
         instants += [
             self.governor.locks.next_expiry(),
             next_due(self),
@@ -197,6 +197,10 @@ class Core:
             earliest,
         ]
         return min((instant for instant in instants if instant is not None), default=None)
+
+    def _holding(self) -> list[Incident]:
+        """Incidents with a hold that runs: few, where thousands are live because a feed went stale."""
+        return [live for live in self.live.values() if live.fire_at is not None or live.clear_at is not None]
 
     def _plan_schedules(self, now: int) -> None:
         zones = {account.roll.zone for account in self.state.accounts.values()} | {"UTC"}

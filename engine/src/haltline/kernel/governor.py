@@ -190,11 +190,9 @@ class Governor:
 
     def _blocked_accounts(self) -> set[str | None]:
         """Accounts with an incident that blocks entries; None stands for all of them."""
-        blocked: set[str | None] = set()
-        for incident in self._live.values():
-            if incident.is_blocking and not incident.rule.shadow:
-                blocked.update(accounts_of(incident.entity))
-        return blocked
+        live = self._live.values()
+        entities = {each.entity for each in live if (each.blocks or each.waits) and not each.rule.shadow}
+        return {account for entity in entities for account in accounts_of(entity)}
 
     def _barred_symbols(self) -> set[str]:
         """Instruments with an incident that blocks entries: nobody may enter them while it lives, whoever comes."""
