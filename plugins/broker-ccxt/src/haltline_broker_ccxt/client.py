@@ -4,6 +4,7 @@ ccxt takes about a second to import, so this module is only imported once a brok
 """
 
 import importlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -55,6 +56,7 @@ def make_exchange(name: str, config: Mapping[str, object], *, host: str = "", ta
     On Hyperliquid ccxt would first sign `approveBuilderFee` and `setReferrer` in favour of its makers: it is kept from
     doing so, with whatever options.
     """
+    logging.getLogger("ccxt").setLevel(logging.INFO)  # at DEBUG it writes down keys and signatures
     pro, rest = importlib.import_module("ccxt.pro"), importlib.import_module("ccxt.async_support")
     base = getattr(pro, name, None) or getattr(rest, name, None)
     if not isinstance(base, type):
