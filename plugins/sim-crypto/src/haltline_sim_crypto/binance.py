@@ -158,7 +158,7 @@ class BinanceSim(CryptoSim):
             return
         if self._banned_until_ms > self.now_ms():
             raise Refused(Reason.BANNED, str(self._banned_until_ms))
-        if self.pace.spend("weight", _WEIGHT, asked.route.weight):
+        if self.pace.spend("weight", _WEIGHT, asked.route.cost(asked.parameters)):
             return
         if self.pace.used("weight", _WEIGHT) > _PATIENCE:
             self._banned_until_ms = self.now_ms() + _BAN_MS
@@ -196,7 +196,8 @@ class BinanceSim(CryptoSim):
         headers = {}
         if code.status in (418, 429):
             headers["Retry-After"] = str(max(1, (self.pace.free_at_ms("weight", _WEIGHT) - self.now_ms()) // 1000))
-        body = {"code": code.number, "msg": code.words.replace("{}", detail)}
+        words = code.words.replace("{}", detail or str(self.now_ms() + _BAN_MS))
+        body = {"code": code.number, "msg": words}
         return web.json_response(body, status=code.status, headers=headers)
 
     def broken(self, fault: Fault) -> web.Response:

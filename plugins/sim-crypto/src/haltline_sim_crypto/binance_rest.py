@@ -36,6 +36,13 @@ _RISES = {("BUY", False): True, ("SELL", False): False, ("BUY", True): False, ("
 _INCOME = {Cause.FUNDING: "FUNDING_FEE", Cause.DEPOSIT: "TRANSFER", Cause.LIQUIDATION: "INSURANCE_CLEAR"}
 
 
+_OF_ALL = {
+    "GET /fapi/v1/ticker/24hr": 40, "GET /fapi/v1/openOrders": 40, "GET /fapi/v1/openAlgoOrders": 40,
+    "GET /fapi/v1/ticker/bookTicker": 5,
+}  # fmt: skip
+"""What calls weigh that name no symbol."""
+
+
 class BinanceRest:
     """The handlers of one simulator."""
 
@@ -47,20 +54,23 @@ class BinanceRest:
         found: dict[str, Route] = {}
 
         def add(call: str, handler: Callable[[Account, Json], Any], known: str, weight: int = 1) -> None:
-            found[call] = Route(handler=handler, known=words(known + _SIGNED), is_signed=True, weight=weight)
+            found[call] = Route(
+                handler=handler, known=words(known + _SIGNED), is_signed=True, weight=weight,
+                weight_of_all=_OF_ALL.get(call, 0),
+            )  # fmt: skip
 
         for call, public, known, weight in (
             ("GET /fapi/v1/ping", lambda account, given: {}, "", 1),
             ("GET /fapi/v1/time", self.time, "", 1), ("GET /fapi/v1/exchangeInfo", self.info, "", 1),
             ("GET /fapi/v1/premiumIndex", self.premium, "symbol", 10),
-            ("GET /fapi/v1/ticker/24hr", self.ticker, "symbol", 40),
+            ("GET /fapi/v1/ticker/24hr", self.ticker, "symbol", 1),
             ("GET /fapi/v1/ticker/bookTicker", self.book_ticker, "symbol", 5),
             ("GET /fapi/v1/depth", self.depth, "symbol limit", 10),
             ("POST /fapi/v1/listenKey", self.open_key, "listenKey", 1),
             ("PUT /fapi/v1/listenKey", self.keep_key, "listenKey", 1),
             ("DELETE /fapi/v1/listenKey", self.close_key, "listenKey", 1),
         ):  # fmt: skip
-            found[call] = Route(handler=public, known=words(known), weight=weight)
+            found[call] = Route(handler=public, known=words(known), weight=weight, weight_of_all=_OF_ALL.get(call, 0))
         add("GET /sapi/v1/account/apiRestrictions", self.restrictions, "")
         add("GET /fapi/v1/accountConfig", self.config, "", 5)
         for version in ("v2", "v3"):

@@ -8,7 +8,7 @@ from haltline_sim_crypto.account import Account
 from haltline_sim_crypto.instrument import Instrument
 from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import ZERO, money, text
-from haltline_sim_crypto.order import Cause, Fill, Leg, Order, Position, Status, Tif
+from haltline_sim_crypto.order import Ask, Cause, Fill, Leg, Order, Position, Status, Tif
 from haltline_sim_crypto.record import Json
 
 SIDES = {Leg.NET: "BOTH", Leg.LONG: "LONG", Leg.SHORT: "SHORT"}
@@ -72,12 +72,19 @@ def algo_status(order: Order) -> str:
     return "REJECTED" if order.cause is Cause.REDUCE_ONLY else "CANCELED"
 
 
+def _algo_type(ask: Ask) -> str:
+    """The type of a conditional order that a person placed."""
+    word = "TAKE_PROFIT" if ask.takes_profit else "STOP"
+    return f"{word}_MARKET" if ask.price is None else word
+
+
 def algo_row(order: Order, child: Order | None) -> Json:
     """A conditional order as REST shows it."""
     ask, trigger = order.ask, order.ask.trigger
     return {
         "algoId": order.number, "clientAlgoId": client_id(order), "algoType": "CONDITIONAL",
-        "orderType": ask.label or ("STOP_MARKET" if ask.price is None else "STOP"), "symbol": ask.symbol, "side": side(ask.side), "positionSide": SIDES[ask.leg],
+        "orderType": ask.label or _algo_type(ask), "symbol": ask.symbol, "side": side(ask.side),
+        "positionSide": SIDES[ask.leg],
         "timeInForce": _TIF_WORDS[ask.tif], "quantity": text(ZERO if ask.closes_all else order.quantity),
         "algoStatus": algo_status(order), "actualOrderId": str(child.number) if child else "",
         "actualPrice": text(child.average) if child else "0.00000",

@@ -8,7 +8,7 @@ from haltline_sim_crypto.account import Account
 from haltline_sim_crypto.instrument import Instrument
 from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import ONE, ZERO, money, text
-from haltline_sim_crypto.order import Cause, Fill, Order, Position, Status, Tif
+from haltline_sim_crypto.order import Ask, Cause, Fill, Order, Position, Status, Tif
 from haltline_sim_crypto.record import Json
 
 TIFS = {"Gtc": Tif.GTC, "Ioc": Tif.IOC, "Alo": Tif.POST}
@@ -54,6 +54,13 @@ def coin(order: Order, markets: dict[str, Market]) -> str:
     return markets[order.ask.symbol].instrument.base
 
 
+def _order_type(ask: Ask) -> str:
+    """The type of an order that a person placed."""
+    if ask.trigger is None:
+        return "Limit"
+    return f"{'Take Profit' if ask.takes_profit else 'Stop'} {'Market' if ask.price is None else 'Limit'}"
+
+
 def order_row(order: Order) -> Json:
     """An order as the front end sees it."""
     ask, trigger = order.ask, order.ask.trigger
@@ -65,7 +72,7 @@ def order_row(order: Order) -> Json:
         "coin": ask.symbol, "side": side(ask.side), "limitPx": number(ask.price or ZERO), "sz": number(left),
         "oid": order.number, "timestamp": order.created_ms, "triggerCondition": words,
         "isTrigger": trigger is not None, "triggerPx": number(trigger.price) if trigger else "0.0", "children": [],
-        "isPositionTpsl": False, "reduceOnly": ask.reduces, "orderType": ask.label or "Limit",
+        "isPositionTpsl": False, "reduceOnly": ask.reduces, "orderType": ask.label or _order_type(ask),
         "origSz": number(order.quantity), "tif": None if trigger else _TIF_WORDS[ask.tif],
         "cloid": ask.client_id or None,
     }  # fmt: skip

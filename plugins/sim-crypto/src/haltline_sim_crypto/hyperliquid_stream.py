@@ -23,6 +23,8 @@ _OF_USERS = frozenset(
     {"clearinghouseState", "orderUpdates", "userFills", "userEvents", "userFundings", "webData2", "openOrders"}
 )
 _OF_COINS = frozenset({"l2Book", "trades", "bbo", "activeAssetCtx"})
+_NOBODY = "0x" + "0" * 40
+"""Clients that want only prices ask for this user."""
 _KNOWN = _OF_USERS | _OF_COINS | {"allMids"}
 
 
@@ -47,7 +49,7 @@ class HyperliquidStreams:
                     link.put({"channel": "error", "data": f"Already subscribed: {json.dumps(wanted)}"})
                     return
                 link.topics.append(wanted)
-                if kind in _OF_USERS:
+                if kind in _OF_USERS and wanted["user"] != _NOBODY:
                     link.kind = "private"
                     link.account = self._sim.accounts.get(wanted["user"].lower(), link.account)
                 link.put({"channel": "subscriptionResponse", "data": message})

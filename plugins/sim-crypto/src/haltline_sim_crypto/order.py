@@ -82,6 +82,11 @@ class Ask:
     label: str = ""
     """The venue's own name for the kind of order."""
 
+    @property
+    def takes_profit(self) -> bool:
+        """Whether the condition is met by a price that is better for whoever asks."""
+        return self.trigger is not None and self.trigger.rises is not (self.side > 0)
+
 
 @dataclass(slots=True, kw_only=True)
 class Order:

@@ -21,12 +21,19 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One call that a venue offers. `known` are its parameters; `weight` is what it costs against the rate limit."""
+    """One call that a venue offers. `known` are its parameters; `weight` is what it costs against the rate limit,
+    `weight_of_all` where it names no symbol.
+    """
 
     handler: Handler
     known: frozenset[str] = frozenset()
     is_signed: bool = False
     weight: int = 1
+    weight_of_all: int = 0
+
+    def cost(self, parameters: Json) -> int:
+        """The weight of one call."""
+        return self.weight if "symbol" in parameters else max(self.weight, self.weight_of_all)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
