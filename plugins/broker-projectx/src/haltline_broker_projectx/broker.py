@@ -23,6 +23,8 @@ _FRESH_NS = NS_PER_S
 """A position pulled this recently need not be pulled again before it is closed."""
 _APPEARS_NS = 5 * NS_PER_S
 """An accepted close that does not show as an order after so long is no longer waited for."""
+_MONEY_NS = 5 * NS_PER_S
+"""What acts needs positions and orders, not the newest balance: the platform counts every call."""
 _PING_NS = 20 * NS_PER_S
 
 
@@ -41,8 +43,9 @@ class ProjectXBroker:
         is_actuator = setup.role is BrokerRole.ACTUATOR  # what acts never waits for the share of reading
         share = _at_once if is_actuator else setup.share
         self._puller = Puller(
-            self._session, accounts=accounts, contracts=self._contracts, clock=setup.clock, share=share
-        )
+            self._session, accounts=accounts, contracts=self._contracts, clock=setup.clock, share=share,
+            money_age_ns=_MONEY_NS if is_actuator else -1,
+        )  # fmt: skip
         path = setup.directory / f"projectx-{setup.name}-closes.jsonl" if setup.directory else None
         self._closes = CloseBook(path)
         self._pulled: dict[AccountId, tuple[int, AccountSnapshot]] = {}

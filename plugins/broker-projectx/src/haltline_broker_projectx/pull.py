@@ -66,13 +66,18 @@ class Accounts:
 
 
 class Puller:
-    """Reads through one session. `share` is awaited before each call that the engine has not counted."""
+    """Reads through one session. `share` is awaited before each call that the engine has not counted.
+
+    In a snapshot, money that was read up to `money_age_ns` ago is not asked for again: it then carries that time.
+    """
 
     def __init__(
         self, session: Session, *, accounts: Accounts, contracts: Contracts, clock: Clock,
-        share: Callable[[], Awaitable[None]],
+        share: Callable[[], Awaitable[None]], money_age_ns: int = 0,
     ) -> None:  # fmt: skip
         self._session = session
+        self._money_age_ns = money_age_ns
+        self._money: tuple[int, Sequence[WireAccount]] = (0, ())
         self._clock = clock
         self._share = share
         self.accounts = accounts
@@ -82,6 +87,7 @@ class Puller:
         """Every account of the login, those that may not trade included."""
         reply = await self._session.call("Account/search", {"onlyActiveAccounts": False})
         found = read_all(reply, "accounts", WireAccount)
+        self._money = self._clock.now(), found
         if not self.accounts.is_bound:
             self.accounts.bind(found)
         return found
@@ -113,7 +119,7 @@ class Puller:
         return read_all(reply, "trades", WireTrade)
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
-        """All of one account, in three calls at once."""
+        """All of one account, in two or three calls at once."""
         if not self.accounts.is_bound:
             await self._share()
             await self.all_accounts()
@@ -122,12 +128,13 @@ class Puller:
             await self._share()
         try:
             async with asyncio.TaskGroup() as group:
-                told = group.create_task(self.all_accounts())
+                told = group.create_task(self._recent_accounts())
                 held = group.create_task(self.positions(number))
                 working = group.create_task(self.working(number))
         except BaseExceptionGroup as failures:
             raise first_of(failures) from failures
-        own = next((each for each in told.result() if each.id == number), None)
+        at, accounts = told.result()
+        own = next((each for each in accounts if each.id == number), None)
         if own is None:
             raise Transient(f"the platform does not list account {account} any more")
         now, contracts = self._clock.now(), self.contracts
@@ -135,7 +142,7 @@ class Puller:
         symbols = {each: (await contracts.get(each)).symbol for each in ids}
         try:
             return AccountSnapshot(
-                account=account_report(own, account, now),
+                account=account_report(own, account, at),
                 positions=tuple(
                     position_report(each, account, symbols[each.contract_id], now) for each in held.result()
                 ),
@@ -143,6 +150,11 @@ class Puller:
             )
         except ValueError as mistake:
             raise Transient(f"account {account} cannot be read: {mistake}") from mistake
+
+    async def _recent_accounts(self) -> tuple[int, Sequence[WireAccount]]:
+        if self._clock.now() - self._money[0] > self._money_age_ns:
+            await self.all_accounts()
+        return self._money
 
 
 def first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
