@@ -280,7 +280,8 @@ class Soak:
     async def _is_over(self, account: str) -> bool:
         if not self.model.broken[account] or self._is_live(account):
             return False
-        if any(each.account == account for each in self._haltline.progress()):
+        under_way = (*self._haltline.progress(), *self._kernel.enforcements())
+        if any(each.account == account for each in under_way):
             return False
         there = await self._hand.snapshot(AccountId(account))
         return not there.positions and not there.orders

@@ -14,13 +14,14 @@ from haltline.enforce import executor as executor_module
 from haltline.enforce.legs import History
 from haltline.enforce.order import protecting_stop, reducing_order
 from haltline.enforce.resume import KINDS, unfinished
+from haltline.enforce.verify import is_half_done
 from haltline.enforce.wait import Wait
 from haltline.enforce.witness import NoWitness
 from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
-from haltline.journal.receipt import LegIntent, LegOutcome, LegState
+from haltline.journal.receipt import LegIntent, LegOutcome, LegState, Receipt, Remaining
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import ActionId, OrderId
+from haltline.model.id import ActionId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
 from haltline.model.plan import PlannedAction
 
@@ -346,3 +347,26 @@ async def test_an_outcome_tells_whether_some_of_it_was_done(answers: list[Refuse
         await world.settle()
     (outcome,) = world.outcomes
     assert (outcome.status, outcome.begun) == (OutcomeStatus.FAILED, begun)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "filled", "remaining", "is_so"),
+    [
+        (None, 1, Remaining(positions={MES: D(2)}, working_orders=0), True),
+        (None, 1, Remaining(positions={}, working_orders=1), True),
+        (None, 1, Remaining(positions={}, working_orders=0), False),
+        (None, 1, None, True),
+        (None, 0, Remaining(positions={MES: D(2)}, working_orders=0), False),
+        (MNQ, 1, Remaining(positions={MES: D(2)}, working_orders=0), False),
+        (MNQ, 1, Remaining(positions={MNQ: D(2)}, working_orders=0), True),
+    ],
+)
+def test_half_done_is_what_filled_something_and_is_not_seen_to_have_nothing_left(
+    symbol: Symbol | None, filled: int, remaining: Remaining | None, is_so: bool
+) -> None:
+    legs = (LegOutcome(action=ActionId("a"), leg="close", status="filled", filled=D(filled)),)
+    receipt = Receipt(
+        action=ActionId("a"), name="x", account=EVAL, status=OutcomeStatus.FAILED, started_at=0, ended_at=1, legs=legs,
+        symbol=symbol, remaining=remaining,
+    )  # fmt: skip
+    assert is_half_done(receipt) is is_so

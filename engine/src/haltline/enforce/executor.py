@@ -18,7 +18,7 @@ from haltline.enforce.ledger import Ledger
 from haltline.enforce.legs import History
 from haltline.enforce.precedence import CONFIRMED, Superseded, supersedes
 from haltline.enforce.progress import OnProgress, Progress, Stage, progress_of
-from haltline.enforce.verify import remaining_of, shortfall
+from haltline.enforce.verify import is_half_done, remaining_of, shortfall
 from haltline.enforce.witness import NoWitness, Witness
 from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
 from haltline.journal.error import JournalError
@@ -435,5 +435,5 @@ def outcome_of(receipt: Receipt) -> ActionOutcome:
         action_id=receipt.action, account=receipt.account,
         status=receipt.status, detail=str(receipt), rule=receipt.rules[0] if receipt.rules else None,
         superseded_by=receipt.superseded_by, aims=receipt.aims, retry_at=receipt.retry_at,
-        begun=any(leg.filled for leg in receipt.legs),
+        begun=is_half_done(receipt),
     )  # fmt: skip

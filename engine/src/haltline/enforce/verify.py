@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from haltline.api import AccountSnapshot
-from haltline.journal.receipt import Remaining
+from haltline.journal.receipt import Receipt, Remaining
 from haltline.model.id import Symbol
 from haltline.model.plan import PlannedAction
 
@@ -23,6 +23,16 @@ def remaining_of(snapshot: AccountSnapshot, value_of: Callable[[Symbol], Decimal
 def is_flat(remaining: Remaining) -> bool:
     """No position and no working order."""
     return not remaining.positions and not remaining.working_orders
+
+
+def is_half_done(receipt: Receipt) -> bool:
+    """Whether an action has filled some order and is not seen to have nothing left to close."""
+    if not any(leg.filled for leg in receipt.legs):
+        return False
+    left = receipt.remaining
+    if left is None:
+        return True
+    return not is_flat(left) if receipt.symbol is None else bool(left.positions.get(receipt.symbol))
 
 
 def shortfall(planned: PlannedAction, remaining: Remaining) -> str:
