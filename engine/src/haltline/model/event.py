@@ -286,7 +286,8 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     """The enforcer's word on one action of a plan.
 
     `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit); `aims` is
-    what the action had fixed to be reached; `begun` tells that it is half done: something was filled, something may be left.
+    what the action had fixed to be reached; `begun` tells that it is half done: something was filled, something may be
+    left.
     """
 
     action_id: ActionId
