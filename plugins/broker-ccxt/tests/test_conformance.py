@@ -154,6 +154,7 @@ class BinanceWorld(CryptoWorld):
 
 class HyperliquidWorld(CryptoWorld):
     kind, sim_class = HYPERLIQUID, HyperliquidSim
+    faults = CryptoWorld.faults - {VenueFault.WRONG_KEY}  # reading takes no key there
     symbol, ccxt, tick = Symbol("BTCUSDC"), "BTC/USDC:USDC", Decimal(1)
     hostile: ClassVar = {
         VenueFault.NOT_JSON: "<html>502 Bad Gateway</html>",

@@ -29,6 +29,8 @@ _REFRESH_NS = 1200 * NS_PER_S
 _OVERLAP_MS = 5_000
 _STALE_NS = 60 * NS_PER_S
 _WORDS_S = 2.0
+_STREAMS_S = 5.0
+"""How long the start waits for the streams; without them REST does."""
 _MISSED = (Transient, Refused, OutcomeUnknown)
 
 _log = logging.getLogger(__name__)
@@ -70,15 +72,16 @@ class Reader:
         ear.now_ms = self._venue.line.exchange.milliseconds
         try:
             await self._begin()
-            started()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_reading())
                 group.create_task(self._keep_up())
                 if self._is_streamed:
                     group.create_task(self._streams.keep(self._symbols))
                     group.create_task(self._refresh())
+                    await self._wait(self._streams.up, _STREAMS_S)
                 if self._setting.dead_man_s:
                     group.create_task(self._dead_man.keep(self._renew))
+                started()
         finally:
             await self._end()
 

@@ -68,6 +68,8 @@ class Streams:
         self._demand = ""
         self._is_planned = False
         self.wanted: frozenset[str] = frozenset()
+        self.up = asyncio.Event()
+        """Set once every connection has spoken."""
 
     def renew(self, reason: str, *, is_planned: bool = False) -> None:
         """All connections are made anew at the next look; a planned change is no loss."""
@@ -90,6 +92,7 @@ class Streams:
     async def _listen(self, subscriptions: Collection[Subscription]) -> str:
         """Until something is wrong; returns what."""
         self._demand, self._is_planned = "", False
+        self.up.clear()
         self._ear.alive_ms.clear()
         self._ear.quoted_ms = self._ear.now_ms()
         try:
@@ -121,6 +124,7 @@ class Streams:
                 raise Transient("no price has come for too long")
             if not is_up and len(self._ear.alive_ms) >= len(subscriptions):
                 is_up = True
+                self.up.set()
                 self._changed("")
 
 

@@ -31,6 +31,7 @@ CODES = Codes(
 """Hyperliquid has no codes, only sentences."""
 
 _MOST_DECIMALS = 6
+_OPEN = frozenset({"open", "triggered"})
 _CHANNELS = frozenset({"clearinghouseState", "orderUpdates", "userFills", "activeAssetCtx"})
 
 
@@ -216,14 +217,14 @@ class HyperliquidVenue:
         return [account, *positions, *flat]
 
     def _hear_orders(self, updates: Sequence[Row], now: int) -> list[Event]:
-        """Orders that are not known yet are only told by REST, which is asked after each push anyway."""
+        """A push does not tell the type of an order that works and is not known yet: REST does, asked after each push."""
         heard: list[Event] = []
         for each in updates:
             order, status = child(each, "order"), text(each, "status")
             known = self._known.get(text(order, "oid"))
             if known is not None:
                 known = self._wire.progress(known, order, status)
-            elif text(order, "orderType"):
+            elif text(order, "orderType") or status not in _OPEN:
                 known = self._wire.order(order, status, self._held)
             if known is not None:
                 self._known[known.order_id] = known
@@ -248,7 +249,7 @@ class HyperliquidVenue:
             raise OutcomeUnknown("Hyperliquid: the answer names no order")
         done = above_zero(told, "totalSz") or ZERO
         whole = bool(filled) and done >= request.quantity
-        return OrderReport(
+        report = OrderReport(
             account=request.account, order_id=OrderId(text(told, "oid")), symbol=request.symbol, side=request.side,
             quantity=request.quantity, type=request.type, filled=min(done, request.quantity),
             status=OrderStatus.FILLED if whole else OrderStatus.CANCELLED if filled else OrderStatus.WORKING,
@@ -256,6 +257,8 @@ class HyperliquidVenue:
             client_id=request.client_id, placed_at=self._clock.now(), average_price=above_zero(told, "avgPx"),
             reason="" if whole or not filled else "the rest did not fill within the slippage",
         )  # fmt: skip
+        self._known[report.order_id] = report
+        return report
 
     def _parameters(self, request: OrderRequest) -> dict[str, object]:
         if request.type is OrderType.TRAILING_STOP:
