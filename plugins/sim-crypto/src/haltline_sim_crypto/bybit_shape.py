@@ -91,7 +91,7 @@ def execution_row(fill: Fill) -> Json:
 
 
 def position_row(account: Account, position: Position) -> Json:
-    """A position as REST and the stream show it; side is empty and size 0 once it is closed."""
+    """A position as REST shows it; side is empty and size 0 once it is closed."""
     market = account.markets[position.symbol]
     is_held = bool(position.quantity)
     liquidation = account.liquidation_price(position) if is_held else None
@@ -104,7 +104,6 @@ def position_row(account: Account, position: Position) -> Json:
         "positionIdx": INDEX[position.leg], "riskId": 1, "riskLimitValue": "2000000", "symbol": position.symbol,
         "side": side(position.quantity), "size": text(abs(position.quantity)),
         "avgPrice": text(position.entry.quantize(Decimal("0.00000001"))),
-        "entryPrice": text(position.entry.quantize(Decimal("0.00000001"))),
         "positionValue": money(abs(position.quantity) * position.entry) if is_held else "", "tradeMode": 0,
         "positionStatus": "Normal", "autoAddMargin": 0, "adlRankIndicator": 2 if is_held else 0,
         "leverage": str(account.leverage(position.symbol)), "positionBalance": "0", "markPrice": text(market.mark),
@@ -118,6 +117,13 @@ def position_row(account: Account, position: Position) -> Json:
         "seq": position.seq, "isReduceOnly": False, "mmrSysUpdatedTime": "", "leverageSysUpdatedTime": "",
         "category": "linear",
     }  # fmt: skip
+
+
+def told_position(account: Account, position: Position) -> Json:
+    """A position as the stream shows it: the entry price has another name there."""
+    row = position_row(account, position)
+    row["entryPrice"] = row.pop("avgPrice")
+    return row | {"positionIMByMp": row["positionIM"], "positionMMByMp": row["positionMM"]}
 
 
 def wallet_row(account: Account) -> Json:
@@ -138,7 +144,8 @@ def wallet_row(account: Account) -> Json:
                 "totalPositionIM": money(account.positions_initial),
                 "totalPositionMM": money(account.total_maintenance), "unrealisedPnl": money(account.unrealised),
                 "cumRealisedPnl": money(sum((each.profit - each.fee for each in account.fills), Decimal(0))),
-                "bonus": "0", "marginCollateral": True, "collateralSwitch": True, "spotHedgingQty": "0",
+                "bonus": "0", "spotBorrow": "0",
+                "marginCollateral": True, "collateralSwitch": True, "spotHedgingQty": "0",
             }
         ],
     }  # fmt: skip
@@ -176,5 +183,5 @@ def ticker_row(market: Market, now_ms: int) -> Json:
         "openInterestValue": text(market.mark), "turnover24h": money(market.volume * market.last),
         "volume24h": text(market.volume), "fundingRate": text(market.funding_rate),
         "nextFundingTime": str((now_ms // 28_800_000 + 1) * 28_800_000), "bid1Price": text(market.bid),
-        "bid1Size": "1", "ask1Price": text(market.ask), "ask1Size": "1",
+        "bid1Size": "1", "fundingIntervalHour": "8", "ask1Price": text(market.ask), "ask1Size": "1",
     }  # fmt: skip

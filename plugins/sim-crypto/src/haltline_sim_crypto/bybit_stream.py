@@ -180,7 +180,7 @@ def _row(account: Account, event: Event) -> tuple[str, Json | None]:
         case Executed(fill=fill):
             return "execution", shape.execution_row(fill)
         case PositionChanged(symbol=symbol, leg=leg):
-            return "position", shape.position_row(account, account.position(symbol, leg))
+            return "position", shape.told_position(account, account.position(symbol, leg))
         case WalletChanged():
             return "wallet", shape.wallet_row(account)
 
