@@ -2,7 +2,20 @@
 
 from haltline.clock import NS_PER_S
 from haltline.model.id import RuleId
-from haltline.model.rule import ActionSpec, Comparison, Definition, LimitSpec, RuleMode, RuleSpec, Scope, Step
+from haltline.model.rule import (
+    ActionSpec,
+    Comparison,
+    Definition,
+    EscalationStep,
+    Evidence,
+    EvidenceSpec,
+    LimitSpec,
+    RuleMode,
+    RuleSpec,
+    Scope,
+    Severity,
+    Step,
+)
 from haltline.rules.difference import compare_rules, keys_of
 
 
@@ -75,3 +88,21 @@ def test_a_changed_definition_changes_the_rules_that_name_it_and_no_others():
     assert str(found.changed[0].keys[0]) == "define account.risk: account.balance → account.equity"
     assert [str(key) for key in found.definitions] == ["account.risk: account.balance → account.equity"]
     assert found.unchanged == ("two",)
+
+
+def test_truths_lists_and_numbers_are_told_as_people_write_them():
+    cancel = ActionSpec(name="cancel_orders", params={"keep_protective": False, "symbols": ["MNQ", 2.5], "max": None})
+    assert keys_of(loss(then=(cancel,)))["then"] == (
+        "cancel_orders {keep_protective: false, symbols: [MNQ, 2.5], max: }"
+    )
+
+
+def test_evidence_and_escalation_are_told_with_their_times():
+    evidence = EvidenceSpec(grade=Evidence.CORROBORATED, actions={"notify": Evidence.WITNESS}, hold_ns=0)
+    steps = (
+        EscalationStep(attempts=3, severity=Severity.CRITICAL),
+        EscalationStep(after_ns=NS_PER_S, severity=Severity.WARNING, then=(ActionSpec(name="notify"),)),
+    )
+    keys = keys_of(loss(evidence=evidence, escalate=steps))
+    assert keys["evidence"] == f"{Evidence.CORROBORATED.value}, notify: {Evidence.WITNESS.value}, hold: 0s"
+    assert keys["escalate"] == ("after: 3 tries, severity: critical; after: 1s, severity: warning, then: notify")
