@@ -308,6 +308,7 @@ async def test_an_action_for_an_account_without_a_broker_fails_aloud() -> None:
     world = World()
     planned = PlannedAction(id=ActionId("x"), at=1, name="flatten", account=AccountId("other"))
     world.executor.accept([planned])
+    await world.executor.tell_refused()
     assert "no broker serves account 'other'" in world.outcomes[0].detail
 
 
@@ -315,7 +316,13 @@ async def test_more_actions_than_a_lane_holds_are_refused_aloud() -> None:
     world = World()
     world.executor._lanes[EVAL].capacity = 1
     world.executor.accept([world.plan("flatten", "a"), world.plan("flatten", "b")])
+    assert world.receipts == []
+    await world.executor.tell_refused()
     assert "[E802]" in world.outcomes[0].detail
+    left = unfinished(world.journal.iterate(kinds=KINDS))
+    assert left.receipts["b"] == world.receipts[0], "on record, so that no restart takes it up"
+    await world.executor.tell_refused()
+    assert len(world.receipts) == 1
 
 
 async def test_an_action_that_raises_anything_fails_alone() -> None:

@@ -97,4 +97,5 @@ async def test_what_has_no_lane_or_is_not_ours_is_not_parked(name: str, account:
     world.executor.park([planned], {planned.id: History()})
     assert world.executor.is_idle
     world.executor.resume([planned], {})
+    await world.executor.tell_refused()
     assert [receipt.status for receipt in world.receipts] == ([OutcomeStatus.FAILED] if name != "what" else [])

@@ -118,7 +118,7 @@ class Sleeping(Through):
         try:
             return await super().submit(request)
         except Transient as failure:
-            await asyncio.sleep(failure.retry_after_s)
+            await asyncio.sleep(failure.retry_after_s)  # sleeps: that is what this broker does wrong
             return await super().submit(request)
 
 

@@ -59,10 +59,6 @@ class SqliteNoteTable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS control_note (space TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL,"
-            " text TEXT NOT NULL, PRIMARY KEY (space, key))"
-        )
 
     def put(self, note: Note) -> None:
         """Keep or replace one."""

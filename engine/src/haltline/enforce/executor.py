@@ -38,7 +38,8 @@ _REMEMBERED = 10_000
 class Executor:
     """Carries out what the kernel plans. The runtime gives every account's `run_lane` a task; here none is made.
 
-    A lane holds at most `capacity` actions; one more is refused, and reported as failed, so that people hear of it.
+    A lane holds at most `capacity` actions; one more is refused, and `tell_refused` reports it as failed, so that people
+    hear of it.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Executor:
         self._known: set[ActionId] = set()
         self._resumed: set[ActionId] = set()
         self._parked: set[ActionId] = set()
+        self._refused: list[Receipt] = []
         self._order: deque[ActionId] = deque()
 
     @property
@@ -93,6 +95,15 @@ class Executor:
         peers = {job.planned.id for job in jobs}
         for job in jobs:
             self._enqueue(job, peers)
+
+    async def tell_refused(self) -> None:
+        """What was not accepted: on record, then told. Called after each `accept` and `resume`."""
+        refused, self._refused = self._refused, []
+        if refused:
+            entries = [entry_of(RecordKind.OUTCOME, receipt.ended_at, receipt) for receipt in refused]
+            await self._ledger.record(entries, durable=False)
+        for receipt in refused:
+            self._report(outcome_of(receipt), receipt)
 
     def park(self, actions: Sequence[PlannedAction], histories: Mapping[ActionId, History]) -> None:
         """Take actions that a crash cut off, before anything new is accepted: `resume` carries them on, and what is
@@ -175,7 +186,7 @@ class Executor:
             action=planned.id, name=planned.name, account=planned.account or AccountId(""), symbol=planned.symbol,
             status=OutcomeStatus.FAILED, started_at=now, ended_at=now, reason=reason, rules=planned.rules,
         )  # fmt: skip
-        self._report(outcome_of(receipt), receipt)
+        self._refused.append(receipt)
 
     async def _carry_out(self, account: AccountId, lane: Lane, job: Job) -> None:
         """One action, until it is through, or failed, or gives way."""

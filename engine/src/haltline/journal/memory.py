@@ -25,6 +25,11 @@ class MemoryJournal:
         """The digest of the last record, in hexadecimal."""
         return (self.records[-1].digest if self.records else ORIGIN).hex()
 
+    @property
+    def written(self) -> tuple[int, str]:
+        """The last record and its digest."""
+        return self.last_seq, self.head
+
     def close(self) -> None:
         """Nothing to close."""
 

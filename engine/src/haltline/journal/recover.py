@@ -23,6 +23,10 @@ class Store(Protocol):
     def head(self) -> str:
         """The digest of the last record, in hexadecimal."""
 
+    @property
+    def written(self) -> tuple[int, str]:
+        """The last record that is really in the file, and its digest in hexadecimal; may be read from any thread."""
+
     def transaction(self, *, durable: bool = False) -> AbstractContextManager[None]:
         """Everything inside is written or nothing."""
 

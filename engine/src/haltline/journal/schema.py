@@ -101,7 +101,7 @@ def _database(connection: sqlite3.Connection) -> sqlite_utils.Database:
 
 def _to_2(connection: sqlite3.Connection) -> None:
     """Gaps, ranges that incidents keep, saved states that outlive their hours, where unfinished actions stand, and what
-    the notifier remembers."""
+    the notifier and the control service remember."""
     database = _database(connection)
     columns = {"first": int, "last": int, "before": bytes, "after": bytes, "vouched": int, "kind": str}
     database.create_table("gap", columns, pk="first", not_null=set(columns))
@@ -115,6 +115,8 @@ def _to_2(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX unfinished_name ON unfinished (name) WHERE kind = 'plan'")
     database.create_table("receipt", {"action": str, "seq": int}, pk="action", not_null={"seq"})
     database.create_table("notification", {"key": str, "body": str}, pk="key", not_null={"body"})
+    notes = {"space": str, "key": str, "at": int, "text": str}
+    database.create_table("control_note", notes, pk=("space", "key"), not_null=set(notes))
     chosen = ", ".join(f"'{kind}'" for kind in KINDS)
     query = f"SELECT seq, kind, at, body, digest FROM record WHERE kind IN ({chosen}) AND kind != 'event' ORDER BY seq"
     rows = connection.execute(query)

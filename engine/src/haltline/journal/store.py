@@ -47,6 +47,7 @@ class Journal:
         self.actions = ActionTable(connection)
         head = next(self.raw(newest_first=True), None)
         self.last_seq, self._digest = (head.seq, head.digest) if head else (0, ORIGIN)
+        self.written = self.last_seq, self.head
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -144,6 +145,7 @@ class Journal:
             self._depth = 1
             yield
             self.connection.execute("COMMIT")
+            self.written = self.last_seq, self.head
         except BaseException as error:
             self.last_seq, self._digest = kept
             if self.connection.in_transaction:

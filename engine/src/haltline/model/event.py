@@ -229,8 +229,8 @@ class Unsilence(_Event, frozen=True, kw_only=True):
 class LooseningRequest(_Event, frozen=True, kw_only=True):
     """Rules or a set-up were edited so that they guard less: what would change, under an id made from what it becomes.
 
-    `sort` is one of `LooseningSort`, `policy` one of `LooseningPolicy`, as texts; for `sort` ``policy``, `policy` is the
-    one wanted. `operator` is empty where nobody is named.
+    `sort` is one of `LooseningSort`, `policy` one of `LooseningPolicy`, as texts; for `sort` ``policy``, `policy` is
+    the one wanted. `operator` is empty where nobody is named.
     """
 
     request_id: str

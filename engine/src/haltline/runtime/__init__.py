@@ -1,7 +1,8 @@
 """Owns tasks and time: composes the parts, recovers, runs, and stops.
 
 Modules: `supervise` the only maker of tasks · `writer` the one thread that writes · `inbox` what waits for the pump ·
-`pump` the single writer of state · `publish` what follows from a result · `recovery` continue where a crash cut ·
+`pump` the single writer of state · `publish` what follows from a result · `recovery` continue where a crash cut,
+`tail` whether the journal ends where it did ·
 `reconcile` believe the broker · `reload` other rules while it runs, `rulefile` which files those are, `loosening`
 what was in force before and what waits · `arming` by the set-up file · `drill` the alarm path tried, `drillroom` by
 people · `engine` the live composition · `replay` the same on a virtual clock · `health` what is up · `pace` short

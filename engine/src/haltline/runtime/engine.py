@@ -336,6 +336,7 @@ class Engine:
             )
         actions = [action for action in self._resumed.unfinished.actions if action.account == account]
         self._executor.resume(actions, self._resumed.unfinished.histories)
+        await self._executor.tell_refused()
 
     async def _pull(self, account: AccountId, broker: Puller) -> AccountSnapshot:
         """The broker's truth, asked for until it answers."""

@@ -92,6 +92,7 @@ class GuardianHand:
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting[action] = receipt
         self.executor.accept([planned], self._before.histories)
+        await self.executor.tell_refused()
         try:
             return await receipt
         finally:

@@ -71,6 +71,7 @@ class Publisher:
         await self._writer.run(lambda: self._write(entries, batch, durable=durable, state=state, now=now))
         for result in results:
             self._executor.accept(result.plan)
+        await self._executor.tell_refused()
         self._release(batch)
         await self._show(results, now)
 

@@ -19,6 +19,7 @@ from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction, Result
 from haltline.model.verdict import Transition
 from haltline.runtime.publish import entries_of
+from haltline.runtime.tail import lost_tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,17 @@ class Resumed:
 def resume_kernel(kernel: Kernel, store: Store, *, enforced: Collection[str], now: int) -> Resumed:
     """Bring an empty kernel to where the journal ends. `enforced` names the actions that are carried out at brokers.
 
-    What is found damaged behind the newest saved state is taken out of the journal, put aside and told. Raises
+    What is found damaged behind the newest saved state is taken out of the journal, put aside and told; an end that is
+    gone is told. Raises
     JournalBroken where that cannot be done, QuotesRemoved, and OtherSetup for a journal of other accounts.
     """
     _refuse_other_setup(kernel, store)
-    alarms = _mend(store, now)
+    lost = [text for text in (lost_tail(store) if isinstance(store, Journal) else "",) if text]
+    alarms = [*lost, *_mend(store, now)]
     recovery = recover(store)
     if recovery.is_fresh:
-        return Resumed(alarms=alarms)
-    remarks = kernel.restore(recovery.state) if recovery.state is not None else []
+        return Resumed(alarms=alarms, remarks=lost)
+    remarks = [*lost, *(kernel.restore(recovery.state) if recovery.state is not None else ())]
     recorded: set[tuple[RecordKind, bytes]] = {
         _key(record.kind, record.body) for record in recovery.later if record.kind is not RecordKind.EVENT
     }

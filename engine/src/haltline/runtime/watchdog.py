@@ -153,11 +153,12 @@ class Watchdog:
             )
             for name, account in watched.kernel.state.accounts.items()
         }
+        seq, head = watched.store.written
         doing = "stuck" if self._is_stuck else GUARDING if self.is_started else "starting"
         return Heartbeat(
             role="engine", run=self._run, number=self._number, pid=self._pid, wall=watched.clock.now(),
             steady=self._steady.now(), state=state or doing, journal=self._journal.name if self._journal else "",
-            seq=watched.store.last_seq, head=watched.store.head, accounts=accounts,
+            seq=seq, head=head, accounts=accounts,
         )  # fmt: skip
 
     def _overdue_ns(self) -> int:
