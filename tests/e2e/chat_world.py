@@ -163,10 +163,12 @@ class World:
     @contextlib.asynccontextmanager
     async def running(self, *, within: str = "2m", listens: bool = True) -> AsyncIterator[None]:
         """The engine with its bot, until the block ends."""
-        text = SETUP.replace("PLATFORM", self.chat.platform).replace("CONFIG", self.chat.config())
+        config = self.chat.config().replace(self.chat.sim.token, "${CHAT_TOKEN}")
+        text = SETUP.replace("PLATFORM", self.chat.platform).replace("CONFIG", config)
         (self.folder / "haltline.yaml").write_text(text.replace("WITHIN", within))
         (self.folder / "rules.yaml").write_text(RULES)
-        async with Haltline.open(self.folder / "haltline.yaml", environ={}) as engine:
+        environ = {"CHAT_TOKEN": self.chat.sim.token}
+        async with Haltline.open(self.folder / "haltline.yaml", environ=environ) as engine:
             self._engine = engine
             self.quote(self.price)
             if listens:

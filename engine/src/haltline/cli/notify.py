@@ -1,10 +1,12 @@
 """`haltline notify test|route`: try the channels, and ask who would hear what."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 
 from haltline.cli.group import HelpfulCommand
@@ -13,6 +15,7 @@ from haltline.cli.output import Output
 from haltline.cli.workspace import find_setup
 from haltline.clock import NS_PER_S, SystemClock, from_iso
 from haltline.config.finding import did_you_mean
+from haltline.config.secret import hidden, secret_values
 from haltline.errors import ConfigError, Problem
 from haltline.model.rule import Severity
 from haltline.notify.forecast import SPAN_NS, forecast, hearings, sentence, summary
@@ -107,7 +110,9 @@ def route(
 async def _try_all(parts: Parts, names: Sequence[str]) -> list[Trial]:
     channels, _ = make_channels(parts)
     clock = SystemClock()
-    return [await try_channel(name, channels[name], trial_message(name, clock.now()), clock) for name in names]
+    secrets = secret_values(parts.setup, os.environ)
+    trials = [await try_channel(name, channels[name], trial_message(name, clock.now()), clock) for name in names]
+    return [msgspec.structs.replace(each, reason=hidden(each.reason, secrets)) for each in trials]
 
 
 def _record(trial: Trial) -> dict[str, object]:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from haltline.api import (
     Broker,
     BrokerRole,
@@ -21,6 +23,7 @@ from haltline.api import (
 )
 from haltline.api.registry import Registry
 from haltline.clock import Clock
+from haltline.config.secret import hidden, secrets_in
 from haltline.config.settings import RuleBook, Setup
 from haltline.errors import ConfigError, EngineError, PluginFailed, Problem
 from haltline.model.id import AccountId
@@ -85,7 +88,7 @@ def make_brokers(
             )  # fmt: skip
             if shares and entry.name in shares:
                 given = replace(given, share=shares[entry.name])
-            with making("broker", entry.name):
+            with making("broker", entry.name, entry.config):
                 brokers[entry.name] = kind.make(given)
     return brokers
 
@@ -106,7 +109,7 @@ def make_feeds(parts: Parts, clock: Clock, faults: Faults | None = None) -> dict
         )  # fmt: skip
         needed = entry.required or _is_required(parts.setup, parts.registry.feeds.owner_of(entry.kind))
         noted = None if needed else faults
-        with isolated("feed", entry.name, noted):
+        with isolated("feed", entry.name, entry.config, noted):
             feeds[entry.name] = kind.make(given)
     return feeds
 
@@ -126,7 +129,7 @@ def make_channels(
             raise ConfigError([_unknown("channel", entry.name, entry.kind)])
         given = NotifierSetup(name=entry.name, config=entry.config, directory=parts.setup.directory)
         noted = None if _is_required(parts.setup, parts.registry.notifiers.owner_of(entry.kind)) else faults
-        with isolated("channel", entry.name, noted):
+        with isolated("channel", entry.name, entry.config, noted):
             channels[entry.name] = kind.make(given)
         if entry.name not in channels and noted is not None:
             channels[entry.name] = Silent(noted[f"channel {entry.name}"])
@@ -160,27 +163,42 @@ def limits_of(parts: Parts, channels: Mapping[str, Notifier]) -> dict[str, Chann
 
 
 @contextmanager
-def making(sort: str, name: str) -> Iterator[None]:
-    """What a plugin raises while it makes something is told by the name that the set-up gave the thing."""
+def making(sort: str, name: str, config: Mapping[str, object]) -> Iterator[None]:
+    """What a plugin raises while it makes something is told by the name that the set-up gave the thing, without the
+    secrets of its config."""
+    secrets = secrets_in(config)
     try:
         yield
+    except ConfigError as error:
+        raise ConfigError([_without(problem, secrets) for problem in error.problems]) from None
     except EngineError:
         raise
     except Exception as error:
-        what = f"{sort} {name!r} could not be made: {type(error).__name__}: {error}"
+        said = hidden(f"{type(error).__name__}: {error}", secrets)
+        what = f"{sort} {name!r} could not be made: {said}"
         raise CannotMake([Problem(code="E508", what=what, cure="correct its config, or ask its author")]) from error
 
 
 @contextmanager
-def isolated(sort: str, name: str, faults: Faults | None) -> Iterator[None]:
+def isolated(sort: str, name: str, config: Mapping[str, object], faults: Faults | None) -> Iterator[None]:
     """Like `making`; with `faults`, what a plugin raises is noted there and goes no further."""
     try:
-        with making(sort, name):
+        with making(sort, name, config):
             yield
     except CannotMake as failure:
         if faults is None:
             raise
         faults[f"{sort} {name}"] = failure.problems[0].what
+
+
+def _without(problem: Problem, secrets: Sequence[str]) -> Problem:
+    place = problem.place
+    if place is not None:
+        place = msgspec.structs.replace(place, file=hidden(place.file, secrets))
+    return msgspec.structs.replace(
+        problem, what=hidden(problem.what, secrets), where=hidden(problem.where, secrets),
+        cure=hidden(problem.cure, secrets), excerpt=hidden(problem.excerpt, secrets), place=place,
+    )  # fmt: skip
 
 
 def _is_required(setup: Setup, plugin: str) -> bool:

@@ -15,6 +15,7 @@ from typing import cast
 from haltline.api import AccountSnapshot, Broker, Feed, HandledBy, QuoteTaker
 from haltline.clock import NS_PER_S, Clock
 from haltline.compose.kernel import build_kernel
+from haltline.config.secret import secret_values
 from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.control.note import MemoryNoteTable, Notes, NoteTable
 from haltline.enforce.budget import Budget
@@ -36,6 +37,7 @@ from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
+from haltline.runtime.comparison import Comparison
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
 from haltline.runtime.drillroom import DrillRoom
@@ -78,7 +80,9 @@ class Engine:
         self.clock = clock
         self.store = store
         self.inbox = Inbox()
-        self.health = HealthBook()
+        self.health = HealthBook(
+            secrets=secret_values(parts.setup, os.environ if parts.environ is None else parts.environ)
+        )
         self.reconciled: set[AccountId] = set()
         self.kernel = build_kernel(parts.setup, parts.book, parts.registry, now=clock.now())
         self._writer = writer
@@ -140,9 +144,15 @@ class Engine:
             channels, routes, partial(limits_of, parts, channels), clock=clock,
             record=partial(writer.record, durable=True),
         )  # fmt: skip
+        self.comparison = Comparison(
+            kernel=self.kernel, clock=clock, confirmed=self.reconciled, health=self.health, writer=writer,
+            accounts={a.id: self._pairs.puller(a.broker) for a in parts.setup.accounts if a.broker in self._brokers},
+            put=self.inbox.put, settle=self._settle_inbox, tell=self.alarm,
+        )  # fmt: skip
         self._door = FrontDoor(
             parts, kernel=self.kernel, clock=clock, pump=self.pump, publisher=self.publisher, reloader=self.reloader,
             writer=writer, store=store, check=self.check, status=self.status, drills=self._drills,
+            differences=lambda: self.comparison.found,
         )  # fmt: skip
         self.control = make_control(parts, self._door, notes_kept)
         self._console = Console(self.control, parts.setup.store.path) if directory is not None else None
@@ -255,6 +265,7 @@ class Engine:
         if self.watchdog is not None:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
+            supervisor.guard("comparison", self.comparison.run)
         if self._watches:
             supervisor.guard("rules", self.reloader.watch)
         if self._console is not None:
@@ -393,7 +404,7 @@ class Engine:
 
     def _changed(self, name: str, status: str, reason: str) -> None:
         """A guarded service went down: its accounts are no longer confirmed, and the kernel is told."""
-        now = self.clock.now()
+        now, reason = self.clock.now(), self.health.inert(reason)
         self.health.set(name, status, reason, at=now)
         sort, _, broker = name.partition(" ")
         if sort != "broker":

@@ -1,6 +1,10 @@
 """What is up and what is not, for status pages and checks."""
 
+from collections.abc import Sequence
+
 import msgspec
+
+from haltline.config.secret import hidden
 
 
 class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,14 +48,20 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthBook:
-    """The newest word on every service."""
+    """The newest word on every service. What it says holds none of `secrets`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secrets: Sequence[str] = ()) -> None:
+        self._secrets = secrets
         self._services: dict[str, ServiceHealth] = {}
 
     def set(self, name: str, status: str, reason: str = "", *, at: int = 0) -> None:
         """Note a change."""
+        reason = self.inert(reason)
         self._services[name] = ServiceHealth(name=name, status=status, reason=reason, since=at)
+
+    def inert(self, reason: str) -> str:
+        """What a plugin said, without secrets."""
+        return hidden(reason, self._secrets)
 
     def services(self) -> tuple[ServiceHealth, ...]:
         """All services, by name."""

@@ -34,7 +34,7 @@ def make_surfaces(parts: Parts, *, clock: Clock, notes: Notes) -> dict[str, Surf
         if kind is None:
             what, cure = f"no plugin brings the kind {entry.kind!r}", "list it under 'plugins'"
             raise ConfigError([Problem(code="E420", where=f"surface {entry.name!r}", what=what, cure=cure)])
-        with making("surface", entry.name):
+        with making("surface", entry.name, entry.config):
             surfaces[entry.name] = kind.make(
                 SurfaceSetup(
                     name=entry.name, config=entry.config, clock=clock, directory=parts.setup.directory,
