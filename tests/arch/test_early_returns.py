@@ -31,7 +31,7 @@ from survey import Visit, survey
 ROOT = Path(__file__).parents[2]
 REGISTRY = Path(__file__).with_name("early_returns.txt")
 PACKAGES = ("rules", "kernel", "enforce")
-TESTS = ("rules", "kernel", "enforce", "runtime", "builtins", "compose", "control", "operate")
+TESTS = ("rules", "kernel", "enforce", "runtime", "builtins", "control", "operate")
 _EXITS = (ast.Return, ast.Continue, ast.Break, ast.Raise)
 
 
@@ -99,9 +99,9 @@ def registry() -> dict[str, str]:
 
 def exists(test: str) -> bool:
     """Whether there is a test of that name, whatever its parameters."""
-    file, _, name = test.partition("::")
+    file, _, name = test.partition("[")[0].partition("::")
     path = ROOT / file
-    return path.is_file() and f"def {name.partition('[')[0]}(" in path.read_text("utf-8")
+    return path.is_file() and f"def {name.rpartition('::')[2]}(" in path.read_text("utf-8")
 
 
 def takes(visit: Visit, key: str, line: int) -> bool:
