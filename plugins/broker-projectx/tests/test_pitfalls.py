@@ -225,7 +225,15 @@ async def test_a_request_that_changes_something_and_is_cut_off_is_in_doubt(
         await desk.actor.submit(stop("20900") if call == "Order/place" else closing(2))
 
 
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "drop"}, {"kind": "garbage"}])
+READ_FAULTS = [
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 404},
+    {"kind": "drop"},
+    {"kind": "garbage"},
+]
+
+
+@pytest.mark.parametrize("fault", READ_FAULTS)
 async def test_a_read_that_fails_is_transient_and_never_an_empty_account(desk: Any, fault: dict[str, Any]) -> None:
     desk.trader.buys("MNQZ5", 2)
     desk.sim.arm(call="Position/searchOpen", **fault)
@@ -459,7 +467,7 @@ async def test_outside_trading_hours_is_session_closed(desk: Any) -> None:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (2, Refused), (3, Refused), (4, Refused), (5, SessionClosed), (6, Transient), (7, OutcomeUnknown),
+        (2, Refused), (3, Refused), (4, Refused), (5, SessionClosed), (6, OutcomeUnknown), (7, OutcomeUnknown),
         (10, Refused), (99, Refused),
     ],
 )  # fmt: skip
@@ -529,3 +537,32 @@ async def test_what_acts_waits_for_no_share_of_reading(desk: Any) -> None:
     async with asyncio.timeout(2.0):
         assert (await actor.snapshot(EVAL)).positions == ()
     await actor._session.close()
+
+
+async def test_one_failed_ping_costs_an_action_under_way_nothing(desk: Any) -> None:
+    clock = ManualClock(1_800_000_000 * NS_PER_S)
+    actor, started = desk.make(BrokerRole.ACTUATOR, clock=clock), asyncio.Event()
+    task = asyncio.create_task(actor.run(desk.heard.append, started.set))
+    await started.wait()
+    client = actor._session._client
+    await desk.sim.down()
+    await asyncio.sleep(0)
+    clock.advance_to(clock.now() + 20 * NS_PER_S)
+    await desk.until(lambda: clock.next_wake_ns() == clock.now() + 2 * NS_PER_S or task.done())
+    assert actor._session._client is client
+    await desk.sim.up()
+    for _ in range(2):
+        clock.advance_to(clock.next_wake_ns())
+        await desk.until(lambda: clock.next_wake_ns() is not None)
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_contract_that_was_listed_later_is_found(desk: Any) -> None:
+    contract = desk.sim.market.contract("ESZ5")
+    contract.is_active = False
+    with pytest.raises(Refused):
+        await desk.actor._contracts.look_up(["ES"])
+    contract.is_active = True
+    assert [each.symbol for each in await desk.actor._contracts.look_up(["ES"])] == ["ESZ5"]

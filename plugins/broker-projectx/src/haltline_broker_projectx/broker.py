@@ -26,6 +26,8 @@ _APPEARS_NS = 5 * NS_PER_S
 _MONEY_NS = 5 * NS_PER_S
 """What acts needs positions and orders, not the newest balance: the platform counts every call."""
 _PING_NS = 20 * NS_PER_S
+_SOON_NS = 2 * NS_PER_S
+_FAILURES = 3
 
 
 class ProjectXBroker:
@@ -209,10 +211,18 @@ class ProjectXBroker:
         """Log in before the first action needs it, keep the connection warm, and log in again in time."""
         await self._puller.all_accounts()
         started()
+        failures = 0
         while True:
-            await self._clock.sleep_until(self._now + _PING_NS)
-            await self._session.log_in()
-            await self._session.ping()
+            await self._clock.sleep_until(self._now + (_SOON_NS if failures else _PING_NS))
+            try:
+                await self._session.log_in()
+                await self._session.ping()
+            except Transient:
+                failures += 1
+                if failures >= _FAILURES:  # until then an action that is under way keeps its connection
+                    raise
+            else:
+                failures = 0
 
     async def _number(self, account: AccountId) -> int:
         if not self._puller.accounts.is_bound:

@@ -77,12 +77,12 @@ class Contracts:
         """Contracts by root, name, id or symbol of ours; raises Refused with those that do not exist."""
         by_hand = {str(symbol): contract for contract, symbol in self._named.items()}
         wanted = [by_hand.get(each, each) for each in wanted]
-        if not self._listed:
+        if any(self._listing(each) is None for each in wanted):
             reply = await self._session.call("Contract/available", {"live": self._live})
             self._listed = list(read_all(reply, "contracts", WireContract))
         found, missing = [], []
         for name in wanted:
-            listed = next((each for each in self._listed if _is_called(each, name)), None)
+            listed = self._listing(name)
             if listed is not None:
                 found.append(self._add(listed))
             elif name.startswith("CON."):
@@ -92,6 +92,9 @@ class Contracts:
         if missing:
             raise Refused(f"the platform has no active contract {', '.join(missing)}")
         return found
+
+    def _listing(self, name: str) -> WireContract | None:
+        return next((each for each in self._listed if _is_called(each, name)), None)
 
     def _add(self, told: WireContract) -> Contract:
         if told.id in self._by_id:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
+from haltline.errors import OutcomeUnknown, Refused, SessionClosed
 
 type Names = Mapping[int, str]
 
@@ -33,7 +33,8 @@ NAMES: Mapping[str, Names] = {
 MUTATING = frozenset({"Order/place", "Order/cancel", "Position/closeContract", "Position/partialCloseContract"})
 
 _HOURS = ("trading hours", "market is closed", "market closed", "session is closed", "outside of hours")
-_PENDING_S = 0.5
+_IN_DOUBT = frozenset({"OrderPending", "Pending", "UnknownError"})
+"""A pending order may still be carried out, or be the one that was asked for."""
 
 
 class Answered(Refused):
@@ -51,8 +52,6 @@ def failure_of(call: str, code: int, text: str) -> Exception:
     is_closed = name == "OutsideTradingHours" or any(each in text.lower() for each in _HOURS)
     if is_closed:
         return SessionClosed(words)
-    if name in ("OrderPending", "Pending"):
-        return Transient(words, retry_after_s=_PENDING_S)
-    if name == "UnknownError" and call in MUTATING:
+    if name in _IN_DOUBT and call in MUTATING:
         return OutcomeUnknown(words)
     return Answered(call, name or f"code {code}", text)

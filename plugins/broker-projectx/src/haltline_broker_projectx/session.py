@@ -169,7 +169,7 @@ class Session:
             wait_s = _seconds(seen.retry_after)
             self._not_before = self._clock.now() + round(wait_s * NS_PER_S)
             return Transient(f"{name}: too many requests; again in {wait_s:g} s", retry_after_s=wait_s)
-        if 400 <= seen.status < 500 and seen.status != 408:
+        if name in MUTATING and 400 <= seen.status < 500 and seen.status != 408:
             return Refused(f"{name}: HTTP {seen.status}")
         if isinstance(failure.__cause__ or failure, _NOT_SENT):
             return Transient(f"{name}: the gateway cannot be reached")
