@@ -19,7 +19,7 @@ recording   what `replay` is told, as a set-up on paper
 replayreport, liveview    what `replay` and `run` show
 arming, diffway    what arming covers; which way an edit goes, for `diff`
 blueprint   the files that `init` writes, and the rule that `replay` falls back on
-init check test replay run explain fields schema plugins journal    the commands
+init check test replay run explain fields schema plugins journal sim    the commands
 operate     what operators ask of the running engine: `operation` the list, `consoleclient` the other end of the
             local channel, `replyview` replies on a terminal
 demo        the demonstration: history, market, trader, stage, screen
