@@ -18,6 +18,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "May this order be sent, and how much would pass.",
             "whatif eval buy 2 MNQ",
         ),
+        "differences": ("Where a broker shows something else than we have.", "differences"),
         "report": ("A day or a week: money, what fired, what was done, who commanded.", "report week"),
     },
     "Incidents": {

@@ -13,6 +13,7 @@ from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry, Record, RecordKind
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event
+from haltline.model.id import AccountId
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result
 from haltline.notify.drillreport import DrillReport
@@ -38,6 +39,20 @@ class Wellbeing(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...]
     problems: tuple[str, ...] = ()
     waiting_changes: tuple[str, ...] = ()
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a broker shows otherwise than we have it. `since` is when it was first believed (UTC ns)."""
+
+    account: AccountId
+    about: str
+    ours: str
+    theirs: str
+    since: int = 0
+
+    def __str__(self) -> str:
+        """In one sentence."""
+        return f"{self.about}: we have {self.ours}, the broker shows {self.theirs}"
 
 
 class Source(Protocol):
@@ -107,6 +122,9 @@ class Door(Protocol):
 
     def wellbeing(self) -> Wellbeing:
         """How the engine is."""
+
+    def differences(self) -> Sequence[Difference]:
+        """Where the last comparison with the brokers found theirs and ours not the same."""
 
     def silences(self) -> Sequence[tuple[str, str]]:
         """Silences that stand: id and what they are about."""

@@ -338,6 +338,12 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "At least one channel that the alarm was for has not taken it within half a minute.",
         "Read which channel that was, try it with 'haltline notify test', and drill again.",
     ),
+    "E862": CodeEntry(
+        "What we know is not what the broker shows",
+        "Two comparisons in a row found a position or an order that the broker shows otherwise than its pushes told, "
+        "although it was corrected in between; entries wait.",
+        "Look at the account at the broker's own screen, ask `differences`, and check symbols, aliases and the stream.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` or `haltline capsule to-test` would overwrite a file of yours.",

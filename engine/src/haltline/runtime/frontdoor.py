@@ -7,7 +7,7 @@ from haltline.api.control import OnResult
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
-from haltline.control.door import Drills, Service, Source, Wellbeing
+from haltline.control.door import Difference, Drills, Service, Source, Wellbeing
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry
 from haltline.journal.recover import Store
@@ -33,6 +33,7 @@ class FrontDoor:
     def __init__(
         self, parts: Parts, *, kernel: Kernel, clock: Clock, pump: Pump, publisher: Publisher, reloader: Reloader,
         writer: Writer, store: Store, check: Check, status: Status, drills: Drills,
+        differences: Callable[[], Sequence[Difference]],
     ) -> None:  # fmt: skip
         self._parts = parts
         self._kernel = kernel
@@ -45,6 +46,7 @@ class FrontDoor:
         self._check = check
         self._status = status
         self._drills = drills
+        self._differences = differences
         self._on_receipt: list[Callable[[Receipt], None]] = []
 
     @property
@@ -127,6 +129,10 @@ class FrontDoor:
             ),
             problems=status.rules.problems, waiting_changes=status.rules.waiting,
         )  # fmt: skip
+
+    def differences(self) -> Sequence[Difference]:
+        """Where the brokers show something else."""
+        return self._differences()
 
     def silences(self) -> Sequence[tuple[str, str]]:
         """Silences that stand."""

@@ -7,6 +7,7 @@ from haltline.api.registry import Registry
 from haltline.api.reply import Card, Column, Fact, Reply, Table
 from haltline.control.command.act import Acts
 from haltline.control.command.curve import Curves
+from haltline.control.command.difference import Differences
 from haltline.control.command.drill import DrillCommands
 from haltline.control.command.engine import EngineCommands
 from haltline.control.command.incident import Incidents
@@ -73,7 +74,8 @@ def built_in_commands(door: Door, about: Help) -> tuple[Command, ...]:
     """All that come with the engine."""
     families = (
         Looking(door), Limits(door), Curves(door), Queries(door), Reports(door), Incidents(door), Restraints(door),
-        Acts(door), EngineCommands(door), DrillCommands(door), about,
+        Acts(door), EngineCommands(door), DrillCommands(door), Differences(door),
+        about,
     )  # fmt: skip
     return tuple(command for family in families for command in family.commands())
 
