@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import os
-import random
 import sys
 import time
 import tomllib
@@ -133,14 +132,15 @@ def explained() -> dict[str, str]:
 
 
 def chosen(modules: Sequence[str], *, sample: int, seed: int) -> list[Mutant]:
-    """The mutants of each module, or so many of each by lot."""
+    """The mutants of each module, or so many of each by lot. The lot of a mutant depends on its key alone, so that a
+    change of one function leaves the sample of all others as it was.
+    """
     found: list[Mutant] = []
     for module in modules:
         mutants = mutants_of(module)
-        if sample and sample < len(mutants):
-            lot = random.Random(f"{seed} {module}")
-            mutants = [mutants[index] for index in sorted(lot.sample(range(len(mutants)), sample))]
-        found += mutants
+        if sample:
+            mutants.sort(key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest())
+        found += mutants[: sample or None]
     return found
 
 
