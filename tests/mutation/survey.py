@@ -53,6 +53,7 @@ def survey(session: pytest.Session, modules: frozenset[str], jobs: int) -> dict[
     """Run every test once, in as many processes as there are jobs, and note the lines of the modules it comes by."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         files = sorted({item.path for item in session.items})
+        jobs = min(jobs, len(files))
         pids = []
         for job in range(jobs):
             mine = set(files[job::jobs])

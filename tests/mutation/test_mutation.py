@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from mutant import Mutant, mutants_of
 from source import function_of
-from survey import be_child
 
 ROOT = Path(__file__).parents[2]
 RUN = Path(__file__).with_name("run.py")
@@ -87,12 +86,9 @@ def test_a_function_is_found_beneath_its_decorators() -> None:
 
 
 def test_a_child_writes_nothing_where_people_read() -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {str(RUN.parent)!r}); from survey import be_child; be_child('/'); print('x')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = "from survey import be_child; be_child('/'); print('x')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=RUN.parent)
     assert done.stdout == ""
-    assert callable(be_child)
 
 
 def hunted(*words: str) -> tuple[int, dict[str, dict[str, dict[str, int]]]]:
@@ -105,9 +101,7 @@ def hunted(*words: str) -> tuple[int, dict[str, dict[str, dict[str, int]]]]:
 
 @pytest.mark.long
 def test_tests_that_notice_nothing_are_told_by_name() -> None:
-    code, report = hunted(
-        "rules/lock.py", "--tests", "tests/unit/rules/test_meaning.py", "tests/unit/rules/test_flight.py"
-    )
+    code, report = hunted("rules/lock.py", "--tests", "tests/unit/rules/test_meaning.py")
     assert code == 1
     assert report["modules"]["rules/lock.py"]["killed"] == 0
 
