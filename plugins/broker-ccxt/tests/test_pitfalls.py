@@ -330,7 +330,7 @@ async def test_what_the_complete_list_does_not_name_is_flat(desks) -> None:
 
 
 def actions(sim) -> list[dict]:
-    return [each.parameters for each in sim.requests if "/exchange" in each.call]
+    return [each.parameters for each in sim.requests if each.call.startswith("exchange ")]
 
 
 # -- dead man's switches -----------------------------------------------------------------------------------------------

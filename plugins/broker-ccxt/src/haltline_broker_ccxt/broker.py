@@ -1,10 +1,13 @@
 """`api.Broker` on any venue: one half reads and pushes, the other acts; each has an exchange object of its own."""
 
-from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Started
+from collections.abc import Sequence
+
+from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Finding, Started
 from haltline.clock import NS_PER_S
 from haltline.errors import OutcomeUnknown, Refused
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest
+from haltline_broker_ccxt.diagnosis import diagnose
 from haltline_broker_ccxt.reader import Reader
 from haltline_broker_ccxt.row import Malformed
 from haltline_broker_ccxt.setting import Setting
@@ -19,6 +22,7 @@ class CcxtBroker:
 
     def __init__(self, setup: BrokerSetup, setting: Setting, venue: Venue, ear: Ear, *, is_streamed: bool) -> None:
         self._setup = setup
+        self._setting = setting
         self._venue = venue
         self._account = only_account(setup)
         self._is_actuator = setup.role is BrokerRole.ACTUATOR
@@ -71,6 +75,13 @@ class CcxtBroker:
         self._require(account)
         await self._ready()
         return await self._venue.find(client_id)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """What `haltline doctor` shows."""
+        try:
+            return await diagnose(self._venue, self._setting, self._setting.symbols)
+        finally:
+            await self._venue.line.close()
 
     async def _ready(self) -> None:
         if not self._is_open and not len(self._venue.markets):

@@ -11,6 +11,7 @@ type Row = Mapping[str, object]
 """One JSON object of a venue."""
 
 ZERO = Decimal(0)
+_MOST_DIGITS = 30
 
 
 class Malformed(Transient):
@@ -64,8 +65,8 @@ def maybe(of: Row, *keys: str) -> Decimal | None:
             number = Decimal(str(found))
         except InvalidOperation:
             raise Malformed(f"{key!r} is no number: {str(found)[:40]!r}") from None
-        if not number.is_finite():
-            raise Malformed(f"{key!r} is not finite: {number}")
+        if not number.is_finite() or number.adjusted() > _MOST_DIGITS:
+            raise Malformed(f"{key!r} is beyond all measure: {str(found)[:40]!r}")
         return number
     return None
 

@@ -17,6 +17,8 @@ from haltline_broker_ccxt.venue import Doubt, Subscription, Venue
 _LOOK_NS = NS_PER_S // 4
 _FIRST_WAIT_NS = NS_PER_S // 10
 _LONGEST_WAIT_NS = 10 * NS_PER_S
+_GREETING = "Websocket connection"
+"""Hyperliquid says so in plain words."""
 _STEADY_NS = 20 * NS_PER_S
 """A stream that lasted so long was sound: the next loss is met at once again."""
 
@@ -36,6 +38,9 @@ class Ear:
     def __call__(self, url: str, message: object) -> bool:
         """True where the message was for us."""
         self.alive_ms[url] = self.now_ms()
+        if isinstance(message, str) and not message.startswith(_GREETING):
+            self.puzzled("a message was no JSON")
+            return True
         try:
             heard = self.hear(message)
             events = None if heard is None else list(heard)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
-from haltline.api import AccountSnapshot
+from haltline.api import AccountSnapshot, Finding, Level
 from haltline.clock import Clock
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import AccountReport, Event, Fill, PositionReport, Quote
@@ -184,6 +184,11 @@ class UnifiedVenue:
 
     async def refresh(self) -> None:
         """Nothing expires."""
+
+    async def permissions(self) -> Sequence[Finding]:
+        """Not told there."""
+        said = "what the key may do is not asked for: see that it may not withdraw"
+        return [Finding(level=Level.OK, about="permissions", text=said)]
 
     async def arm_dead_man(self, seconds: int) -> None:
         """There is none that is known to keep protective stops."""

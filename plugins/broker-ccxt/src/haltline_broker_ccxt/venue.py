@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from haltline.api import AccountSnapshot
+from haltline.api import AccountSnapshot, Finding
 from haltline.model.event import Event, Quote
 from haltline.model.id import OrderId
 from haltline.model.order import OrderReport, OrderRequest
@@ -70,6 +70,9 @@ class Venue(Protocol):
 
     async def refresh(self) -> None:
         """Keep alive what expires (a listen key)."""
+
+    async def permissions(self) -> Sequence[Finding]:
+        """What the key may do that matters, as far as the venue says."""
 
     async def arm_dead_man(self, seconds: int) -> None:
         """Let the venue cancel open orders once we are not heard of for so long; 0 takes it back."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from haltline.api import AccountSnapshot
+from haltline.api import AccountSnapshot, Finding, Level
 from haltline.clock import Clock
 from haltline.errors import OutcomeUnknown, Refused
 from haltline.model.event import Event, Quote
@@ -214,6 +214,11 @@ class BinanceVenue:
             await self.line.act("fapiPrivatePutListenKey")
         except Refused as refusal:
             raise Doubt(f"the listen key is not taken any more: {refusal}") from refusal
+
+    async def permissions(self) -> Sequence[Finding]:
+        """Not told there."""
+        said = "Binance does not tell futures keys' rights: see that it may not withdraw"
+        return [Finding(level=Level.OK, about="permissions", text=said)]
 
     async def arm_dead_man(self, seconds: int) -> None:
         """The countdown of each market in which orders stand or a position is held."""

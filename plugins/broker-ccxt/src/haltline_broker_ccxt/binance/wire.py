@@ -31,6 +31,8 @@ ALGO = "algo-"
 _LEGS = {"": Leg.ONE, "BOTH": Leg.ONE, "LONG": Leg.LONG, "SHORT": Leg.SHORT}
 _STATUS = {
     "NEW": OrderStatus.WORKING,
+    "NEW_ADL": OrderStatus.WORKING,
+    "NEW_INSURANCE": OrderStatus.WORKING,
     "WORKING": OrderStatus.WORKING,
     "PARTIALLY_FILLED": OrderStatus.PARTIALLY_FILLED,
     "FILLED": OrderStatus.FILLED,
@@ -99,7 +101,7 @@ class Translator:
         key = ALGO + text(row, "algoId") if is_algo else text(row, "orderId")
         return self._order(
             row, held, key=key, symbol=self._symbol(row, "symbol", "positionSide"),
-            kind=text(row, "orderType" if is_algo else "type"), origin=text(row, "origType"),
+            kind=text(row, "orderType", "type"), origin=text(row, "origType"),
             status=text(row, "algoStatus", "status"), quantity=maybe(row, "quantity", "origQty"),
             filled=maybe(row, "executedQty"), limit=above_zero(row, "price"),
             trigger=above_zero(row, "triggerPrice", "stopPrice"), side=text(row, "side"),
@@ -137,7 +139,7 @@ class Translator:
             case "ORDER_TRADE_UPDATE":
                 row = child(message, "o")
                 yield OrderUpdate(at=at, received_at=now, order=self.pushed_order(row, held))
-                if text(row, "x") == "TRADE" and above_zero(row, "l"):
+                if text(row, "x") in ("TRADE", "CALCULATED") and above_zero(row, "l"):
                     yield self._pushed_fill(row, at, now)
             case "ALGO_UPDATE":
                 yield OrderUpdate(at=at, received_at=now, order=self.pushed_order(child(message, "o"), held))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from haltline.api import AccountSnapshot
+from haltline.api import AccountSnapshot, Finding, Level
 from haltline.clock import Clock
 from haltline.errors import Refused, Transient
 from haltline.model.event import AccountReport, Event, OrderUpdate, Quote
@@ -190,6 +190,20 @@ class BybitVenue:
 
     async def refresh(self) -> None:
         """Nothing expires."""
+
+    async def permissions(self) -> Sequence[Finding]:
+        """Whether the key may trade and, which it should not, withdraw."""
+        told = child(await self.line.read_row("privateGetV5UserQueryApi"), "result")
+        granted = told.get("permissions")
+        rights = {name for part in granted.values() for name in part} if isinstance(granted, Mapping) else set()
+        found = []
+        if text(told, "readOnly") == "1":
+            cure = "make a key that may trade contracts"
+            found.append(Finding(level=Level.FAIL, about="permissions", text="the key may only read", cure=cure))
+        if "Withdraw" in rights:
+            cure = "take that right away: Haltline never needs it"
+            found.append(Finding(level=Level.WARN, about="permissions", text="the key may withdraw money", cure=cure))
+        return found or [Finding(level=Level.OK, about="permissions", text="the key may trade, and not withdraw")]
 
     async def arm_dead_man(self, seconds: int) -> None:
         """Disconnection protection. It counts only for a connection that subscribed to `dcp`, which the next one does;

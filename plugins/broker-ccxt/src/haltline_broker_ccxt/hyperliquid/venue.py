@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
-from haltline.api import AccountSnapshot
+from haltline.api import AccountSnapshot, Finding, Level
 from haltline.clock import Clock
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import Event, OrderUpdate, PositionReport, Quote
@@ -190,6 +190,11 @@ class HyperliquidVenue:
     async def refresh(self) -> None:
         """Nothing expires."""
 
+    async def permissions(self) -> Sequence[Finding]:
+        """Not told there."""
+        said = "an agent's key can trade and never withdraw; the key of the account itself can do everything"
+        return [Finding(level=Level.OK, about="permissions", text=said)]
+
     async def arm_dead_man(self, seconds: int) -> None:
         """A scheduled cancel, renewed; ccxt's 0 would set it to now instead of taking it back, so that is sent raw."""
         exchange = self.line.exchange
@@ -217,7 +222,7 @@ class HyperliquidVenue:
         return [account, *positions, *flat]
 
     def _hear_orders(self, updates: Sequence[Row], now: int) -> list[Event]:
-        """A push does not tell the type of an order that works and is not known yet: REST does, asked after each push."""
+        """A push does not tell the type of an order that is new; REST does, and is asked after each push."""
         heard: list[Event] = []
         for each in updates:
             order, status = child(each, "order"), text(each, "status")

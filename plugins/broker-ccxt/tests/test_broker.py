@@ -1,0 +1,117 @@
+"""The rest of the promises: any other exchange, restarts, set-up checks, and one account for a set of keys."""
+
+import asyncio
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from haltline.api import BrokerSetup, Level
+from haltline.clock import SystemClock
+from haltline.errors import Refused
+from haltline.model.account import AccountSpec
+from haltline.model.event import ConnectionUpdate, Fill, PositionReport, Quote
+from haltline.model.order import OrderRequest, OrderType, Side
+from haltline_broker_ccxt.plugin import ANY, BYBIT, KINDS
+from haltline_broker_ccxt.watermark import Watermark
+from haltline_sim_crypto.bybit import BybitSim
+
+CLOCK = SystemClock()
+KEYS = {"api_key": "key", "api_secret": "a-secret-that-is-not-shown"}
+
+
+def setup_of(config: dict[str, object], *accounts: str) -> BrokerSetup:
+    return BrokerSetup(
+        name="venue", config=config, accounts=[AccountSpec(id=each) for each in accounts], instruments=[], clock=CLOCK
+    )
+
+
+@pytest.mark.parametrize("accounts", [(), ("one", "two")])
+def test_keys_are_of_one_account(accounts: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="one account"):
+        BYBIT.make(setup_of(KEYS, *accounts))
+
+
+def test_secrets_are_in_no_text() -> None:
+    broker = BYBIT.make(setup_of(KEYS, "main"))
+    assert KEYS["api_secret"] not in f"{broker!r} {broker._setting!r}"
+
+
+def test_an_exchange_that_is_not_known_is_refused() -> None:
+    with pytest.raises(Refused, match="knows no exchange"):
+        ANY.make(setup_of({"exchange": "nosuchexchange"}, "main"))
+
+
+def test_what_is_not_known_of_an_exchange_is_not_promised() -> None:
+    known = {kind.name: kind.capabilities for kind in KINDS}
+    assert known["ccxt"] < known["bybit"]
+    assert not {"reduce_only", "stop_orders", "client_order_ids", "push_positions"} & {
+        each.value for each in known["ccxt"]
+    }
+
+
+async def test_any_other_exchange_is_polled() -> None:
+    async with BybitSim(limits=False) as sim:
+        given = sim.credentials
+        config = {
+            "exchange": "bybit", "api_key": given["apiKey"], "api_secret": given["secret"], "reconcile_s": 0.3,
+            "host": f"127.0.0.1:{sim.port}", "symbols": {"BTCUSDT": "BTC/USDT:USDT"},
+        }  # fmt: skip
+        broker = ANY.make(setup_of(config, "main"))
+        heard: list[object] = []
+        started = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(broker.run(heard.append, started.set))
+            async with asyncio.timeout(20):
+                await started.wait()
+                sim.trades("BTC", "0.1")
+                while not any(isinstance(each, PositionReport) and each.quantity for each in heard):  # noqa: ASYNC110 - polled
+                    await asyncio.sleep(0.01)
+            bought = OrderRequest(
+                account="main", symbol="BTCUSDT", side=Side.SELL, quantity=Decimal("0.04"), client_id="one"
+            )
+            await broker.submit(bought)
+            assert sim.position("BTC").quantity == Decimal("0.06")
+            with pytest.raises(Refused, match="stop price"):
+                await broker.submit(
+                    msgspec.structs.replace(bought, type=OrderType.STOP, stop_price=Decimal(1), client_id="two")
+                )
+            running.cancel()
+        assert any(isinstance(each, Quote) for each in heard)
+
+
+@pytest.mark.parametrize("venue", ["bybit", "binance", "hyperliquid"])
+async def test_what_was_executed_while_nobody_watched_is_told_once_somebody_does(desks, venue: str, tmp_path) -> None:
+    """A drop of every stream at once: what is traded meanwhile is read by REST."""
+    async with desks(venue, directory=tmp_path, flows_s=30.0) as desk:
+        push, desk.sim.streams.push = desk.sim.streams.push, lambda link, message: None
+        desk.sim.trades("BTC", "0.1")
+        desk.sim.streams.push = push
+        desk.sim.streams.abort()
+        await desk.until(lambda: desk.of(Fill))
+    assert Watermark(tmp_path, "venue-main").load() > 0
+
+
+@pytest.mark.parametrize("content", ["", "no json", "[]", '{"read_ms": "x"}', '{"read_ms": -1}'])
+def test_a_watermark_that_cannot_be_read_is_none(tmp_path, content: str) -> None:
+    (tmp_path / "a.watermark.json").write_text(content)
+    assert Watermark(tmp_path, "a").load() == 0
+
+
+async def test_doctor_is_told_of_login_clock_permissions_and_markets(desks) -> None:
+    async with desks("bybit", symbols={"BTCUSDT": "BTC/USDT:USDT", "GONE": "GONE/USDT:USDT"}) as desk:
+        desk.sim.clock_skew_ms = -9_000
+        found = {each.about: each for each in await desk.actuator.diagnose()}
+    assert {about: each.level for about, each in found.items() if each.level is not Level.OK} == {
+        "clock": Level.WARN, "market GONE": Level.FAIL,
+    }  # fmt: skip
+
+
+async def test_a_clock_apart_is_told_with_the_connection(desks) -> None:
+    async with desks("binance", flows_s=0.3) as desk:
+        desk.sim.clock_skew_ms = 60_000
+        await desk.until(lambda: any("clock" in each.reason for each in desk.of(ConnectionUpdate)))
+
+
+def test_a_reader_and_an_actuator_are_two() -> None:
+    assert all(kind.paired for kind in KINDS)
