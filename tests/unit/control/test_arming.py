@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from haltline.api.broker import BrokerKind, Capability
+from haltline.api.control import SurfaceKind
 from haltline.api.registry import Registry
 from haltline.builtins import plugin
+from haltline.config.operator import SurfaceEntry
 from haltline.config.settings import BrokerEntry, ChannelEntry, GuardianEntry, RuleBook, Setup, StoreEntry
 from haltline.control.arming import arm_request, arming_list, new_gaps
 from haltline.errors import Refused
@@ -28,6 +30,10 @@ def rule(name="loss", value="account.day.loss", **more):
 def make(*rules, able=frozenset(Capability), definitions=(), kind="venue", **more):
     registry = Registry()
     plugin.haltline_register_actions(registry)
+    for name, takes in (("chat", 4096), ("page", None)):
+        registry.add_surface(
+            SurfaceKind(name=name, make=lambda _: None, meaning="a front end", schema={}, max_chars=takes)
+        )
     registry.brokers.add(
         "venue",
         BrokerKind(name="venue", make=lambda _: None, meaning="a venue", capabilities=frozenset(able), schema={}),
@@ -127,6 +133,20 @@ def test_only_a_console_hears_nothing_at_night():
     assert codes(make(rule(), channels=(ChannelEntry(name="screen", kind="console"),))) == ["no-critical-channel"]
     quiet = ChannelEntry(name="desk", kind="jsonl", severities=(Severity.INFO,))
     assert codes(make(rule(), channels=(quiet,))) == ["no-critical-channel"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "severities", "gaps"),
+    [
+        ("chat", tuple(Severity), []),
+        ("chat", (Severity.INFO,), ["no-critical-channel"]),
+        ("page", tuple(Severity), ["no-critical-channel"]),
+        ("nobody's", tuple(Severity), ["no-critical-channel"]),
+    ],
+)
+def test_a_front_end_that_is_a_channel_hears_for_the_account(kind, severities, gaps):
+    chat = SurfaceEntry(name="chat", kind=kind, severities=severities)
+    assert codes(make(rule(), channels=(), surfaces=(chat,))) == gaps
 
 
 def test_an_account_without_a_floor_is_not_guarded_while_the_engine_is_away():

@@ -91,6 +91,31 @@ async def test_a_dead_channel_hands_on_to_the_next(fault: Exception) -> None:
     assert (phone.heard, mail.heard, table.rows()) == ([], ["m"], [])
 
 
+async def test_the_substitute_is_a_channel_that_does_not_get_the_message_anyway() -> None:
+    clock, chat = ManualClock(), Channel(Refused("no"), Refused("no"))
+    desk, log = Channel(), Channel()
+    box = outbox(MemoryOutboxTable(), clock, chat=chat, desk=desk, log=log)
+    await deliver(box, clock, (message(), "chat, desk"))
+    assert (chat.heard, desk.heard, log.heard) == ([], ["m"], ["m"])
+
+
+async def test_what_every_other_channel_gets_anyway_is_not_sent_to_one_of_them_twice() -> None:
+    clock, chat, desk = ManualClock(), Channel(Refused("no"), Refused("no")), Channel()
+    lost: list[str] = []
+    box = outbox(MemoryOutboxTable(), clock, chat=chat, desk=desk)
+    box._lost = lambda pending, reason: lost.append(f"{pending.key}: {reason}")
+    await deliver(box, clock, (message(), ""))
+    assert (chat.heard, desk.heard) == ([], ["m"])
+    assert lost == ["m>chat: no"]
+
+
+async def test_a_channel_whose_substitutes_have_it_already_is_tried_until_it_is_up_again() -> None:
+    clock, chat, desk = ManualClock(), Channel(*[Transient("down")] * 12), Channel()
+    box = outbox(MemoryOutboxTable(), clock, chat=chat, desk=desk)
+    await deliver(box, clock, (message(), ""))
+    assert (chat.heard, desk.heard) == (["m"], ["m"])
+
+
 async def test_a_channel_that_stays_down_hands_on_after_its_attempts() -> None:
     table, clock, phone, mail = MemoryOutboxTable(), ManualClock(), Channel(*[Transient("x")] * 50), Channel()
     await deliver(outbox(table, clock, phone=phone, mail=mail), clock, (message(), "phone"))

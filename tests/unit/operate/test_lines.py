@@ -77,7 +77,7 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         "whatif eval hold 1 MNQ", "ask eval __import__('os')", "ask eval account.__class__", "ask eval (" + "(" * 500,
         "override daily-loss eval 1h extra=inf why", "override nothing eval 1h why", "ack nothing", "revoke nothing",
         "unlock nothing why", "history nan", "pnl year", "rule nothing", "why daily-loss nobody",
-        "lock eval reason=a\u0007b",
+        "lock eval reason=a\u0007b", "lock eval reason=a\u202eb",
         "approve nothing why", "consent nothing why", "arm nobody why", "close eval", "cancel eval order=nothing",
         "flatten eval lock=soon", "reload",
     ],
@@ -92,7 +92,7 @@ async def test_what_cannot_be_read_is_refused_in_words_and_changes_nothing(opene
 
 
 async def test_what_people_write_stays_text(opened: Open) -> None:
-    hostile = "*bold* <b>x</b> @everyone [red]y[/red] `code` \u202e {0} %s"
+    hostile = "*bold* <b>x</b> @everyone [red]y[/red] `code` {0} %s"
     async with opened() as desk:
         await desk.done(ADA, f"pause eval {hostile}")
         lock = desk.engine.engine.kernel.governor.locks.get("pause@eval")

@@ -223,7 +223,8 @@ class SurfaceSetup:
 class SurfaceKind:
     """A registered kind of front end (bot, web page): named under `surfaces:`, made once, supervised by the engine.
 
-    `max_chars` and `per_minute` are those of a `NotifierKind`, for one that is a channel too.
+    `max_chars` and `per_minute` are those of a `NotifierKind`, for one that is a channel too (it has `send`); one that
+    says neither does not count as hearing anything when an account is armed.
     """
 
     name: str

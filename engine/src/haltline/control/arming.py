@@ -10,6 +10,7 @@ import msgspec
 
 from haltline.api.action import Action, HandledBy
 from haltline.api.broker import Capability
+from haltline.api.control import SurfaceKind
 from haltline.api.registry import Registry
 from haltline.config.settings import RuleBook, Setup
 from haltline.errors import Refused
@@ -98,7 +99,7 @@ def arming_list(setup: Setup, book: RuleBook, registry: Registry, account: Accou
     gaps = [
         *_broker_gaps(spec.broker, able, guarantees, registry, is_known=kind is not None),
         *_rule_gaps(book, guarantees, registry),
-        *_setup_gaps(setup, spec),
+        *_setup_gaps(setup, spec, registry),
     ]
     return ArmingList(
         account=account, broker=spec.broker, kind=entry.kind if entry is not None else "", live=spec.live,
@@ -192,8 +193,10 @@ def _limits_loss(spec: RuleSpec, terms: dict[str, str]) -> bool:
     return any(word in said for word in _LOSS_WORDS)
 
 
-def _setup_gaps(setup: Setup, account: AccountSpec) -> Iterable[Gap]:
-    if not any(Severity.CRITICAL in each.severities and each.kind != "console" for each in setup.channels):
+def _setup_gaps(setup: Setup, account: AccountSpec, registry: Registry) -> Iterable[Gap]:
+    ears = [each.severities for each in setup.channels if each.kind != "console"]
+    ears += [each.severities for each in setup.surfaces if _is_channel(registry.surfaces.get(each.kind))]
+    if not any(Severity.CRITICAL in heard for heard in ears):
         yield Gap(code="no-critical-channel", text="no channel besides the console hears critical messages")
     if setup.guardian is None or account.id not in setup.guardian.floors:
         yield Gap(
@@ -205,6 +208,11 @@ def _setup_gaps(setup: Setup, account: AccountSpec) -> Iterable[Gap]:
     hours = {each.calendar for each in setup.instruments if each.calendar} | {account.calendar}
     for calendar in sorted(hours - {"24/7"}):
         yield Gap(code=f"closed:{calendar}", text=f"while {calendar} is closed nothing can be closed there")
+
+
+def _is_channel(kind: SurfaceKind | None) -> bool:
+    """Whether a front end is a channel too: it says how much it takes."""
+    return kind is not None and (kind.max_chars is not None or kind.per_minute is not None)
 
 
 def _is_enforced(action: Action | None) -> bool:

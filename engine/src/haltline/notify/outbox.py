@@ -86,7 +86,14 @@ class Outbox:
 
     def address(self, outgoing: Sequence[tuple[Message, str]]) -> list[Pending]:
         """Address messages, each to one channel, split where the channel takes no text so long."""
-        return [pending for message, channel in outgoing for pending in self._addressed(message, channel)]
+        every: dict[str, list[str]] = {}
+        for message, channel in outgoing:
+            every.setdefault(message.id, []).append(channel)
+        found: list[Pending] = []
+        for message, channel in outgoing:
+            others = tuple(other for other in every[message.id] if other != channel)
+            found += self._addressed(message, channel, others=others)
+        return found
 
     def store(self, pending: Sequence[Pending]) -> None:
         """Write them; called by the writer, inside the transaction of what they tell of."""
@@ -144,9 +151,11 @@ class Outbox:
         if lane.paused_until - now <= _PATIENCE_NS:
             return None
         critical = (each for each in lane.waiting.values() if each.message.severity is Severity.CRITICAL)
-        return next((each for each in critical if self._routes.fallback(channel, each.tried) is not None), None)
+        return next((each for each in critical if self._routes.fallback(channel, each.spent) is not None), None)
 
-    def _addressed(self, message: Message, channel: str, tried: tuple[str, ...] = ()) -> list[Pending]:
+    def _addressed(
+        self, message: Message, channel: str, tried: tuple[str, ...] = (), others: tuple[str, ...] = ()
+    ) -> list[Pending]:
         limit = self._limits[channel] if channel in self._limits else ChannelLimit()
         found = []
         for part in split_message(message, limit.max_chars):
@@ -154,7 +163,7 @@ class Outbox:
             found.append(
                 Pending(
                     key=f"{part.id}>{channel}", channel=channel, message=part, due=self._clock.now(), tried=tried,
-                    queued=self._queued,
+                    queued=self._queued, others=others,
                 )
             )  # fmt: skip
         return found
@@ -171,7 +180,7 @@ class Outbox:
 
     def _adopt(self, pending: Pending) -> None:
         """Its channel is no longer in the set-up: the next one gets it, and is told so."""
-        following = self._routes.fallback(pending.channel, pending.tried)
+        following = self._routes.fallback(pending.channel, pending.spent)
         self._changes.append(lambda: self._table.remove(pending.key))
         if following is None or following not in self._lanes:
             self.dropped += 1
@@ -226,8 +235,8 @@ class Outbox:
         asked_ns = round(getattr(failure, "retry_after_s", 0.0) * NS_PER_S)
         if asked_ns > 0:
             lane.paused_until = max(lane.paused_until, now + asked_ns)
-        tried = (*pending.tried, pending.channel)
-        if pending.attempts + 1 >= _ATTEMPTS and self._routes.fallback(pending.channel, tried) is not None:
+        is_worn_out = pending.attempts + 1 >= _ATTEMPTS
+        if is_worn_out and self._routes.fallback(pending.channel, pending.spent) is not None:
             await self._hand_on(pending, str(failure) or "no answer in time")
             return
         wait_ns = max(asked_ns, min(_LONGEST_WAIT_NS, _FIRST_WAIT_NS << min(pending.attempts, _ATTEMPTS)))
@@ -245,24 +254,25 @@ class Outbox:
         await self._write(lambda: self._table.put(plain))
 
     async def _hand_on(self, pending: Pending, reason: str) -> None:
-        """The channel is dead for this message: the next one gets it."""
+        """The channel is dead for this message: the next one gets it that does not get it anyway."""
         self._lanes[pending.channel].remove(pending)
         tried = (*pending.tried, pending.channel)
-        following = self._routes.fallback(pending.channel, tried)
+        following = self._routes.fallback(pending.channel, pending.spent)
         if following is None:
             self.dropped += 1
             await self._write(lambda: self._table.remove(pending.key))
             self._lost(pending, reason)
             return
-        others = self._addressed(msgspec.structs.replace(pending.message, plain=False), following, tried)
+        message = msgspec.structs.replace(pending.message, plain=False)
+        handed = self._addressed(message, following, tried, pending.others)
 
         def move() -> None:
             self._table.remove(pending.key)
-            for other in others:
-                self._table.put(other)
+            for item in handed:
+                self._table.put(item)
 
         await self._write(move)
-        self.release(others)
+        self.release(handed)
 
     def _write_changes(self) -> None:
         changes, self._changes = self._changes, []

@@ -9,7 +9,9 @@ from haltline.api import Message
 
 
 class Pending(msgspec.Struct, kw_only=True):
-    """One message on its way to one channel; `queued` is its place in the order of all messages."""
+    """One message on its way to one channel; `queued` is its place in the order of all messages, `others` are channels
+    that get the same one anyway: none of them is its substitute.
+    """
 
     key: str
     channel: str
@@ -18,6 +20,12 @@ class Pending(msgspec.Struct, kw_only=True):
     attempts: int = 0
     tried: tuple[str, ...] = ()
     queued: int = 0
+    others: tuple[str, ...] = ()
+
+    @property
+    def spent(self) -> tuple[str, ...]:
+        """Channels that need not be tried any more."""
+        return (*self.tried, *self.others)
 
 
 class OutboxTable(Protocol):
