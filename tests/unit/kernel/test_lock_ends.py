@@ -130,3 +130,24 @@ def test_a_sale_of_what_is_not_held_is_an_entry(world):
 def test_a_lock_says_why_on_what_and_until_when(more, text):
     fields = {"id": "l", "account": EVAL, "since": 0, "reason": "news", "release": "released"} | more
     assert describe(Lock(**fields)) == text
+
+
+@pytest.mark.parametrize(("until_s", "release"), [(60, "time"), (None, "released")])
+def test_an_operators_lock_or_pause_ends_by_time_or_by_release(world, until_s, release):
+    made = world()
+    until = None if until_s is None else made.now + until_s * NS_PER_S
+    for entries_only in (False, True):
+        request = LockRequest(
+            at=made.now, received_at=made.now, account=EVAL, operator="ann", reason="rest", until=until,
+            entries_only=entries_only,
+        )  # fmt: skip
+        made.send(request)
+    assert [lock.release for lock in made.kernel.governor.locks] == [release, release]
+
+
+def test_a_lock_of_a_rule_for_a_time_ends_by_time(world, rule):
+    made = world(rule.loss(then=(ActionSpec(name="lock", params={"for": 3600.0}),)))
+    made.fill(2, 21_000)
+    made.quote(20_750)
+    (lock,) = made.kernel.governor.locks
+    assert (lock.release, lock.until) == ("time", made.now + 3600 * NS_PER_S)

@@ -277,3 +277,12 @@ class TestHalfDone:
         made.fill(-5, 21_000)
         made.forget().at(60)
         assert planned(made, "reduce_to") == []
+
+
+def test_the_situation_of_an_action_on_a_symbol_is_that_of_its_symbol(stuck):
+    stuck.fill(1, 5_000, symbol="MES")
+    found = []
+    for symbol in ("MNQ", None):
+        action = PlannedAction(id="x", at=1, name="close_position", account="eval", symbol=symbol)
+        found.append(situation(stuck.kernel, action))
+    assert found == ["MNQ +2", "MES +1, MNQ +2"]

@@ -144,3 +144,26 @@ def test_nothing_waits_behind_what_is_done() -> None:
 def test_of_equal_rank_an_action_without_an_account_comes_first() -> None:
     everywhere = PlannedAction(id="n", at=1, name="notify", account=None, incidents=("n",))
     assert [action.id for action in Arbiter().plan([asked("notify", "e"), everywhere], {})] == ["n", "e"]
+
+
+def test_the_governor_need_not_ask_for_what_is_under_way_whatever_has_changed_since() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("close_position", "a"), state="MNQ 2")
+    assert arbiter.is_known("close_position", "eval", "MNQ", "MNQ 5")
+    assert not arbiter.is_known("close_position", "eval", "MES", "MNQ 2")
+    ended(arbiter, "a", OutcomeStatus.DONE)
+    assert arbiter.is_known("close_position", "eval", "MNQ", "MNQ 2")
+    assert not arbiter.is_known("close_position", "eval", "MNQ", "MNQ 5")
+
+
+def test_what_gave_way_to_something_that_is_done_is_owed() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("reduce_to", "r", quantity=1.0))
+    done_for(arbiter, asked("close_position", "c"))
+    ended(arbiter, "r", OutcomeStatus.SUPERSEDED, superseded_by="c")
+    assert [action.id for action in arbiter.take_owed(9, lambda action: True)] == ["r^"]
+
+
+def test_of_equal_rank_and_account_an_action_without_a_symbol_comes_first() -> None:
+    requests = asked("notify", "m"), asked("notify", "all", None)
+    assert [action.id for action in Arbiter().plan(requests, {})] == ["all", "m"]

@@ -97,3 +97,9 @@ def test_an_instant_asks_for_its_action_for_five_minutes() -> None:
     assert brief.insists(NOW + INSTANT_NS - 1)
     assert not brief.insists(NOW + INSTANT_NS)
     assert not other.insists(NOW)
+
+
+def test_a_try_under_way_after_a_failure_is_not_hastened() -> None:
+    again = flight(failed_at=NOW, situation="MNQ +2")
+    again.hasten("flat", NOW + 1)
+    assert (again.retry_at, again.situation) == (None, "MNQ +2")
