@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("Rules", "Say why a rule fires or not, or what a code or name means.", "explain"),
     "fields": Entry("Rules", "List what rules can read, call and do.", "fields"),
     "run": Entry("Guard", "Guard the accounts of a set-up until stopped.", "run"),
+    "doctor": Entry("Guard", "Try whether a set-up can guard: brokers, prices, people, channels.", "doctor"),
     "arming": Entry("Guard", "Show what is guaranteed for an armed account, and what is not.", "arming"),
     "guardian": Entry("Guard", "Hold a hard floor when the engine is silent: a second process.", "guardian"),
     "journal": Entry("Guard", "Read, verify, back up and look after the record of every decision.", "journalcare"),
