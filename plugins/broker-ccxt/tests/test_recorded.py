@@ -78,7 +78,7 @@ def test_the_wallet_and_executions_of_bybit() -> None:
     assert all(fill.quantity > 0 and fill.price > 0 for fill in fills)
 
 
-PUSHES = ("account_update", "account_update_bnfcr", *(f"order_update_{name}" for name in (
+PUSHES = ("account_update", *(f"order_update_{name}" for name in (
     "new", "trade", "trade_partial", "adl", "calculated", "calculated_pending", "delivery", "insurance", "settlement",
 )))  # fmt: skip
 

@@ -76,12 +76,16 @@ class CcxtBroker:
         await self._ready()
         return await self._venue.find(client_id)
 
+    async def close(self) -> None:
+        """Let go of the connections of a broker whose `run` was never called."""
+        await self._venue.line.close()
+
     async def diagnose(self) -> Sequence[Finding]:
         """What `haltline doctor` shows."""
         try:
             return await diagnose(self._venue, self._setting, self._setting.symbols)
         finally:
-            await self._venue.line.close()
+            await self.close()
 
     async def _ready(self) -> None:
         if not self._is_open and not len(self._venue.markets):
