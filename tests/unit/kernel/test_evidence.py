@@ -467,3 +467,27 @@ def test_what_waits_is_named_with_its_account(world, rule):
     made = losing(world, rule)
     (said,) = [text for text in made.tick(20_000).notices if "waits" in text]
     assert said.startswith("flatten on eval waits, until ")
+
+
+def test_what_rests_blocks_nobody_though_its_incident_lives_on(world, rule):
+    made = losing(world, rule, latch=Latch.MANUAL, then=rule.actions("flatten"))
+    made.tick(10)
+    assert made.mode == "REDUCING"
+    made.at(4).tick(21_000)
+    assert (waits(made), made.mode) == ("", "ACTIVE")
+    assert list(made.kernel.live) == ["loss/eval/1"]
+
+
+def test_of_a_stop_that_follows_while_it_waits_only_the_newest_goes(world, rule):
+    then = rule.actions(("place_stop", {"price": "position.mark - 10"}))
+    limit = LimitSpec(value="position.mark - position.average_price", comparison=Comparison.AT, threshold=10.0)
+    evidence = EvidenceSpec(grade=Evidence.CORROBORATED)
+    made = world(RuleSpec(id=RuleId("trail"), each=Scope.POSITION, limit=limit, then=then, evidence=evidence))
+    made.fill(2, 21_000)
+    for second in (1, 2):
+        made.at(second).tick(21_000)
+    made.at(3).tick(21_400)
+    made.tick(21_800)
+    assert len(made.kernel.gate.waiting) == 1
+    made.forget().at(9)
+    assert [action.params["price"] for result in made.results for action in result.plan] == [21_790.0]

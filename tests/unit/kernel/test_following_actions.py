@@ -50,3 +50,14 @@ def test_an_action_that_does_not_follow_is_asked_for_once_though_its_parameters_
     made.fill(3, 21_000)
     made.at(5).quote(20_000)
     assert made.actions == ["reduce_to"]
+
+
+def test_an_action_that_follows_is_not_asked_for_with_parameters_that_are_unknown(world, rule):
+    then = rule.actions(("place_stop", {"price": "position.mark - 10"}))
+    made = world(RuleSpec(id="held", each=Scope.POSITION, when="position.quantity >= 1", then=then), stale_after_s=10)
+    made.quote(21_000)
+    made.fill(1, 21_000)
+    made.at(5).fill(1, 21_000)
+    made.forget().at(30)
+    made.fill(1, 21_000)
+    assert None not in stops(made)

@@ -151,3 +151,16 @@ def test_a_lock_of_a_rule_for_a_time_ends_by_time(world, rule):
     made.quote(20_750)
     (lock,) = made.kernel.governor.locks
     assert (lock.release, lock.until) == ("time", made.now + 3600 * NS_PER_S)
+
+
+def test_a_lock_on_a_symbol_of_another_account_closes_nothing_here(world):
+    made = world()
+    live = AccountId("live")
+    made.send(
+        LockRequest(
+            at=made.now, received_at=made.now, account=live, operator="ann", reason="rest", symbol=Symbol("MNQ")
+        )
+    )
+    made.fill(1, 21_000)
+    made.order("entry", 1)
+    assert made.actions == []

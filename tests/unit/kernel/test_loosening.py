@@ -502,3 +502,9 @@ def test_a_release_that_waits_is_about_the_account_of_its_lock_or_else_of_its_in
     found.send(live)
     release(found, lock_id="operator@live", incident="loss/eval/1")
     assert found.kernel.loosenings.get("release:operator@live").account == "live"
+
+
+def test_a_change_of_policy_is_told_with_its_author(made):
+    found = made("at_once")
+    said_so = said(ask(found, "policy:both", sort="policy", policy="both"))
+    assert "what loosens takes effect by the policy 'both' from now on by ann" in said_so

@@ -225,3 +225,9 @@ def test_one_position_can_be_exempted_while_it_is_there(world, rule):
     assert grant(made, rule="size", entity="eval/MNQ").notices[0].startswith("granted: ")
     assert made.phases[-1] == "size resolved"
     assert "there is no account or position" in grant(made, "h", rule="size", entity="eval/MES").notices[0]
+
+
+def test_a_grant_that_is_not_enough_leaves_the_breach_as_it_is(losing):
+    made = losing(by=1200)
+    grant(made.forget(), extra=100.0)
+    assert (made.phases, list(made.kernel.live)) == ([], ["loss/eval/1"])
