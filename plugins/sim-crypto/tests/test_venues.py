@@ -1,6 +1,7 @@
 """What the genuine ccxt clients find at each of the three simulators, all the same."""
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -188,3 +189,23 @@ async def test_a_closed_stream_is_opened_again_with_its_subscriptions(desk: Any)
     desk.sim.orders("BTC", 0.01, price=40_000)
     await desk.until(lambda: desk.seen["orders"])
     assert isinstance(desk.failed[0], ccxt.NetworkError)
+
+
+# -- bars -------------------------------------------------------------------------------------------------------------
+
+
+async def test_bars_of_four_hours_go_back_thirty_days(desk: Any) -> None:
+    bar_ms = 14_400_000
+    since = desk.sim.now_ms() - 30 * 86_400_000
+    bars = await desk.client.fetch_ohlcv(desk.symbol, "4h", since, 200)
+    assert [later[0] - earlier[0] for earlier, later in pairwise(bars)] == [bar_ms] * 179
+    assert all(low <= min(first, last) <= max(first, last) <= high for _, first, high, low, last, _ in bars)
+    assert bars[0][0] >= since
+    assert bars == await desk.client.fetch_ohlcv(desk.symbol, "4h", since, 200)
+
+
+async def test_the_bar_under_way_ends_at_the_last_price(desk: Any) -> None:
+    desk.sim.price("BTC", 61_000)
+    bars = await desk.client.fetch_ohlcv(desk.symbol, "1h", None, 5)
+    assert bars[-1][4] == 61_000
+    assert bars[-1][0] <= desk.sim.now_ms() < bars[-1][0] + 3_600_000

@@ -142,7 +142,7 @@ class BinanceSim(CryptoSim):
         return await self.faults.around(request, call, serve, self.faulty)
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
-        body = await request.text() if request.can_read_body else ""
+        body = await self.body_of(request)
         query = request.rel_url.raw_query_string
         call = f"{request.method} {request.path}"
         given: Json = dict(parse_qsl(query, keep_blank_values=True)) | dict(parse_qsl(body, keep_blank_values=True))

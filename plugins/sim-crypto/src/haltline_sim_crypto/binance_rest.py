@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from haltline_sim_crypto import binance_shape as shape
 from haltline_sim_crypto.account import Account
+from haltline_sim_crypto.candle import candles, length_ms
 from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import ZERO, money, parse, text
 from haltline_sim_crypto.order import Ask, Cause, Leg, Order, Position, Trigger
@@ -65,6 +66,7 @@ class BinanceRest:
             ("GET /fapi/v1/premiumIndex", self.premium, "symbol", 10),
             ("GET /fapi/v1/ticker/24hr", self.ticker, "symbol", 1),
             ("GET /fapi/v1/ticker/bookTicker", self.book_ticker, "symbol", 5),
+            ("GET /fapi/v1/klines", self.candles, "interval " + _SPAN, 5),
             ("GET /fapi/v1/depth", self.depth, "symbol limit", 10),
             ("POST /fapi/v1/listenKey", self.open_key, "listenKey", 1),
             ("PUT /fapi/v1/listenKey", self.keep_key, "listenKey", 1),
@@ -149,6 +151,20 @@ class BinanceRest:
             "lastUpdateId": market.moves + 1, "E": self._sim.now_ms(), "T": self._sim.now_ms(),
             "bids": [[text(market.bid), size]], "asks": [[text(market.ask), size]],
         }  # fmt: skip
+
+    def candles(self, account: Account, given: Json) -> list[list[Any]]:
+        """Bars, the oldest first."""
+        market, bar_ms = self._market(given), length_ms(given["interval"])
+        found = candles(
+            market, bar_ms, limit=min(int(given.get("limit") or 500), 1500), now_ms=self._sim.now_ms(),
+            since_ms=int(given["startTime"]) if given.get("startTime") else None,
+            until_ms=int(given["endTime"]) if given.get("endTime") else None,
+        )  # fmt: skip
+        return [
+            [each.at_ms, text(each.open), text(each.high), text(each.low), text(each.close), text(each.volume),
+             each.at_ms + bar_ms - 1, money(each.volume * each.close), 1, "0", "0", "0"]
+            for each in found
+        ]  # fmt: skip
 
     # -- the account ---------------------------------------------------------------------------------------------------
 

@@ -49,9 +49,10 @@ class BinanceStreams:
             case {"method": "SUBSCRIBE", "params": list(names), "id": number}:
                 wrong = [each for each in names if self._market(each) is None]
                 self._sim.own_violations += [f"{link.kind} stream: not a stream: {each}" for each in wrong]
-                link.topics += [each for each in names if each not in wrong]
+                known = [each for each in names if each not in wrong]
+                link.topics += known
                 link.put({"result": None, "id": number})
-                for name in names:
+                for name in known:
                     self._first(link, name)
             case {"method": "UNSUBSCRIBE", "params": list(names), "id": number}:
                 link.topics = [each for each in link.topics if each not in names]

@@ -88,16 +88,13 @@ class BybitSim(CryptoSim):
         return handle
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
-        body = await request.text() if request.can_read_body else ""
+        body = await self.body_of(request)
         raw = body if request.method == "POST" else request.rel_url.raw_query_string
         call = f"{request.method} {request.path}"
         broken = ""
         given: Json = dict(request.query)
-        if request.method == "POST" and body:
-            try:
-                given = json.loads(body)
-            except ValueError:
-                broken = "the body is not JSON"
+        if request.method == "POST":
+            given, broken = _object(body)
         asked = Request(
             call=call, parameters=given, headers=dict(request.headers), raw=raw, at_ms=self.now_ms(),
             route=self._rest.get(call),
@@ -179,3 +176,12 @@ class BybitSim(CryptoSim):
             account = self.accounts[key]
             if not armed and "" not in account.dead_man and asyncio.get_running_loop().is_running():
                 self.set_dead_man(account, "", self.now_ms() / 1000 + window)
+
+
+def _object(body: str) -> tuple[Json, str]:
+    """The object that a body is, and what is wrong where it is none."""
+    try:
+        found = json.loads(body or "{}")
+    except (ValueError, RecursionError):
+        return {}, "the body is not JSON"
+    return (found, "") if isinstance(found, dict) else ({}, "the body is not an object")

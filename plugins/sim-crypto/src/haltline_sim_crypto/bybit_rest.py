@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from haltline_sim_crypto import bybit_shape as shape
 from haltline_sim_crypto.account import Account
-from haltline_sim_crypto.number import parse
+from haltline_sim_crypto.candle import candles, length_ms
+from haltline_sim_crypto.number import parse, text
 from haltline_sim_crypto.order import Ask, Leg, Order, Position, Tif, Trigger
 from haltline_sim_crypto.record import Json, Route, words
 from haltline_sim_crypto.refusal import Reason, Refused
@@ -40,6 +41,7 @@ class BybitRest:
         public = {
             "GET /v5/market/time": (self.time, ""),
             "GET /v5/market/instruments-info": (self.instruments, _LIST + " status"),
+            "GET /v5/market/kline": (self.candles, "category symbol interval start end limit"),
             "GET /v5/market/tickers": (self.tickers, "category symbol baseCoin expDate"),
         }
         signed: dict[str, tuple[Callable[[Account, Json], Any], str | frozenset[str]]] = {
@@ -88,6 +90,22 @@ class BybitRest:
             raise Refused(Reason.UNKNOWN_SYMBOL, chosen)
         rows = [shape.ticker_row(m, now) for s, m in markets.items() if chosen in ("", s)]
         return {"category": given.get("category"), "list": rows}
+
+    def candles(self, account: Account, given: Json) -> Json:
+        """Bars, the newest first."""
+        market, word = self._market(given), str(given["interval"])
+        bar_ms = length_ms(f"1{word.lower()}" if word in ("D", "W") else f"{word}m")
+        found = candles(
+            market, bar_ms, limit=min(int(given.get("limit") or 200), 1000), now_ms=self._sim.now_ms(),
+            since_ms=int(given["start"]) if given.get("start") else None,
+            until_ms=int(given["end"]) if given.get("end") else None,
+        )  # fmt: skip
+        rows = [
+            [str(each.at_ms), *map(text, (each.open, each.high, each.low, each.close, each.volume)),
+             text(each.volume * each.close)]
+            for each in found
+        ]  # fmt: skip
+        return {"category": "linear", "symbol": given["symbol"], "list": rows[::-1]}
 
     def coins(self, account: Account, given: Json) -> Json:
         """Coins: none that could be moved."""

@@ -122,10 +122,10 @@ class HyperliquidSim(CryptoSim):
         return await self.faults.around(request, "GET stream", lambda: self._says.serve(request), self.faulty)
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
-        body = await request.text() if request.can_read_body else ""
+        body = await self.body_of(request)
         try:
             given = json.loads(body) if body else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             given = {}
         parameters: Json = given if isinstance(given, dict) else {}
         call = f"{request.method} {request.path}"

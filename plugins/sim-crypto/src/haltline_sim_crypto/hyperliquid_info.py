@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from haltline_sim_crypto import hyperliquid_shape as shape
 from haltline_sim_crypto.account import Account
+from haltline_sim_crypto.candle import candles, length_ms
 from haltline_sim_crypto.number import ZERO, text, to_step
 from haltline_sim_crypto.order import Cause, Order, Status
 from haltline_sim_crypto.record import Json, Route, words
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from haltline_sim_crypto.hyperliquid import HyperliquidSim
 
 _MOST_ROWS = 2000
+_MOST_BARS = 5000
 
 
 class HyperliquidInfo:
@@ -39,6 +41,7 @@ class HyperliquidInfo:
             ),
             "allMids": (self.mids, "dex", 2),
             "l2Book": (self.book, "coin nSigFigs mantissa", 2),
+            "candleSnapshot": (self.candles, "req", 20),
             "clearinghouseState": (self.state, "user dex", 2),
             "spotClearinghouseState": (lambda account, given: {"balances": []}, "user dex", 2),
             "openOrders": (self.open_orders, "user dex", 20),
@@ -104,6 +107,22 @@ class HyperliquidInfo:
         if given["coin"] not in self._sim.markets:
             raise Refused(Reason.BAD_PARAMETER)
         return shape.book_row(self._sim.markets[given["coin"]], self._sim.now_ms())
+
+    def candles(self, account: Account, given: Json) -> list[Json]:
+        """Bars, the oldest first; the last 5000 at most."""
+        wanted = given["req"]
+        market, bar_ms = self._sim.markets[wanted["coin"]], length_ms(wanted["interval"])
+        until = min(int(wanted.get("endTime") or self._sim.now_ms()), self._sim.now_ms())
+        since = max(int(wanted["startTime"]), until - (_MOST_BARS - 1) * bar_ms)
+        found = candles(market, bar_ms, limit=_MOST_BARS, now_ms=self._sim.now_ms(), since_ms=since, until_ms=until)
+        return [
+            {
+                "t": each.at_ms, "T": each.at_ms + bar_ms - 1, "s": wanted["coin"], "i": wanted["interval"],
+                "o": shape.number(each.open), "c": shape.number(each.close), "h": shape.number(each.high),
+                "l": shape.number(each.low), "v": shape.number(each.volume), "n": 1,
+            }
+            for each in found
+        ]  # fmt: skip
 
     # -- an address ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from haltline_sim_crypto.refusal import Reason, Refused
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+_MOST_DIGITS = 30
 
 
 def text(number: Decimal) -> str:
@@ -52,6 +53,6 @@ def parse(given: Any, name: str) -> Decimal:
         found = Decimal(str(given))
     except InvalidOperation:
         raise Refused(Reason.BAD_PARAMETER, name) from None
-    if not found.is_finite():
+    if not found.is_finite() or found.adjusted() > _MOST_DIGITS:
         raise Refused(Reason.BAD_PARAMETER, name)
     return found

@@ -341,7 +341,7 @@ class CryptoSim(ABC):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if due:
+        if due and self.host.is_up:
             self._timer = asyncio.get_running_loop().call_later(max(0.001, min(due) - now), self.look_at_the_clock)
 
     # -- serving -------------------------------------------------------------------------------------------------------
@@ -381,9 +381,13 @@ class CryptoSim(ABC):
             return self.accept(asked, asked.route.handler(account, asked.parameters))
         except Refused as no:
             return self.refusal(no.reason, no.detail)
-        except (KeyError, TypeError, ValueError, AttributeError) as mistake:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as mistake:
             asked.violations.append(f"{asked.call}: {type(mistake).__name__}: {mistake}")
             return self.refusal(Reason.BAD_PARAMETER, str(mistake).strip("'\""))
+
+    async def body_of(self, request: web.Request) -> str:
+        """The body as text, whatever its bytes are."""
+        return (await request.read()).decode("utf-8", "replace") if request.can_read_body else ""
 
     @abstractmethod
     def check_pace(self, asked: Request) -> None:
