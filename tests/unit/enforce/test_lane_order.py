@@ -1,17 +1,22 @@
 """A lane keeps its order whatever is taken out of it, and disturbs nobody without need."""
 
 import asyncio
+from decimal import Decimal
 from types import SimpleNamespace
 
+import pytest
 from lane_world import EVAL, MES, MNQ, LaneWorld
 
 from haltline.api import Action, HandledBy
 from haltline.clock import NS_PER_S
 from haltline.enforce.desk import ActionDesk
 from haltline.enforce.lane import Job, Lane
+from haltline.enforce.legs import History
 from haltline.errors import Transient
+from haltline.journal.receipt import LegIntent
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import ActionId, Symbol
+from haltline.model.id import ActionId, OrderId, Symbol
+from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline.model.plan import PlannedAction
 from haltline.runtime.writer import InlineWriter
 
@@ -102,3 +107,36 @@ async def test_what_did_not_stay_so_is_done_again_with_as_much_time_as_before() 
     while not waiting.done():
         await world.step()
     assert (await waiting).account.account == EVAL
+
+
+@pytest.mark.parametrize(
+    ("working", "status"), [({"mine", "other"}, None), ({"other"}, "cancelled"), (set(), "cancelled")]
+)
+async def test_a_cancel_that_was_cut_off_took_effect_if_its_own_order_works_no_more(
+    working: set[str], status: str | None
+) -> None:
+    world = LaneWorld()
+    for name in working:
+        world.venue.orders[OrderId(name)] = OrderReport(
+            account=EVAL, order_id=OrderId(name), symbol=MNQ, side=Side.BUY, quantity=Decimal(1),
+            type=OrderType.LIMIT, status=OrderStatus.WORKING,
+        )  # fmt: skip
+    intent = LegIntent(action=ActionId("a"), leg="cancel mine", account=EVAL, cancels=OrderId("mine"))
+    history = History(begun={"cancel mine": intent})
+    desk = ActionDesk(
+        ActionId("a"), broker=world.venue, clock=world.clock, ledger=InlineWriter(world.journal), budget=world.budget,
+        instruments={}, mark_of=lambda symbol: None, history=history,
+    )  # fmt: skip
+    await desk.recall()
+    ended = history.ended.get("cancel mine")
+    assert (None if ended is None else ended.status) == status
+
+
+async def test_a_stop_that_would_be_at_nothing_is_refused() -> None:
+    world = LaneWorld()
+    async with world.lane():
+        world.executor.accept([world.plan("place_stop", "p", distance=20_999.0)])
+        await world.settle()
+    receipt = world.receipt("p")
+    assert receipt.status is OutcomeStatus.FAILED
+    assert "would be at 0" in receipt.reason and "submit" not in world.venue.calls

@@ -508,3 +508,14 @@ def test_a_change_of_policy_is_told_with_its_author(made):
     found = made("at_once")
     said_so = said(ask(found, "policy:both", sort="policy", policy="both"))
     assert "what loosens takes effect by the policy 'both' from now on by ann" in said_so
+
+
+def test_what_is_kept_waiting_and_what_is_cancelled_is_told(made):
+    found = made("next_session")
+    assert said(ask(found)).startswith("waits: rule x changed, asked for by ann (at ")
+    assert said(cancel(found, "rule:x:1")) == "bob cancelled rule x changed"
+    ask(found)
+    event = CancelLoosening(
+        at=found.now, received_at=found.now, request_id="rule:x:1", operator="bob", reason="not now"
+    )
+    assert said(found.send(event)) == "bob cancelled rule x changed: not now"
