@@ -23,7 +23,10 @@ type Started = Callable[[], None]
 
 
 class Capability(StrEnum):
-    """What a broker can do, as claimed by the plugin and proven by the conformance suite."""
+    """What a broker can do, as claimed by the plugin and proven by the conformance suite.
+
+    `hedge_mode`: a market may be held on both sides at a time, and is then told as two positions with two names.
+    """
 
     MARKET_ORDERS = "market_orders"
     LIMIT_ORDERS = "limit_orders"

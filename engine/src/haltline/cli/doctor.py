@@ -34,7 +34,7 @@ def doctor(
     plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Try whether this set-up can guard: files, brokers, prices, people, channels.
+    """Try whether a set-up can guard: brokers, prices, people, channels.
 
     It logs in for real, looks at every account and listens for prices. It sends no order and changes nothing, here or
     at any broker. Every line is ok, warn or fail, and says what to do.

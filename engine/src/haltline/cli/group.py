@@ -84,7 +84,7 @@ class CommandGroup(TyperGroup):
         """Write the commands in sections, from the table alone."""
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
             with formatter.section(section):
-                formatter.write_dl([(n, e.meaning) for n, e in COMMANDS.items() if e.section == section], col_max=10)
+                formatter.write_dl([(n, e.meaning) for n, e in COMMANDS.items() if e.section == section], col_max=11)
 
     def get_help(self, ctx: "Context") -> str:
         """The help, with its headings in colour on a terminal."""

@@ -151,12 +151,13 @@ async def economics_are_the_same_again(bench: Bench) -> None:
 
 
 @case("BRK-012", Capability.HEDGE_MODE)
-async def both_sides_are_one_position(bench: Bench) -> None:
-    """with both sides open, a symbol is told once, as their sum"""
+async def both_sides_are_two_positions(bench: Bench) -> None:
+    """with both sides open, a market is told as two positions, each under a name of its own"""
     await bench.world.trade(bench.world.account, Side.BUY, 3 * bench.world.lot)
     await bench.world.trade(bench.world.account, Side.SELL, 2 * bench.world.lot)
-    told = [each for each in (await bench.snapshot()).positions if each.symbol == bench.world.symbol]
-    assert [each.quantity for each in told] == [bench.world.lot]
+    told = [each for each in (await bench.snapshot()).positions if each.quantity]
+    assert sorted(each.quantity for each in told) == [-2 * bench.world.lot, 3 * bench.world.lot]
+    assert len({each.symbol for each in told}) == len(told), "two positions under one name: one hides the other"
 
 
 @case("BRK-013", VenueFault.UNKNOWN_SYMBOL)
