@@ -28,6 +28,7 @@ accounts: {eval: {broker: paper, balance: 50000, calendar: 24/7}}
 instruments: {MNQ: {tick_size: 0.25, tick_value: 0.5, asset_class: future, currency: USD}}
 operators:
   anna: {role: trader, identities: {PLATFORM: "7"}}
+  ria: {role: risk-manager, identities: {local: ria}}
 control: {confirm_within: WITHIN}
 surfaces:
   chat: {kind: PLATFORM, config: CONFIG}

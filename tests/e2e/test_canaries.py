@@ -113,7 +113,7 @@ async def lived(path: Path, environ: Mapping[str, str]) -> list[str]:
         said += [repr(parts), str(parts.setup), str(parts.setup.channels), f"{parts.setup.operators}"]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2), Haltline.from_parts(parts) as engine:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # sleeps: brokers and bots try to connect meanwhile
                 said += await told_by(engine)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it must not say a secret
         said += traceback.format_exception_only(error)
@@ -199,7 +199,7 @@ async def test_a_bots_token_stays_where_it_is_whatever_the_platform_does(
         elif fault in ("malformed", "drop"):
             world.chat.sim.arm("garbage" if fault == "malformed" else "drop", "*", count=6)
         async with world.running(listens=fault == "none"):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # sleeps: the bot tries to log in meanwhile
             await world.breach()
             said = "\n".join([*await told_by(world.engine), repr(world.engine)])
             journal = tmp_path / "haltline.db"

@@ -9,7 +9,7 @@ MESSAGE_UNITS = 4096
 CAPTION_UNITS = 1024
 JOINER = "\u2060"
 """A sign without width. Telegram itself makes links of names, commands and addresses that stand in a text."""
-_SELF_MADE = re.compile(r"(?<!\w)@(?=\w)|(?<![\w/<])/(?=\w)|(?<=:)//|\.(?=[^\W\d])")
+_SELF_MADE = re.compile(r"(?<!\w)@(?=\w)|(?<![\w/])/(?=\w)|(?<=:)//|\.(?=[^\W\d])")
 
 
 def as_html(item: Item) -> str:
@@ -33,7 +33,7 @@ def as_plain(item: Item) -> str:
 
 def unlinked(text: str) -> str:
     """A text in which Telegram finds nobody to mention, no command to offer and no address to link."""
-    return _SELF_MADE.sub(lambda found: f"{JOINER}{found[0]}" if found[0] != "@" else f"@{JOINER}", text)
+    return _SELF_MADE.sub(lambda found: f"{JOINER}//" if found[0] == "//" else f"{found[0]}{JOINER}", text)
 
 
 def units(text: str) -> int:
