@@ -81,13 +81,14 @@ async def test_an_exit_that_is_cancelled_twice_counts_once_in_a_rehearsal() -> N
     assert "would touch 1 orders" in receipt.reason
 
 
-@pytest.mark.parametrize("verb", ["place_stop", "move_stop", "reduce", "cancel"])
+@pytest.mark.parametrize("verb", ["place_stop", "move_stop", "reduce", "cancel", "cancel unseen"])
 async def test_what_a_rehearsal_did_not_find_is_stopped_before_it_is_sent(verb: str) -> None:
     world = LaneWorld()
     world.venue.orders = {OrderId("stop"): stop()}
 
     async def work(desk: Desk) -> None:
-        await desk.snapshot(EVAL)
+        if verb != "cancel unseen":
+            await desk.snapshot(EVAL)
         match verb:
             case "place_stop":
                 await desk.place_stop(EVAL, MES, distance=Decimal(50))
@@ -101,6 +102,13 @@ async def test_what_a_rehearsal_did_not_find_is_stopped_before_it_is_sent(verb: 
     receipt = await run(Twice(work), Caps(max_orders=0), world)
     assert (receipt.status, receipt.legs) == (NEEDS, ())
     assert "went on to touch 1 orders (max_orders: 0), and was stopped before that" in receipt.reason
+
+
+async def test_a_reduction_to_what_is_held_anyway_counts_nothing() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.reduce(EVAL, MNQ, to=Decimal(3))
+
+    assert (await run(Twice(work), Caps(max_orders=0))).status is DONE
 
 
 @pytest.mark.parametrize("params", [{"distance": 50.0}, {"price": 20_900.0}])

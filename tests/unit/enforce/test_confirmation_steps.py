@@ -52,6 +52,7 @@ def test_with_pushes_it_looks_often_but_never_later_than_the_end_of_the_hold() -
 def test_pushes_are_corrected_once_they_lag_for_their_whole_time_and_then_doubted() -> None:
     made = begun()
     assert made.next_step(1_000, agrees=False) is Step.WAIT
+    assert made.next_step(1_009, agrees=False) is Step.WAIT
     assert made.next_step(1_019, agrees=False) is Step.PULL
     assert made.next_step(1_020, agrees=False) is Step.CORRECT
     made.corrected(1_020)
