@@ -63,7 +63,7 @@ LOT = Decimal(10)
 CALM, NEAR, CRASHED = 100.0, 97.7, 90.0
 """Bids: at the second the account has lost nearly as much as it may, at the third much more."""
 LIMIT = 40
-LONGEST_S = 45.0
+LONGEST_S = 90.0
 KEPT_NS = 5 * NS_PER_S
 PASS_NS = 5 * NS_PER_S
 ANN = Caller(platform="telegram", user="1")
