@@ -38,8 +38,9 @@ class Desk:
         self.sim = sim
         self.symbol = "BTCUSDC" if venue == "hyperliquid" else "BTCUSDT"
         self.heard: list[Event] = []
+        accounts = [AccountSpec(id="main", positions_from_broker=True)]
         setup = BrokerSetup(
-            name="venue", config=config, accounts=[AccountSpec(id="main")], instruments=[], clock=SystemClock(),
+            name="venue", config=config, accounts=accounts, instruments=[], clock=SystemClock(),
             role=BrokerRole.READER, directory=directory,
         )  # fmt: skip
         kind = next(each for each in KINDS if each.name == venue)

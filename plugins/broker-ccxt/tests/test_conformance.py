@@ -14,7 +14,7 @@ from haltline.clock import SystemClock
 from haltline.model.account import AccountSpec
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Side
-from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker
+from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker, check_broker_record
 from haltline_broker_ccxt.plugin import BINANCE, BYBIT, HYPERLIQUID
 from haltline_sim_crypto.binance import BinanceSim
 from haltline_sim_crypto.bybit import BybitSim
@@ -186,3 +186,23 @@ async def open_world(world: type[CryptoWorld], _: Path | None = None) -> AsyncIt
 async def test_a_venue_keeps_its_promise(world: type[CryptoWorld], case: BrokerCase) -> None:
     async with open_world(world) as opened:
         await check_broker(case, opened)
+
+
+def open_bybit(folder: Path) -> contextlib.AbstractAsyncContextManager[CryptoWorld]:
+    """For ``python -m haltline.testing.conformance``."""
+    return open_world(BybitWorld, folder)
+
+
+def open_binance(folder: Path) -> contextlib.AbstractAsyncContextManager[CryptoWorld]:
+    """The same."""
+    return open_world(BinanceWorld, folder)
+
+
+def open_hyperliquid(folder: Path) -> contextlib.AbstractAsyncContextManager[CryptoWorld]:
+    """The same."""
+    return open_world(HyperliquidWorld, folder)
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.kind.name)
+def test_the_record_that_the_docs_show_is_of_these_cases(world: type[CryptoWorld]) -> None:
+    check_broker_record(Path(__file__).parents[1] / f"conformance/{world.kind.name}.json", world)

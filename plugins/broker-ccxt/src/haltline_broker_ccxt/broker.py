@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Finding, Started
+from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Finding, Level, Started
 from haltline.clock import NS_PER_S
 from haltline.errors import OutcomeUnknown, Refused
 from haltline.model.id import AccountId, OrderId
@@ -15,6 +15,10 @@ from haltline_broker_ccxt.stream import Ear
 from haltline_broker_ccxt.venue import Venue
 
 _REFRESH_NS = 3600 * NS_PER_S
+_UNTOLD = Finding(
+    level=Level.WARN, about="positions", text="the account is set up to believe fills, not the venue's positions",
+    cure="set positions_from_broker: true for the account",
+)  # fmt: skip
 
 
 class CcxtBroker:
@@ -83,9 +87,10 @@ class CcxtBroker:
     async def diagnose(self) -> Sequence[Finding]:
         """What `haltline doctor` shows."""
         try:
-            return await diagnose(self._venue, self._setting, self._setting.symbols)
+            found = await diagnose(self._venue, self._setting, self._setting.symbols)
         finally:
             await self.close()
+        return found if self._setup.accounts[0].positions_from_broker else [*found, _UNTOLD]
 
     async def _ready(self) -> None:
         if not self._is_open and not len(self._venue.markets):

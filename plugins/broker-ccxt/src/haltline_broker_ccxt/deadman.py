@@ -57,11 +57,11 @@ class DeadMan:
                 _log.warning("the dead-man switch of %s rests: it would cancel protective stops", self._venue.name)
             await self.clear()
             return
+        was_armed, self.is_armed = self.is_armed, True  # it may take effect though its answer is lost
         await self._venue.arm_dead_man(self._seconds)
-        if not self.is_armed:
+        if not was_armed:
             _log.warning(
                 "the dead-man switch of %s is armed: %d s after it last heard of us it cancels ALL open orders, "
                 "protective stops included, and closes no position",
                 self._venue.name, self._seconds,
             )  # fmt: skip
-        self.is_armed = True
