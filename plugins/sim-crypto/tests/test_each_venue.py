@@ -353,3 +353,84 @@ async def test_the_builder_fee_and_the_referrer_of_a_usual_client_are_on_record(
             await usual.close()
         assert len(desk.sim.calls("exchange approveBuilderFee")) == 1
         assert len(desk.sim.calls("exchange setReferrer")) == 1
+
+
+async def test_hyperliquid_tells_everything_that_is_subscribed(at: Callable[..., Any]) -> None:
+    async with at("hyperliquid") as desk:
+        sim, user = desk.sim, desk.sim.account.key
+        import aiohttp
+
+        kinds = (
+            "clearinghouseState",
+            "orderUpdates",
+            "userFills",
+            "userEvents",
+            "userFundings",
+            "openOrders",
+            "webData2",
+        )
+        wanted = [{"type": kind, "user": user} for kind in (*kinds, "webData2")]
+        wanted += [{"type": kind, "coin": "BTC"} for kind in ("l2Book", "trades", "bbo", "activeAssetCtx")]
+        wanted.append({"type": "allMids"})
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{sim.base_url}/ws") as socket:
+            for each in wanted:
+                await socket.send_json({"method": "subscribe", "subscription": each})
+            await sim.watch.until(lambda: len(sim.streams.links[0].topics) == len(wanted) or None, timeout_s=5)
+            sim.trades("BTC", 0.01)
+            sim.price("BTC", 61_000)
+            sim.funds("BTC", 0.0001)
+            sim.deposits(100)
+            await socket.send_json({"method": "subscribe", "subscription": wanted[0]})
+            await socket.send_json({"method": "unsubscribe", "subscription": wanted[0]})
+            await socket.send_json({"method": "unsubscribe", "subscription": wanted[0]})
+            await socket.send_json({"method": "ping"})
+            told: list[Any] = []
+            while not told or told[-1]["channel"] != "pong":
+                told.append(await socket.receive_json(timeout=5))
+        channels = {each["channel"] for each in told}
+        assert channels >= {*kinds, "l2Book", "trades", "bbo", "activeAssetCtx", "allMids", "user"} - {"userEvents"}
+        assert [each["data"].split(":")[0] for each in told if each["channel"] == "error"] == [
+            "Already subscribed", "Already unsubscribed",
+        ]  # fmt: skip
+        [paid] = [each["data"]["fundings"][0] for each in told if each["channel"] == "userFundings"]
+        assert (paid["coin"], paid["usdc"]) == ("BTC", "-0.061")
+        last = [each for each in told if each["channel"] == "clearinghouseState"][-1]
+        assert last["data"]["clearinghouseState"]["marginSummary"]["accountValue"] > "10100"
+
+
+async def test_hyperliquid_replaces_an_order(at: Callable[..., Any]) -> None:
+    async with at("hyperliquid") as desk:
+        made = await desk.bids(0.01, 50_000)
+        changed = await desk.client.edit_order(made["id"], desk.symbol, "limit", "buy", 0.02, 51_000)
+        assert [(float(each.quantity), float(each.ask.price)) for each in desk.sim.open_orders] == [(0.02, 51_000)]
+        with pytest.raises(ccxt.BaseError):
+            await desk.client.edit_order(made["id"], desk.symbol, "limit", "buy", 0.02, 51_000)
+        assert changed["id"] != made["id"]
+
+
+@pytest.mark.parametrize("venue", ["bybit", "binance", "hyperliquid"])
+async def test_funding_and_deposits_are_told_and_listed(at: Callable[..., Any], venue: str) -> None:
+    async with at(venue) as desk:
+        desk.sim.trades("BTC", 0.01)
+        desk.watch("balance", desk.client.watch_balance)
+        await desk.sim.wait_for_stream(topic="wallet")
+        desk.sim.funds("BTC", 0.0001)
+        await desk.until(lambda: desk.seen["balance"])
+        if venue == "bybit":
+            rows = (await desk.client.privateGetV5ExecutionList(LINEAR | {"execType": "Funding"}))["result"]["list"]
+            assert [(row["execType"], row["execFee"]) for row in rows] == [("Funding", "0.06")]
+        else:
+            [row] = await desk.client.fetch_funding_history(desk.symbol)
+            assert row["amount"] == pytest.approx(-0.06)
+
+
+async def test_a_liquidation_is_a_fill_that_says_so(at: Callable[..., Any]) -> None:
+    async with at("binance", balance=700) as desk:
+        desk.sim.trades("BTC", 0.1)
+        desk.watch("orders", desk.client.watch_orders)
+        await desk.sim.wait_for_stream(topic="order")
+        desk.sim.price("BTC", 53_000)
+        [told] = await desk.until(lambda: desk.seen["orders"])
+        assert told[0]["info"]["x"] == "CALCULATED"
+        assert told[0]["clientOrderId"].startswith("autoclose-")
+        assert desk.sim.position("BTC").quantity == 0

@@ -21,6 +21,9 @@ class Entry:
     amount: Decimal
     symbol: str = ""
     number: int = 0
+    quantity: Decimal = ZERO
+    """The position that funding was paid for, signed."""
+    price: Decimal = ZERO
 
 
 @dataclass(slots=True, kw_only=True)

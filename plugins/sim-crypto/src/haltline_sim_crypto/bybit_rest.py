@@ -10,7 +10,7 @@ from haltline_sim_crypto import bybit_shape as shape
 from haltline_sim_crypto.account import Account
 from haltline_sim_crypto.candle import candles, length_ms
 from haltline_sim_crypto.number import parse, text
-from haltline_sim_crypto.order import Ask, Leg, Order, Position, Tif, Trigger
+from haltline_sim_crypto.order import Ask, Cause, Leg, Order, Position, Tif, Trigger
 from haltline_sim_crypto.record import Json, Route, words
 from haltline_sim_crypto.refusal import Reason, Refused
 
@@ -192,13 +192,18 @@ class BybitRest:
         return _page(rows, given, usual=20, most=50)
 
     def executions(self, account: Account, given: Json) -> Json:
-        """Trades, newest first."""
-        rows = [
-            shape.execution_row(fill)
-            for fill in reversed(account.fills)
-            if _is_asked_for(fill.order, given)
-            and int(given.get("startTime") or 0) <= fill.at_ms <= int(given.get("endTime") or fill.at_ms)
-        ]
+        """Trades and funding, newest first."""
+        rows = [shape.execution_row(each) for each in account.fills if _is_asked_for(each.order, given)]
+        if not given.get("orderId") and not given.get("orderLinkId"):
+            rows += [
+                shape.funding_row(each, self._sim.markets[each.symbol].funding_rate)
+                for each in account.book
+                if each.cause is Cause.FUNDING and given.get("symbol", "") in ("", each.symbol)
+            ]
+        since, until = int(given.get("startTime") or 0), int(given.get("endTime") or self._sim.now_ms())
+        kind = given.get("execType") or ""
+        rows = [row for row in rows if since <= int(row["execTime"]) <= until and kind in ("", row["execType"])]
+        rows.sort(key=lambda row: row["seq"], reverse=True)
         return _page(rows, given, usual=50, most=100)
 
     def create(self, account: Account, given: Json) -> Json:

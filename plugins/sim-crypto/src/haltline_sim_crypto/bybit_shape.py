@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from haltline_sim_crypto.account import Account
+from haltline_sim_crypto.account import Account, Entry
 from haltline_sim_crypto.instrument import Instrument
 from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import money, text
@@ -87,6 +87,22 @@ def execution_row(fill: Fill) -> Json:
         "stopOrderType": ask.label or ("Stop" if ask.trigger else "UNKNOWN"), "side": side(ask.side),
         "execTime": str(fill.at_ms), "isLeverage": "0", "closedSize": text(fill.closed), "seq": fill.number,
         "feeCurrency": "USDT", "execPnl": money(fill.profit), "createType": "CreateByUser",
+    }  # fmt: skip
+
+
+def funding_row(entry: Entry, rate: Decimal) -> Json:
+    """Funding as the list of executions shows it; a fee that is positive was paid."""
+    value = abs(entry.quantity) * entry.price
+    return {
+        "category": "linear", "symbol": entry.symbol, "execFee": money(-entry.amount),
+        "execId": f"funding-{entry.number}",
+        "execPrice": text(entry.price), "execQty": text(abs(entry.quantity)), "execType": "Funding",
+        "execValue": money(value), "isMaker": False, "feeRate": text(rate), "tradeIv": "", "markIv": "",
+        "blockTradeId": "", "markPrice": text(entry.price), "indexPrice": "", "underlyingPrice": "", "leavesQty": "0",
+        "orderId": f"funding-{entry.number}", "orderLinkId": "", "orderPrice": "0", "orderQty": "0",
+        "orderType": "UNKNOWN", "stopOrderType": "UNKNOWN", "side": side(entry.quantity),
+        "execTime": str(entry.at_ms), "isLeverage": "0", "closedSize": "0", "seq": entry.number,
+        "feeCurrency": "USDT", "execPnl": "", "createType": "",
     }  # fmt: skip
 
 

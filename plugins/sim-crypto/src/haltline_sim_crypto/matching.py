@@ -185,7 +185,11 @@ class Matching:
             position.realised -= paid
             position.realised_ever -= paid
             number = next(self._numbers)
-            account.book.append(Entry(at_ms=now, cause=Cause.FUNDING, amount=-paid, symbol=symbol, number=number))
+            entry = Entry(
+                at_ms=now, cause=Cause.FUNDING, amount=-paid, symbol=symbol, number=number,
+                quantity=position.quantity, price=account.markets[symbol].mark,
+            )  # fmt: skip
+            account.book.append(entry)
             account.emit(PositionChanged(symbol=symbol, leg=position.leg, cause=Cause.FUNDING))
             account.emit(WalletChanged(cause=Cause.FUNDING, symbol=symbol, amount=-paid))
 
