@@ -28,7 +28,9 @@ from source import function_of
 from survey import Reports, Visit, be_child, survey
 
 SHORTEST_ALARM_S = 4.0
+SHORTEST_HANG_S = 30.0
 PATIENCE = 20
+"""A test may take so many times as long as without a mutant: by the processor's clock and, if it waits, by the wall's."""
 LONGEST_TESTS_S = 45.0
 """Of the tests that come by a line, so many seconds' worth are run: a mutant that outlives these counts as alive."""
 LONGEST_TEST_S = 2.0
@@ -147,11 +149,14 @@ def first_failure(tests: Sequence[pytest.Item], seconds: Callable[[str], float],
     tests[0].config.pluginmanager.register(reports)
     for count, (item, following) in enumerate(zip(tests, [*tests[1:], None], strict=True), 1):
         os.write(write, (json.dumps({"begun": item.nodeid}) + "\n").encode())
-        signal.setitimer(signal.ITIMER_REAL, max(SHORTEST_ALARM_S, PATIENCE * seconds(item.nodeid)))
+        longest_s = PATIENCE * seconds(item.nodeid)
+        signal.setitimer(signal.ITIMER_VIRTUAL, max(SHORTEST_ALARM_S, longest_s))
+        signal.setitimer(signal.ITIMER_REAL, max(SHORTEST_HANG_S, longest_s))
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if reports.failed:
             return item.nodeid, count
     signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return "", len(tests)
 
 
