@@ -30,7 +30,7 @@ from survey import Reports, Visit, be_child, survey
 SHORTEST_ALARM_S = 4.0
 SHORTEST_HANG_S = 30.0
 PATIENCE = 20
-"""A test may take so many times as long as without a mutant: by the processor's clock and, if it waits, by the wall's."""
+"""A test may take so many times as long as without a mutant, on the processor; what waits, on the wall as well."""
 LONGEST_TESTS_S = 45.0
 """Of the tests that come by a line, so many seconds' worth are run: a mutant that outlives these counts as alive."""
 LONGEST_TEST_S = 2.0
