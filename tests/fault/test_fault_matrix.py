@@ -1,9 +1,9 @@
 """The fault matrix: what can go wrong at a venue × what the engine may be asked to do.
 
 Each cell is a whole engine on the remote paper venue, over TCP: a position of 3, an entry order, (but for `place_stop`)
-a protective stop. A fault is armed, the price falls, the rule fires. In the end the promise of the action must be kept:
-at once, or after a receipt that says it was not and an alarm that reached the channel. Nothing is done twice, and no
-order of ours ever turns a position. `pytest tests/fault -m long -s` prints the table.
+a protective stop. A fault is armed, the price falls and the rule fires, or an operator asks. In the end the promise of
+the action must be kept: at once, or after a receipt that says it was not and an alarm that reached the channel. Nothing
+is done twice, and no order of ours ever turns a position. `pytest tests/fault -m long -s` prints the table.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from haltline.errors import Transient
 from haltline.journal.receipt import LegOutcome, Receipt
 from haltline.journal.record import RecordKind
 from haltline.model.account import AccountSpec
-from haltline.model.event import OutcomeStatus, Quote
+from haltline.model.event import ActionRequest, OutcomeStatus, Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
@@ -66,6 +66,10 @@ COLUMNS = {
     "cancel_orders": ("account", "account.day.loss > 500", "cancel_orders"),
     "place_stop": ("position", "position.mark < 20900", "{place_stop: {distance: 50}}"),
 }
+ASKED = "operator: "
+"""Columns in which a person asks and no rule does: the price stays, and there is no incident."""
+NO_RULE = ("account", "account.day.loss > 40000", "notify")
+COLUMNS |= {f"{ASKED}{name}": NO_RULE for name in ("flatten", "close_position", "cancel_orders")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +124,12 @@ SAMPLE = (
     ("lost ack", "flatten"), ("partial, then rejected", "close_position"), ("human flips the position", "flatten"),
     ("venue restarts after effect", "reduce_to"), ("token expired", "cancel_orders"), ("lost ack", "place_stop"),
     ("pushes lost, pull fresh", "flatten"), ("session closed", "flatten"),
+    ("rejected for long", "operator: flatten"), ("session closed", "operator: close_position"),
+    ("429", "operator: cancel_orders"),
 )  # fmt: skip
+
+LEFT_OUT = {("late fill after cancel", f"{ASKED}flatten")}
+"""The fill comes after the hold in which flat was proven: without a lock nobody has asked for that to be undone."""
 
 
 @dataclass
@@ -137,6 +146,11 @@ class Found:
     held: Decimal = Decimal(0)
     working: list[OrderReport] = field(default_factory=list)
     took_s: float = 0.0
+
+    @property
+    def verb(self) -> str:
+        """The action, whoever asked for it."""
+        return self.column.removeprefix(ASKED)
 
     @property
     def failures(self) -> int:
@@ -234,7 +248,10 @@ async def _cell(found: Found, folder: Path, port: int, hand: Hand) -> Found:
     async with Haltline.from_parts(parts, clock=CLOCK, budget=budget) as engine:
         for each in row.faults:
             await hand.do(Break(fault=each))
-        await hand.price(20_890)
+        if found.column.startswith(ASKED):
+            await engine.engine.pump.submit(_request(found.verb))
+        else:
+            await hand.price(20_890)
         await _until_over(engine, hand, found, row)
         records = list(engine.engine.store.iterate(kinds=[RecordKind.OUTCOME]))
     outcomes = [msgspec.json.decode(record.body, type=LegOutcome | Receipt) for record in records]
@@ -246,6 +263,14 @@ async def _cell(found: Found, folder: Path, port: int, hand: Hand) -> Found:
     found.silent = [receipt.action for receipt in failed if f"{receipt.action}:{receipt.status}" not in ids]
     _judge(found, await hand.book())
     return found
+
+
+def _request(name: str) -> ActionRequest:
+    """What an operator asks for."""
+    now, symbol = CLOCK.now(), MNQ if name == "close_position" else None
+    return ActionRequest(
+        at=now, received_at=now, account=EVAL, name=name, request_id="r1", operator="ann", reason="news", symbol=symbol
+    )
 
 
 async def _until_over(engine: Haltline, hand: Hand, found: Found, row: Row) -> None:
@@ -271,7 +296,7 @@ def _look(found: Found, book: Book, row: Row) -> None:
     held = found.held = sum((fill.quantity * fill.side.sign for fill in book.fills), Decimal(0))
     working = found.working = [order for order in book.orders if order.status.is_working]
     entries = [order for order in working if not order.type.is_stop]
-    match found.column:
+    match found.verb:
         case "flatten":
             found.kept = held == row.residue and (not working or bool(held))
         case "close_position":
@@ -323,10 +348,10 @@ async def cells(wanted: Sequence[tuple[str, str]]) -> list[Found]:
 
 def table(found: Sequence[Found]) -> str:
     words = {(each.row, each.column): each.word for each in found}
-    width = max(len(each.row) for each in found)
-    lines = [f"{'':<{width}}  " + "  ".join(f"{column:<15}" for column in COLUMNS)]
+    width, wide = max(len(each.row) for each in found), max(map(len, COLUMNS))
+    lines = [f"{'':<{width}}  " + "  ".join(f"{column:<{wide}}" for column in COLUMNS)]
     for row in dict.fromkeys(each.row for each in found):
-        lines.append(f"{row:<{width}}  " + "  ".join(f"{words.get((row, c), ''):<15}" for c in COLUMNS))
+        lines.append(f"{row:<{width}}  " + "  ".join(f"{words.get((row, c), ''):<{wide}}" for c in COLUMNS))
     return "\n".join(lines)
 
 
@@ -343,4 +368,4 @@ async def test_a_sample_of_faults_leaves_every_promise_kept() -> None:
 
 @pytest.mark.long
 async def test_every_fault_with_every_action_leaves_every_promise_kept() -> None:
-    require(await cells([(row, column) for row in ROWS for column in COLUMNS]))
+    require(await cells([(row, column) for row in ROWS for column in COLUMNS if (row, column) not in LEFT_OUT]))
