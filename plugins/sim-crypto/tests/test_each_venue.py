@@ -369,7 +369,7 @@ async def test_hyperliquid_tells_everything_that_is_subscribed(at: Callable[...,
             "openOrders",
             "webData2",
         )
-        wanted = [{"type": kind, "user": user} for kind in (*kinds, "webData2")]
+        wanted = [{"type": kind, "user": user} for kind in kinds]
         wanted += [{"type": kind, "coin": "BTC"} for kind in ("l2Book", "trades", "bbo", "activeAssetCtx")]
         wanted.append({"type": "allMids"})
         async with aiohttp.ClientSession() as session, session.ws_connect(f"{sim.base_url}/ws") as socket:
@@ -417,6 +417,10 @@ async def test_funding_and_deposits_are_told_and_listed(at: Callable[..., Any], 
         desk.sim.funds("BTC", 0.0001)
         await desk.until(lambda: desk.seen["balance"])
         if venue == "bybit":
+            desk.sim.deposits(-100)
+            asked = {"accountType": "UNIFIED", "type": "TRANSFER_OUT"}
+            rows = (await desk.client.privateGetV5AccountTransactionLog(asked))["result"]["list"]
+            assert [(row["type"], row["cashFlow"], row["change"]) for row in rows] == [("TRANSFER_OUT", "-100", "-100")]
             rows = (await desk.client.privateGetV5ExecutionList(LINEAR | {"execType": "Funding"}))["result"]["list"]
             assert [(row["execType"], row["execFee"]) for row in rows] == [("Funding", "0.06")]
         else:

@@ -49,6 +49,9 @@ class BybitRest:
             "GET /v5/user/query-api": (self.key, ""),
             "GET /v5/account/info": (self.info, ""),
             "GET /v5/account/wallet-balance": (self.wallet, "accountType coin"),
+            "GET /v5/account/transaction-log": (
+                self.log, "accountType category currency baseCoin type transSubType startTime endTime limit cursor",
+            ),
             "GET /v5/account/fee-rate": (self.fees, "category symbol baseCoin"),
             "GET /v5/position/list": (self.positions, _LIST),
             "GET /v5/order/realtime": (self.open_orders, _HISTORY + " openOnly"),
@@ -143,6 +146,17 @@ class BybitRest:
         if given.get("accountType") != "UNIFIED":
             raise Refused(Reason.BAD_PARAMETER, "accountType only support UNIFIED.")
         return {"list": [shape.wallet_row(account)]}
+
+    def log(self, account: Account, given: Json) -> Json:
+        """Transfers and funding, newest first."""
+        since, until = int(given.get("startTime") or 0), int(given.get("endTime") or self._sim.now_ms())
+        rows = [
+            shape.log_row(each)
+            for each in reversed(account.book)
+            if each.cause in (Cause.FUNDING, Cause.DEPOSIT) and since <= each.at_ms <= until
+        ]
+        kind = given.get("type") or ""
+        return _page([row for row in rows if kind in ("", row["type"])], given, usual=20, most=50)
 
     def fees(self, account: Account, given: Json) -> Json:
         """The fee rates."""

@@ -106,6 +106,22 @@ def funding_row(entry: Entry, rate: Decimal) -> Json:
     }  # fmt: skip
 
 
+def log_row(entry: Entry) -> Json:
+    """One line of the transaction log. Trades are in the list of executions."""
+    is_funding = entry.cause is Cause.FUNDING
+    kind = "TRANSFER_IN" if entry.amount > 0 else "TRANSFER_OUT"
+    return {
+        "id": f"log-{entry.number}", "symbol": entry.symbol, "category": "linear" if is_funding else "",
+        "side": side(entry.quantity) or "None", "transactionTime": str(entry.at_ms),
+        "type": "SETTLEMENT" if is_funding else kind, "transSubType": "", "qty": text(abs(entry.quantity)),
+        "size": text(entry.quantity), "currency": "USDT", "tradePrice": text(entry.price) if is_funding else "",
+        "funding": money(entry.amount) if is_funding else "", "fee": "", "bonusChange": "",
+        "cashFlow": "0" if is_funding else money(entry.amount), "change": money(entry.amount), "cashBalance": "",
+        "feeRate": "", "tradeId": f"funding-{entry.number}" if is_funding else "", "orderId": "", "orderLinkId": "",
+        "extraFees": "",
+    }  # fmt: skip
+
+
 def position_row(account: Account, position: Position) -> Json:
     """A position as REST shows it; side is empty and size 0 once it is closed."""
     market = account.markets[position.symbol]
