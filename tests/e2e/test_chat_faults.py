@@ -13,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from chat_world import World, opened
 
+from haltline.api import Caller
+from haltline.control.audit import Attempt
+
 pytestmark = pytest.mark.long
 FLAT = "no position, no working order"
 
@@ -130,3 +133,48 @@ async def test_every_attempt_is_on_record_with_who_and_where(world: World) -> No
         await world.chat.press(question, "Confirm", FLAT)
         seen = {(record.user, record.operator) for record in world.audit()}
         assert {("7", "anna"), ("66", "")} <= seen
+
+
+async def test_updates_and_presses_that_come_twice_count_once(world: World) -> None:
+    async with world.running():
+        question = await prompt(world)
+        world.chat.sim.arm("duplicate", count=None)
+        await world.chat.press(question, "Confirm", FLAT)
+        await world.engine.until_idle()
+        done = [
+            record for record in world.audit() if (record.command, record.attempt) == ("flatten", Attempt.CONFIRMED)
+        ]
+        assert len(done) == 1
+
+
+async def test_a_malformed_answer_loses_no_alert(world: World) -> None:
+    async with world.running():
+        await world.until(lambda: not world.engine.status().undelivered, timeout_s=60)
+        world.chat.sim.arm("garbage", "*", count=3)
+        await world.breach()
+        assert world.flat_after_s < 2.0
+        await world.chat.message("is broken", timeout_s=60)
+        await world.until(lambda: not world.engine.status().undelivered, timeout_s=60)
+
+
+async def test_somebody_whose_role_does_not_allow_it_is_refused_in_the_right_chat(world: World) -> None:
+    async with world.running():
+        await world.buy(2)
+        since = len(world.audit())
+        caller = Caller(platform=world.chat.platform, user="7")
+        reply = await world.engine.engine.control.say(caller, "reload because")
+        assert (reply.code, world.audit()[since].attempt) == ("E851", Attempt.REFUSED)
+        assert world.held() == 2
+
+
+async def test_a_drill_is_acknowledged_by_its_button_in_the_chat(world: World) -> None:
+    async with world.running():
+        me = Caller(platform="local", user="ria")
+        begun = await world.engine.engine.control.say(me, "drill eval wait=30s")
+        assert begun.actions, begun
+        alarm = await world.chat.message("DRILL: a made-up breach")
+        await world.chat.press(alarm, "Acknowledge", "It was a drill")
+        report = await world.engine.engine.control.follow(begun)
+        assert "acknowledged by anna after" in str(report.parts)
+        await world.chat.message("over")
+        assert world.held() == 0 and world.engine.engine.kernel.live == {}
