@@ -6,7 +6,7 @@ import pytest
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S, ManualClock
-from haltline.model.event import AccountReport, ConnectionStatus, Fill, OrderUpdate, PositionReport
+from haltline.model.event import AccountReport, CashFlow, ConnectionStatus, Fill, OrderUpdate, PositionReport
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline_broker_ccxt.book import Told, flat
 from haltline_broker_ccxt.health import Health
@@ -91,6 +91,20 @@ def test_only_a_stop_that_reduces_protects() -> None:
     assert told.symbols() == {"BTC"}
     told.push(flat("main", "ETH", 1))
     assert told.symbols() == {"BTC"}
+
+
+def test_a_balance_that_jumps_without_a_trade_or_a_flow_wants_a_reason() -> None:
+    def report(balance: str | None) -> AccountReport:
+        return AccountReport(at=1, received_at=1, account="main", balance=Decimal(balance) if balance else None)
+
+    told = Told("main")
+    assert not told.is_unexplained(report("100"))
+    told.note(report("100"))
+    assert not told.is_unexplained(report("100.5"))
+    assert not told.is_unexplained(report(None))
+    assert told.is_unexplained(report("150"))
+    told.note(CashFlow(at=1, received_at=1, account="main", amount=Decimal(50), flow_id="f"))
+    assert not told.is_unexplained(report("150"))
 
 
 @pytest.fixture

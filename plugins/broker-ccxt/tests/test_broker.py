@@ -10,7 +10,7 @@ from haltline.api import BrokerSetup, Level
 from haltline.clock import SystemClock
 from haltline.errors import Refused
 from haltline.model.account import AccountSpec
-from haltline.model.event import ConnectionUpdate, Fill, PositionReport, Quote
+from haltline.model.event import AccountReport, CashFlow, ConnectionUpdate, Fill, PositionReport, Quote
 from haltline.model.order import OrderRequest, OrderType, Side
 from haltline_broker_ccxt.plugin import ANY, BYBIT, KINDS
 from haltline_broker_ccxt.watermark import Watermark
@@ -90,6 +90,18 @@ async def test_what_was_executed_while_nobody_watched_is_told_once_somebody_does
         desk.sim.streams.abort()
         await desk.until(lambda: desk.of(Fill))
     assert Watermark(tmp_path, "venue-main").load() > 0
+
+
+@pytest.mark.parametrize("venue", ["binance", "hyperliquid"])
+async def test_a_deposit_is_told_before_the_balance_it_made(desks, venue: str) -> None:
+    """The other way round it would be a profit, and a drawdown once it is known for what it is."""
+    async with desks(venue) as desk:
+        desk.heard.clear()
+        desk.sim.deposits(5_000)
+        await desk.until(lambda: any((each.balance or 0) >= 15_000 for each in desk.of(AccountReport)))
+        first = next(at for at, each in enumerate(desk.heard) if getattr(each, "balance", None) == 15_000)
+        flows = [each for each in desk.heard[:first] if isinstance(each, CashFlow)]
+        assert [(each.amount, each.is_result) for each in flows] == [(5_000, False)]
 
 
 @pytest.mark.parametrize("content", ["", "no json", "[]", '{"read_ms": "x"}', '{"read_ms": -1}'])

@@ -7,12 +7,14 @@ import msgspec
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S
-from haltline.model.event import CashFlow, Event, Fill, OrderUpdate, PositionReport
+from haltline.model.event import AccountReport, CashFlow, Event, Fill, OrderUpdate, PositionReport
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderReport, OrderStatus
 from haltline_broker_ccxt.row import ZERO
 
 _MOST = 20_000
+_LEAST_JUMP, _LEAST_PART = Decimal(1), Decimal("0.0005")
+"""What a balance may change by without anybody asking why."""
 _OVERDUE_NS = 2 * NS_PER_S
 """A push that comes later than this after REST showed its news was missed."""
 
@@ -26,6 +28,25 @@ class Told:
         self._working: dict[str, tuple[OrderReport, int]] = {}
         self._unheard: dict[str, tuple[Decimal, int]] = {}
         self._seen: dict[str, None] = {}
+        self._balance: Decimal | None = None
+        self._has_reason = True
+
+    def is_unexplained(self, report: AccountReport) -> bool:
+        """Whether the balance jumped and nothing was told that made it: money came or went, and whoever hears of the
+        balance first takes a deposit for a profit.
+        """
+        if report.balance is None or self._balance is None or self._has_reason:
+            return False
+        jump = abs(report.balance - self._balance)
+        return jump > max(_LEAST_JUMP, abs(self._balance) * _LEAST_PART)
+
+    def note(self, event: Event) -> None:
+        """Remember what was told of money."""
+        if isinstance(event, AccountReport):
+            self._balance = event.balance if event.balance is not None else self._balance
+            self._has_reason = False
+        elif isinstance(event, Fill | CashFlow):
+            self._has_reason = True
 
     def push(self, event: Event) -> bool:
         """Note what a stream said; False for a fill or flow that was told before."""

@@ -9,7 +9,7 @@ import msgspec
 from haltline.api import AccountSnapshot, BrokerSetup, EventSink, Started
 from haltline.clock import NS_PER_S
 from haltline.errors import OutcomeUnknown, Refused, Transient
-from haltline.model.event import Event, Fill, InstrumentUpdate, OrderUpdate, PositionReport, Quote
+from haltline.model.event import AccountReport, Event, Fill, InstrumentUpdate, OrderUpdate, PositionReport, Quote
 from haltline.model.id import Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline_broker_ccxt.book import Told
@@ -131,6 +131,8 @@ class Reader:
             await self._setup.share()
         asked_at = self._clock.now()
         snapshot = await self._pull()
+        if self._told.is_unexplained(snapshot.account):
+            await self._explain()
         gone = self._told.gone(snapshot, asked_at)
         for event in self._told.pull(snapshot, asked_at):
             self._tell(event)
@@ -147,6 +149,12 @@ class Reader:
             await self._venue.open()
         if self._is_streamed and not self._told.symbols() <= self._watched:
             self._streams.renew("another market is traded", is_planned=True)
+
+    async def _explain(self) -> None:
+        """Ask for executions and flows before a balance that jumped is told."""
+        since = self._mark.load() - _OVERLAP_MS
+        await self._catch_up("fills", self._venue.fills, since)
+        await self._catch_up("flows", self._venue.flows, since)
 
     async def _pull(self) -> AccountSnapshot:
         try:
@@ -228,6 +236,9 @@ class Reader:
         """A stream has said something."""
         if not self._told.push(event):
             return
+        if isinstance(event, AccountReport) and self._told.is_unexplained(event):
+            self._woken.set()
+            return
         self._tell(event)
         if not isinstance(event, Quote):
             self._woken.set()
@@ -239,6 +250,7 @@ class Reader:
         elif isinstance(event, OrderUpdate):
             self._announce(event.order.symbol)
         self._sink(event)
+        self._told.note(event)
         if isinstance(event, Quote):
             for leg in (Leg.LONG, Leg.SHORT):
                 side = f"{event.symbol}:{leg.value}"
