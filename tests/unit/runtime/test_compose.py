@@ -7,6 +7,6 @@ from haltline.runtime.compose import making
 
 
 def test_a_plugin_that_raises_whilemaking_is_named() -> None:
-    with pytest.raises(ConfigError) as caught, making("feed", "a"):
+    with pytest.raises(ConfigError) as caught, making("feed", "a", {}):
         raise ValueError("boom")
     assert [problem.what for problem in caught.value.problems] == ["feed 'a' could not be made: ValueError: boom"]

@@ -261,7 +261,8 @@ class Outbox:
         if following is None:
             self.dropped += 1
             await self._write(lambda: self._table.remove(pending.key))
-            self._lost(pending, reason)
+            if not pending.others:  # otherwise it is lost for this channel only
+                self._lost(pending, reason)
             return
         message = msgspec.structs.replace(pending.message, plain=False)
         handed = self._addressed(message, following, tried, pending.others)
