@@ -3,6 +3,7 @@
 ccxt takes about a second to import, so this module is only imported once a broker is made.
 """
 
+import asyncio
 import importlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -163,6 +164,12 @@ class Line:
         """An instant of ours, on the venue's clock."""
         return at_ns // 1_000_000 - self.offset_ms
 
+    def subscribe(self, url: str, name: str, message: object) -> None:
+        """One more subscription on a connection that somebody waits on already: that one tells of its end."""
+        future = self.exchange.watch(url, name, message, name)
+        if isinstance(future, asyncio.Future):
+            future.add_done_callback(_retrieve)
+
     async def hang_up(self) -> None:
         """Close every stream, and forget what they were subscribed to."""
         for client in list(self.exchange.clients.values()):
@@ -203,6 +210,12 @@ class Line:
         except ValueError:
             pass
         return _DEFAULT_WAIT_S
+
+
+def _retrieve(future: asyncio.Future[object]) -> None:
+    """Look at a failure, so that nobody complains that nobody did."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _object(answer: object, venue: str, *, mutates: bool) -> Row:

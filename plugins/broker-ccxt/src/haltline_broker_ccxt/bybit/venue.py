@@ -325,7 +325,7 @@ class BybitVenue:
         url = _implode(exchange, "public", "linear")
         first, *others = [topics[at : at + _MOST_ARGUMENTS] for at in range(0, len(topics), _MOST_ARGUMENTS)]
         for number, part in enumerate(others):
-            exchange.watch(url, f"haltline {number}", {"op": "subscribe", "args": part}, f"haltline {number}")
+            self.line.subscribe(url, f"haltline {number}", {"op": "subscribe", "args": part})
         await exchange.watch(url, "haltline", {"op": "subscribe", "args": first}, "haltline")
 
 

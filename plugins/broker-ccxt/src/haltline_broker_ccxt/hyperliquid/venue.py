@@ -309,7 +309,7 @@ class HyperliquidVenue:
         url = str(exchange.urls["api"]["ws"]["public"])
         for place, subscription in enumerate(wanted[1:]):
             request = {"method": "subscribe", "subscription": dict(subscription)}
-            exchange.watch(url, f"haltline {place}", request, f"haltline {place}")
+            self.line.subscribe(url, f"haltline {place}", request)
         await exchange.watch(url, "haltline", {"method": "subscribe", "subscription": dict(wanted[0])}, "haltline")
 
 
