@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from haltline.model.event import Event
 from haltline.model.id import AccountId
 from haltline_broker_projectx.broker import ProjectXBroker
 from haltline_broker_projectx.kind import PROJECTX
+from haltline_sim_projectx import hub
 from haltline_sim_projectx.server import KEY, USER, ProjectXSim
 
 EVAL, SECOND = AccountId("eval"), AccountId("second")
@@ -76,6 +78,40 @@ class Desk:
         while not look():
             assert clock.now() < deadline, f"it did not become so; heard last: {self.heard[-3:]}"
             await clock.sleep_until(clock.now() + NS_PER_S // 200)
+
+    def break_something(self, chance: random.Random) -> str:
+        """One random fault; its name."""
+        sim = self.sim
+        hubs = [sim.user_hub, sim.market_hub]
+        faults = {
+            "500": lambda: sim.arm("status", "*", status=500, count=chance.randint(1, 4)),
+            "429": lambda: sim.arm("status", "*", status=429, retry_after_s=0.3),
+            "hang": lambda: sim.arm("hang", "Position/*"),
+            "delay": lambda: sim.arm("delay", "*", after_s=0.4, count=3),
+            "drop": lambda: sim.arm("drop", "*", count=2),
+            "garbage": lambda: sim.arm("garbage", "Order/*"),
+            "truncate": lambda: sim.arm("truncate", "Trade/*"),
+            "close": chance.choice(hubs).close,
+            "abort": chance.choice(hubs).abort,
+            "error": lambda: chance.choice(hubs).send_raw(hub.CLOSE_WITH_ERROR),
+            "malformed": lambda: chance.choice(hubs).send_raw(hub.MALFORMED),
+            "unknown key": lambda: sim.user_hub.send_raw(hub.UNKNOWN_KEY),
+            "logout": sim.log_out,
+            "expire": sim.expire_tokens,
+            "duplicate": lambda: sim.arm("duplicate", count=5),
+            "reorder": lambda: sim.arm("reorder", count=2),
+            "lost pushes": lambda: setattr(sim.user_hub, "loses_pushes", True),
+            "mute": lambda: setattr(sim.user_hub, "is_muted", True),
+            "outage": lambda: sim.plan_outage(chance.uniform(0.1, 1.5)),
+        }
+        name = chance.choice(list(faults))
+        faults[name]()
+        return name
+
+    def mend(self) -> None:
+        """End every fault; an outage ends by itself."""
+        self.sim.faults.clear()
+        self.sim.user_hub.is_muted = self.sim.user_hub.loses_pushes = False
 
 
 @pytest.fixture

@@ -13,40 +13,10 @@ import pytest
 from haltline.clock import NS_PER_S, SystemClock
 from haltline.model.event import AccountReport, Fill, OrderUpdate, PositionReport
 from haltline.model.id import AccountId
-from haltline_sim_projectx import hub
 
 EVAL = AccountId("eval")
 SECONDS = 40
 CALM_S = 12.0
-
-
-def break_something(desk: Any, chance: random.Random) -> str:
-    sim = desk.sim
-    hubs = [sim.user_hub, sim.market_hub]
-    faults = {
-        "500": lambda: sim.arm("status", "*", status=500, count=chance.randint(1, 4)),
-        "429": lambda: sim.arm("status", "*", status=429, retry_after_s=0.3),
-        "hang": lambda: sim.arm("hang", "Position/*"),
-        "delay": lambda: sim.arm("delay", "*", after_s=0.4, count=3),
-        "drop": lambda: sim.arm("drop", "*", count=2),
-        "garbage": lambda: sim.arm("garbage", "Order/*"),
-        "truncate": lambda: sim.arm("truncate", "Trade/*"),
-        "close": chance.choice(hubs).close,
-        "abort": chance.choice(hubs).abort,
-        "error": lambda: chance.choice(hubs).send_raw(hub.CLOSE_WITH_ERROR),
-        "malformed": lambda: chance.choice(hubs).send_raw(hub.MALFORMED),
-        "unknown key": lambda: sim.user_hub.send_raw(hub.UNKNOWN_KEY),
-        "logout": sim.log_out,
-        "expire": sim.expire_tokens,
-        "duplicate": lambda: sim.arm("duplicate", count=5),
-        "reorder": lambda: sim.arm("reorder", count=2),
-        "lost pushes": lambda: setattr(sim.user_hub, "loses_pushes", True),
-        "mute": lambda: setattr(sim.user_hub, "is_muted", True),
-        "outage": lambda: sim.plan_outage(chance.uniform(0.1, 1.5)),
-    }
-    name = chance.choice(list(faults))
-    faults[name]()
-    return name
 
 
 def trade_something(desk: Any, chance: random.Random, seen: set[int]) -> None:
@@ -98,10 +68,9 @@ async def test_random_faults_lose_nothing_and_leak_nothing(desk: Any) -> None:
             for _ in range(chance.randint(1, 6)):
                 trade_something(desk, chance, seen)
                 if chance.random() < 0.5:
-                    broken[break_something(desk, chance)] += 1
+                    broken[desk.break_something(chance)] += 1
                 await clock.sleep_until(clock.now() + NS_PER_S // 10)  # sleeps: the world goes on
-            desk.sim.faults.clear()
-            desk.sim.user_hub.is_muted = desk.sim.user_hub.loses_pushes = False
+            desk.mend()
             began = clock.now()
             await desk.until(lambda: is_all_known(desk), timeout_s=CALM_S)
             recoveries.append((clock.now() - began) / NS_PER_S)

@@ -31,7 +31,7 @@ PROJECTX = BrokerKind(
         }
     ),
     schema=SCHEMA,
-    limit=RateLimit(calls=120, per_s=60.0),
+    limit=RateLimit(calls=150, per_s=60.0),
     paired=True,
 )
 """The gateway has no reduce-only flag. A reducing order at the market keeps that promise as an exact close, which can

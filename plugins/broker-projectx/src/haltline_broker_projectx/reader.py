@@ -30,8 +30,10 @@ _OPENING_S = 6.0
 _AGAIN_S = 1.0
 _RANK = {ConnectionStatus.CONNECTED: 0, ConnectionStatus.DEGRADED: 1, ConnectionStatus.DISCONNECTED: 2}
 _SETTLE_NS = NS_PER_S
-_APART_NS = 4 * NS_PER_S
-"""Pushes alone bring no more readings than one in so long: the platform counts them."""
+_AT_ONCE_NS = NS_PER_S // 10
+_PER_CALL_NS = NS_PER_S
+"""A reading of so many calls is followed by another no sooner than after as many seconds: the platform counts them, and
+what a storm of faults used up would be missing when it is over."""
 _LATE_NS = 2 * NS_PER_S
 """A push this much later than what REST shows is one that does not come."""
 _OVERLAP_NS = 600 * NS_PER_S
@@ -62,7 +64,9 @@ class Reader:
         self._wake = asyncio.Event()
         self._is_urgent = False
         self._status: ConnectionStatus | None = None
-        self._read_at = clock.now()
+        self._began_at = clock.now()
+        self._calls = 0
+        self._openings = 0
         self._failure = ""
         self._failing_since: int | None = None
         self._mistake = ""
@@ -79,9 +83,9 @@ class Reader:
 
     async def run(self, started: Started) -> None:
         """Tell what is so, call `started`, then tell what happens; raises Transient or Refused at its start."""
-        await self._share()
+        await self._count()
         await self._puller.all_accounts()
-        await self._share()
+        await self._count()
         await self._follow(await self._puller.contracts.look_up(self._setting.contracts))
         try:
             async with asyncio.TaskGroup() as group:
@@ -126,13 +130,18 @@ class Reader:
                 await self._wake.wait()
         except TimeoutError:
             return
-        settled = self._clock.now() + _SETTLE_NS
-        await self._clock.sleep_until(settled if self._is_urgent else max(settled, self._read_at + _APART_NS))
+        settled = self._clock.now() + (_AT_ONCE_NS if self._is_urgent else _SETTLE_NS)
+        await self._clock.sleep_until(max(settled, self._began_at + self._calls * _PER_CALL_NS))
         self._is_urgent = False
         self._wake.clear()
 
-    async def _read_everything(self) -> None:
+    async def _count(self) -> None:
         await self._share()
+        self._calls += 1
+
+    async def _read_everything(self) -> None:
+        self._began_at, self._calls = self._clock.now(), 0
+        await self._count()
         accounts = await self._puller.all_accounts()
         for told in accounts:
             account = self._puller.accounts.name(told.id)
@@ -140,7 +149,7 @@ class Reader:
                 self._tell(self._told[account].take_account(told, self._clock.now()))
         for account, number in self._puller.accounts.all.items():
             await self._read_account(account, number)
-        self._read_at, self._failing_since, self._failure, self._mistake = self._clock.now(), None, "", ""
+        self._failing_since, self._failure, self._mistake = None, "", ""
 
     async def _read_account(self, account: AccountId, number: int) -> None:
         """Trades, then positions and orders; again where a push came meanwhile, which may be the newer word."""
@@ -148,13 +157,13 @@ class Reader:
         for _ in range(_READS):
             before = told.pushes
             for _ in range(3):
-                await self._share()
+                await self._count()
             trades = await self._puller.trades(number, since=self._trades_since[account])
             held = await self._puller.positions(number)
             working = await self._puller.working(number)
             missing = told.missing_orders(working)
             if missing:
-                await self._share()
+                await self._count()
                 working = [*working, *(each for each in await self._puller.orders(number) if each.id in missing)]
             symbols = await self._symbols([*trades, *held, *working])
             if told.pushes == before:
@@ -171,7 +180,7 @@ class Reader:
             self._trades_since[account] = max(self._trades_since[account], newest - _OVERLAP_NS)
         if events and self.user_hub.state.is_up:
             self._unpushed = account, told.pushes, now
-            self._hub_changed()
+            self._look_again()
         self._tell(events)
 
     async def _symbols(self, records: Sequence[WireTrade | WirePosition | WireOrder]) -> dict[str, Symbol]:
@@ -179,7 +188,7 @@ class Reader:
         for each in dict.fromkeys(record.contract_id for record in records):
             contract = self._puller.contracts.find(each)
             if contract is None:
-                await self._share()
+                await self._count()
                 contract = await self._puller.contracts.get(each)
             await self._follow([contract])
             found[each] = contract.symbol
@@ -205,7 +214,7 @@ class Reader:
             self._unpushed = None
             self.user_hub.rebuild("it did not push what the platform shows")
         else:
-            self._hub_changed()
+            self._look_again()
 
     # -- pushes --------------------------------------------------------------------------------------------------------
 
@@ -272,9 +281,15 @@ class Reader:
 
     def _hub_changed(self) -> None:
         """What is worse is told at once; what is better, after everything was read."""
+        self._tell_status(only_worse=True)
+        openings = self.user_hub.state.opened + self.market_hub.state.opened
+        if openings != self._openings:
+            self._openings = openings
+            self._look_again()
+
+    def _look_again(self) -> None:
         self._is_urgent = True
         self._wake.set()
-        self._tell_status(only_worse=True)
 
     def _tell_status(self, *, only_worse: bool = False) -> None:
         """Connected, degraded (a hub is down, REST answers) or disconnected (nothing could be read for `blind_s`)."""

@@ -1,4 +1,4 @@
-"""From a price at the platform to the close there, through the engine, its journal and the genuine clients."""
+"""The whole engine at the platform: how soon a breach becomes a close there."""
 
 import time
 from pathlib import Path
@@ -42,11 +42,15 @@ rules:
 """
 
 
+def write(folder: Path, url: str) -> None:
+    (folder / "haltline.yaml").write_text(SETUP.format(user=USER, key=KEY, url=url))
+    (folder / "rules.yaml").write_text(RULES)
+
+
 @pytest.mark.long
 async def test_a_breach_becomes_a_close_within_half_a_second(desk: Any, tmp_path: Path) -> None:
     sim, trader = desk.sim, desk.trader
-    (tmp_path / "haltline.yaml").write_text(SETUP.format(user=USER, key=KEY, url=sim.url))
-    (tmp_path / "rules.yaml").write_text(RULES)
+    write(tmp_path, sim.url)
     times: list[float] = []
     budget = Budget(hold_ns=NS_PER_S // 50)
     async with Haltline(load_parts(tmp_path / "haltline.yaml"), budget=budget) as engine:
