@@ -12,7 +12,7 @@ from haltline.enforce.cap import capped_desk, is_entry
 from haltline.enforce.order import quantity_of
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import OrderId
+from haltline.model.id import IncidentId, OrderId
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline.model.plan import Caps, PlannedAction
 
@@ -131,6 +131,17 @@ async def test_a_reduction_by_an_amount_fixes_its_aim_under_caps_too() -> None:
         await world.settle()
     assert (world.receipt("a").status, world.venue.held[MNQ]) == (DONE, 2)
     assert world.receipt("a").aims[MNQ].to == 2
+
+
+async def test_what_went_beyond_its_caps_names_the_incident_that_needs_consent() -> None:
+    world = LaneWorld()
+    planned = msgspec.structs.replace(
+        world.plan("flatten", "a"), caps=Caps(max_orders=0), incidents=(IncidentId("loss/eval/1"),)
+    )
+    async with world.lane():
+        world.executor.accept([planned])
+        await world.settle()
+    assert "an operator's consent to 'loss/eval/1' lets it go on, once" in world.receipt("a").reason
 
 
 async def test_an_action_that_has_nothing_to_run_needs_no_rehearsal() -> None:
