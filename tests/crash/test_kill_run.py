@@ -155,7 +155,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return to_the_end(world(tmp_path_factory.mktemp("calm") / "w"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_story_is_worth_telling(undisturbed: dict[str, Any]) -> None:
     assert undisturbed["broker"] == []
     assert undisturbed["mode"] == "HALTED"
@@ -164,8 +164,8 @@ def test_the_story_is_worth_telling(undisturbed: dict[str, Any]) -> None:
     assert len(undisturbed["pages"]) == 6  # five of its rules, and that the account is armed
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", (1, pytest.param(2, marks=pytest.mark.long)))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", (1, 2))
 def test_killed_anywhere_again_and_again_it_ends_as_if_it_never_had_been(
     tmp_path: Path, undisturbed: dict[str, Any], seed: int
 ) -> None:
@@ -177,7 +177,7 @@ def test_killed_anywhere_again_and_again_it_ends_as_if_it_never_had_been(
     assert to_the_end(folder) == undisturbed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hold_goes_on_while_the_process_is_dead(tmp_path: Path) -> None:
     folder = world(tmp_path / "w")
     killed(folder, 0.8, from_guarding=True)

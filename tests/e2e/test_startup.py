@@ -26,22 +26,26 @@ def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str
     )
 
 
-def fastest(words: Sequence[str], tries: int = 5) -> float:
-    """Seconds of the fastest of some calls: a busy machine only ever adds."""
-    taken = []
+def slower_than_python(words: Sequence[str], tries: int = 5) -> float:
+    """How many times as long as the bare interpreter a call takes: both the fastest of some, taken in turns, because a
+    busy machine only ever adds."""
+    bare, ours = [], []
     for _ in range(tries):
         started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "pass"], check=True, timeout=60, env=environment())
+        bare.append(time.perf_counter() - started)
+        started = time.perf_counter()
         run(*words)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
+        ours.append(time.perf_counter() - started)
+    return min(ours) / min(bare)
 
 
-def test_help_answers_within_three_tenths_of_a_second():
-    assert fastest(["--help"]) < 0.3
+def test_help_answers_in_a_few_times_of_what_python_takes_to_start():
+    assert slower_than_python(["--help"]) < 15
 
 
-def test_check_of_the_starter_pack_takes_less_than_a_second():
-    assert fastest(["check", str(ROOT / "rules" / "starter")], tries=4) < 1.0
+def test_check_of_the_starter_pack_takes_no_more_than_a_hundred_starts_of_python():
+    assert slower_than_python(["check", str(ROOT / "rules" / "starter")], tries=3) < 100
 
 
 def test_help_imports_nothing_heavy():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_benchmark_prints_one_json_object_with_every_promise() -> None:
     bench = Path(__file__).with_name("bench.py")
     done = subprocess.run([sys.executable, str(bench), "--quick"], capture_output=True, text=True, check=True)

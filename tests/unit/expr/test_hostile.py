@@ -90,10 +90,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_text_is_a_clean_problem(world: Any, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     problems = world.problems(text)
     assert all(problem.code.startswith("E3") for problem in problems)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.parametrize("operator", ["/", "//", "%", "-"])

@@ -332,6 +332,7 @@ while work.step(200, limit=4) is not None:
 """
 
 
+@pytest.mark.long
 def test_killed_at_any_statement_it_is_whole_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     deaths = 0

@@ -128,6 +128,7 @@ store.Journal.open(Path(sys.argv[1])).close()
 """
 
 
+@pytest.mark.long
 def test_killed_at_any_statement_it_is_old_or_new(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     seen = set()

@@ -44,9 +44,9 @@ def test_no_matcher_at_all_is_refused() -> None:
 
 def test_the_slowest_pattern_allowed_is_fast_on_the_worst_label() -> None:
     matcher = parse_matcher("rule=~a*a*a*b")
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert not match_all([matcher], {"rule": "a" * 100_000})
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_a_matcher_reads_as_it_is_written() -> None:
