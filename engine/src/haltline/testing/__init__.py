@@ -3,6 +3,7 @@
 pytest_plugin  collects `*.test.yaml`, one item a test (entry point of pytest, nothing to import)
 broker         the conformance suite of brokers: cases to parametrise a plugin's tests with
 conformance    its numbered cases, and what an author of a plugin implements
+notifier       the conformance suite of channels
 surface        fakes of the control service and of a front end's memory
 
 In: test files, tests of plugins. Out: pytest items, fakes. Never: imported by a running engine.
