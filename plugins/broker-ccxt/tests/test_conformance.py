@@ -173,7 +173,12 @@ class HyperliquidWorld(CryptoWorld):
 
 
 WORLDS = (BybitWorld, BinanceWorld, HyperliquidWorld)
-CASES = [pytest.param(world, case, id=f"{world.kind.name}-{case}") for world in WORLDS for case in broker_cases(world)]
+CASES = [
+    pytest.param(world, case, id=f"{world.kind.name}-{case}", marks=[] if world is BybitWorld else [pytest.mark.long])
+    for world in WORLDS
+    for case in broker_cases(world)
+]
+"""What the venues share is shown at Bybit each time; .ci/run shows it at the others as well."""
 
 
 @contextlib.asynccontextmanager
