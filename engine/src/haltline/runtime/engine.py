@@ -41,6 +41,7 @@ from haltline.runtime.comparison import Comparison
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
 from haltline.runtime.drillroom import DrillRoom
+from haltline.runtime.economics import LiveInstruments
 from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
@@ -113,7 +114,7 @@ class Engine:
         self._executor = Executor(
             actions=parts.registry.actions, brokers=self._pairs.hands(), clock=clock,
             ledger=writer, report=self._reported, mark_of=self._mark_of, budget=budget,
-            instruments={spec.symbol: spec for spec in parts.setup.instruments},
+            instruments=LiveInstruments(self.kernel),
             witness=KernelWitness(
                 self.kernel, clock=clock, pushed=pushing_accounts(parts.setup, parts.registry),
                 confirmed=self.reconciled, is_settled=self._is_settled, put=self.inbox.put,

@@ -31,6 +31,7 @@ from haltline.notify.render import receipt_message
 from haltline.notify.route import Routes
 from haltline.notify.table import MemoryOutboxTable
 from haltline.runtime.compose import Parts, brokers_by_account, make_brokers
+from haltline.runtime.economics import LiveInstruments
 from haltline.runtime.publish import Publisher
 from haltline.runtime.supervise import Supervisor
 from haltline.runtime.witness import KernelWitness, pushing_accounts
@@ -95,7 +96,7 @@ class Replay:
         self._executor = Executor(
             actions=parts.registry.actions, brokers=brokers_by_account(parts.setup, self.brokers), clock=self.clock,
             ledger=writer, report=self._reported, mark_of=self._mark_of, budget=budget,
-            instruments={spec.symbol: spec for spec in parts.setup.instruments},
+            instruments=LiveInstruments(self.kernel),
             witness=KernelWitness(
                 self.kernel, clock=self.clock, pushed=pushing_accounts(parts.setup, parts.registry),
                 confirmed=frozenset(account.id for account in parts.setup.accounts),
