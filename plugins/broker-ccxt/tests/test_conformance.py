@@ -25,7 +25,7 @@ CALLS = {
     VenueFault.LOST_ACK: ("drop", "place", {"stage": "after"}),
     VenueFault.LOST_REQUEST: ("drop", "place", {}),
     VenueFault.LOST_CANCEL: ("drop", "cancel", {"stage": "after"}),
-    VenueFault.HANG: ("hang", "positions", {}),
+    VenueFault.HANG: ("hang", "positions", {"count": 2}),  # the reading half may meet one
     VenueFault.GARBAGE: ("garbage", "positions", {}),
 }
 REFUSALS = {VenueFault.REFUSE: "insufficient_margin", VenueFault.THROTTLE: "rate_limit"}
