@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 from decimal import Decimal
 
+import ccxt
 import pytest
 
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import CashFlow, ConnectionStatus, ConnectionUpdate, Fill, PositionReport
 from haltline.model.order import OrderRequest, OrderType, Side
+from haltline_broker_ccxt.client import make_exchange
 
+pytestmark = pytest.mark.long
 BTC = "BTC/USDT:USDT"
 ID = "hl-" + "a" * 24
 VENUES = ("bybit", "binance", "hyperliquid")
@@ -365,3 +368,41 @@ async def test_funding_reaches_the_account_once(desks, venue: str) -> None:
         (paid,) = desk.of(CashFlow)
         assert paid.is_result
         assert paid.amount < 0
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("fault", ["truncate", "garbage"])
+async def test_half_an_answer_is_never_an_account_without_positions(desks, venue: str, fault: str) -> None:
+    async with desks(venue) as desk:
+        desk.sim.trades("BTC", "0.1")
+        desk.sim.arm(fault, "positions", stage="after", count=None)
+        with pytest.raises(Transient):
+            await desk.actuator.snapshot("main")
+        desk.sim.faults.clear()
+        assert (await desk.actuator.snapshot("main")).positions
+
+
+NAMES = {"bybit": "bybit", "binance": "binanceusdm", "hyperliquid": "hyperliquid"}
+OPTIONS: dict[str, dict[str, object]] = {
+    "bybit": {},
+    "binance": {"fetchCurrencies": False, "fetchMarkets": {"types": ["linear"]}},
+    "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
+}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_the_library_takes_half_an_answer_for_no_positions_and_our_client_does_not(raws, venue: str) -> None:
+    """The kind `ccxt` asks for positions the library's way: without this an exchange of any name could look flat."""
+    async with raws(venue) as (sim, raw):
+        sim.trades("BTC", "0.1")
+        sim.arm("truncate", "positions", stage="after")
+        assert await raw.fetch_positions() == []
+        strict = make_exchange(NAMES[venue], {**sim.credentials, "options": OPTIONS[venue]})
+        sim.redirect(strict)
+        try:
+            await strict.load_markets()
+            sim.arm("truncate", "positions", stage="after")
+            with pytest.raises(ccxt.NetworkError):
+                await strict.fetch_positions()
+        finally:
+            await strict.close()

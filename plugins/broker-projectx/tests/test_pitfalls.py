@@ -488,6 +488,8 @@ import logging
 from websockets.asyncio import client
 before = client.connect.__aiter__
 import haltline_broker_projectx.library
+
+pytestmark = pytest.mark.long
 assert client.connect.__aiter__ is before
 for name, logger in logging.root.manager.loggerDict.items():
     if name.startswith("project_x_py"):

@@ -8,8 +8,8 @@ other rules while it runs, `rulefile` which files those are, `loosening` what wa
 `replay` the same on a virtual clock · `health` what is up · `pace` short pauses · `watchdog` is it well, seen from
 inside · `heartbeat` the sign of life it leaves · `sampler` equity on record · `upkeep` the journal proven and
 compacted · `service_manager` systemd · `doctor` can this set-up guard? · `guardian` the second process, with `floor`
-for one account and `guardian_hand` to act · `compose` brokers and channels of a set-up · `economics` instruments as they
-are known now · `embed` the Python API ·
+for one account and `guardian_hand` to act · `compose` brokers and channels of a set-up · `economics`
+instruments as they are known now · `embed` the Python API ·
 `surface` front ends · `console` the local channel, with `frame`, `whereabouts` and `peer` · `frontdoor` the engine as
 commands see it.
 

@@ -62,9 +62,10 @@ def make_exchange(name: str, config: Mapping[str, object], *, host: str = "", ta
     base = getattr(pro, name, None) or getattr(rest, name, None)
     if not isinstance(base, type):
         raise Refused(f"ccxt knows no exchange that is called {name!r}")
-    members: dict[str, object] = {}
+    members: dict[str, object] = {"parse_json": _strict(base)}
     if tap is not None:
         members["handle_message"] = _tapped(base, tap)
+        members["client"] = _sound(base)
     if name.startswith("hyperliquid"):
         members["initialize_client"] = _do_nothing
     exchange = cast(Exchange, type(base.__name__, (base,), members)(dict(config)))
@@ -72,6 +73,19 @@ def make_exchange(name: str, config: Mapping[str, object], *, host: str = "", ta
         exchange.urls["api"] = _turned(exchange.urls["api"], host)
         exchange.timeout_on_exit = 0
     return exchange
+
+
+def _strict(base: Any) -> Callable[[Any, Any], object]:
+    """Half of a JSON text, or a proxy's page, is no answer: ccxt would hand it on as a text, and make of it that there
+    are no positions."""
+
+    def parse_json(self: Any, http_response: Any) -> object:
+        found: object = base.parse_json(self, http_response)
+        if found is None and str(http_response).lstrip()[:1] in ("{", "[", "<"):
+            raise ccxt.NetworkError(f"{self.id} answered with something that is no JSON")
+        return found
+
+    return parse_json
 
 
 async def _do_nothing(exchange: Exchange) -> bool:
@@ -88,6 +102,26 @@ def _tapped(base: Any, tap: Tap) -> Callable[[Any, Any, Any], None]:
             client.reject(ccxt.NetworkError(f"a message was not understood: {type(failure).__name__}"))
 
     return handle_message
+
+
+def _sound(base: Any) -> Callable[[Any, str], object]:
+    """What cannot be decoded would end the receive loop without a word: the prices before it would stand for minutes."""
+
+    def client(self: Any, url: str) -> object:
+        found: Any = base.client(self, url)
+        if "handle_text_or_binary_message" not in vars(found):
+            read = found.handle_text_or_binary_message
+
+            def decode(data: object) -> None:
+                try:
+                    read(data)
+                except ValueError:
+                    found.on_error(ccxt.NetworkError("a message was no JSON"))
+
+            found.handle_text_or_binary_message = decode
+        return found
+
+    return client
 
 
 def _turned(found: object, host: str) -> object:
