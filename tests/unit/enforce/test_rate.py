@@ -143,3 +143,15 @@ async def test_enforcement_that_has_used_up_everything_comes_back_when_the_budge
         await world.settle()
     assert sent == [NS_PER_S, 6 * NS_PER_S]
     assert world.receipt("a").status is OutcomeStatus.DONE
+
+
+async def test_a_burst_of_readings_leaves_no_broker_unread_until_the_limit_is_over() -> None:
+    """Found by the soak of the venues: nine calls a reading, many pushes, and a minute without one reading after it."""
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(240))
+    for _ in range(20):
+        await shared.share()
+    waiting: asyncio.Task[object] = asyncio.ensure_future(shared.share())
+    assert not await ended(waiting)
+    clock.advance_to(11 * NS_PER_S)
+    assert await ended(waiting)

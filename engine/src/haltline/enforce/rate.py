@@ -10,28 +10,41 @@ from haltline.model.order import OrderReport, OrderRequest
 
 RESERVED = 0.5
 """The part of a limit that only enforcement may use."""
+SPELL_NS = 10 * NS_PER_S
+BURST = 20
+"""Beyond so many calls, reading spreads its share of a long limit over spells of 10 s: a burst of readings after every
+push would leave it blind until the minute is over.
+"""
 
 
 class _Window:
     """Calls of the last `per_s` seconds."""
 
-    __slots__ = ("_calls", "_limit", "_per_ns", "_shared")
+    __slots__ = ("_calls", "_limit", "_per_ns", "_per_spell", "_read", "_shared")
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit.calls
         self._shared = limit.calls - max(1, round(limit.calls * RESERVED))
         self._per_ns = round(limit.per_s * NS_PER_S)
+        spells = max(1, self._per_ns // SPELL_NS)
+        self._per_spell = max(BURST, -(-self._shared // spells))
         self._calls: deque[int] = deque()
+        self._read: deque[int] = deque(maxlen=self._per_spell)
 
     def free_at(self, now: int, *, is_reading: bool) -> int:
         """The first instant at which one more call fits; `now` if it fits already."""
         while self._calls and self._calls[0] <= now - self._per_ns:
             self._calls.popleft()
         most = max(1, self._shared) if is_reading else self._limit
-        return now if len(self._calls) < most else self._calls[len(self._calls) - most] + self._per_ns
+        free = now if len(self._calls) < most else self._calls[len(self._calls) - most] + self._per_ns
+        if is_reading and len(self._read) == self._per_spell:
+            free = max(free, self._read[0] + min(self._per_ns, SPELL_NS))
+        return free
 
-    def take(self, now: int) -> None:
+    def take(self, now: int, *, is_reading: bool = False) -> None:
         self._calls.append(now)
+        if is_reading:
+            self._read.append(now)
 
 
 class RateBudget:
@@ -52,7 +65,7 @@ class RateBudget:
             now = self._clock.now()
             free = self._all.free_at(now, is_reading=True)
             if free <= now:
-                self._all.take(now)
+                self._all.take(now, is_reading=True)
                 return
             await self._clock.sleep_until(free)
 

@@ -105,7 +105,7 @@ def _tapped(base: Any, tap: Tap) -> Callable[[Any, Any, Any], None]:
 
 
 def _sound(base: Any) -> Callable[[Any, str], object]:
-    """What cannot be decoded would end the receive loop without a word: the prices before it would stand for minutes."""
+    """What cannot be decoded would end the receive loop without a word, and the prices before it would stand on."""
 
     def client(self: Any, url: str) -> object:
         found: Any = base.client(self, url)
