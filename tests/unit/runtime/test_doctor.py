@@ -142,12 +142,19 @@ async def test_a_broker_is_asked_seen_and_left_and_nothing_is_sent_to_it(world: 
 
 
 async def test_a_quote_under_an_alias_counts_for_its_instrument(world: World) -> None:
-    assert "ok prices: MNQ: quoted" in await world.look()
+    assert "ok prices: quoted: MNQ" in await world.look()
 
 
 async def test_an_instrument_without_a_quote_is_told(world: World) -> None:
     world.venue.quiet = True
     assert "warn prices: MNQ: no quote within 0.3 s" in await world.look()
+
+
+async def test_where_no_instrument_is_named_silence_is_told_once(world: World) -> None:
+    world.venue.quiet = True
+    world.parts = replace(world.parts, setup=replace(world.parts.setup, places={}))
+    lines = await world.look()
+    assert about(lines, "prices") == ["warn prices: nothing: no quote of anything within 0.3 s"]
 
 
 async def test_a_wrong_key_fails_in_words_that_do_not_hold_it(world: World) -> None:

@@ -214,11 +214,19 @@ class Examination:
             self._quoted.add(event.symbol)
 
     async def _listen(self) -> None:
-        """Until every instrument was quoted, or the time is over."""
+        """Until every instrument that is wanted was quoted, and one at least, or the time is over."""
         end = self._clock.now() + round(self._quote_s * 1e9)
-        wanted = {str(each.symbol) for each in self._parts.setup.instruments}
-        while self._clock.now() < end and not wanted <= self._names():
+        wanted = self._wanted()
+        while self._clock.now() < end and not (self._quoted and wanted <= self._names()):
             await self._clock.sleep_until(min(end, self._clock.now() + 100_000_000))
+
+    def _wanted(self) -> set[str]:
+        """The instruments that the set-up describes itself, and those that rules name; not all that we know."""
+        setup = self._parts.setup
+        alias = {name: str(each.symbol) for each in setup.instruments for name in (each.symbol, *each.aliases)}
+        named = {each.name for each in self._parts.book.mentions if each.sort == "symbol"}
+        own = {symbol for symbol in alias.values() if f"instruments.{symbol}" in setup.places}
+        return own | {alias[name] for name in named if name in alias}
 
     def _names(self) -> set[str]:
         """The symbols quoted, under the names of the set-up."""
@@ -246,12 +254,15 @@ class Examination:
             self.say("prices", Level.WARN, "source", "no broker and no feed brings prices",
                      "name a feed under feeds:, or no limit on open positions can be measured")  # fmt: skip
             return
-        for spec in setup.instruments:
-            if str(spec.symbol) in self._names():
-                self.say("prices", Level.OK, str(spec.symbol), "quoted")
-            elif len(setup.instruments) <= len(self._names()) + 20:
-                self.say("prices", Level.WARN, str(spec.symbol), f"no quote within {self._quote_s:g} s",
-                         "its market may be closed; else check its symbol and aliases")  # fmt: skip
+        wanted, quoted = self._wanted(), self._names()
+        for symbol in sorted(wanted - quoted):
+            self.say("prices", Level.WARN, symbol, f"no quote within {self._quote_s:g} s",
+                     "its market may be closed; else check its symbol and aliases")  # fmt: skip
+        if quoted:
+            self.say("prices", Level.OK, "quoted", ", ".join(sorted(quoted)))
+        elif not wanted:
+            self.say("prices", Level.WARN, "nothing", f"no quote of anything within {self._quote_s:g} s",
+                     "the market may be closed; else check what brokers and feeds are asked to follow")  # fmt: skip
 
     async def _channels(self) -> None:
         notes = Notes(MemoryNoteTable(), _at_once)
