@@ -122,29 +122,29 @@ class Play:
             step = max(-0.0015, min(0.0015, goal / last - 1)) + self._lot.gauss(0, 0.00008)
             self.desk.say(last * (1 + step))
             self._judge()
-            await asyncio.sleep(TICK_S * self._lot.uniform(0.3, 1.7))
+            await asyncio.sleep(TICK_S * self._lot.uniform(0.3, 1.7))  # sleeps: the pace of the play
 
     async def _phases(self) -> None:
         """Trouble and calm in turn."""
         while True:
             self._calm.clear()
             self._storm.set()
-            await asyncio.sleep(STORM_S)
+            await asyncio.sleep(STORM_S)  # sleeps: the pace of the play
             self._storm.clear()
             self._calm.set()
-            await asyncio.sleep(CALM_S)
+            await asyncio.sleep(CALM_S)  # sleeps: the pace of the play
 
     async def _make_trouble(self) -> None:
         while True:
             await self._storm.wait()
-            await asyncio.sleep(self._lot.uniform(0.5, 5))
+            await asyncio.sleep(self._lot.uniform(0.5, 5))  # sleeps: the pace of the play
             if not self._storm.is_set():
                 continue
             name, seconds, does = self.desk.strike()
             self.found.done[f"fault: {name}"] += 1
             self._trouble, self._trouble_at = name, time.monotonic()
             does()
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # sleeps: the pace of the play
             self.desk.mend()
             self._trouble_at = time.monotonic()
 
@@ -175,7 +175,7 @@ class Play:
             self.desk.protects(last * (1 - sign * 0.03))
         if self._lot.random() < 0.5:
             self.desk.rests(sign, last * (1 - sign * 0.04))
-        await asyncio.sleep(self._lot.uniform(0.4, 3))
+        await asyncio.sleep(self._lot.uniform(0.4, 3))  # sleeps: the pace of the play
 
     async def _crash(self) -> None:
         """The price goes against the position until a rule is broken, and stays there; sometimes he trades on."""
@@ -187,14 +187,14 @@ class Play:
         if self._lot.random() < 0.15:
             self._is_rude = True
             self.found.done["trades on while broken"] += 1
-            await asyncio.sleep(self._lot.uniform(0, 0.5))
+            await asyncio.sleep(self._lot.uniform(0, 0.5))  # sleeps: the pace of the play
             self.desk.trades(self._lot.choice((-2, -1, 1, 2)))
 
     async def _oversize(self) -> None:
         held = self.desk.truth().quantity
         self.desk.trades((1 if held > 0 else -1) * (MOST_UNITS + 1 - round(abs(held) / self.desk.unit)))
         self._judge()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # sleeps: the pace of the play
 
     async def _near(self) -> None:
         """Nearly a breach, and back."""
@@ -202,9 +202,9 @@ class Play:
         if truth.quantity:
             fall = self.desk.limit * 0.75 / (abs(truth.quantity) * self.desk.multiplier)
             self._goal = truth.average - fall * (1 if truth.quantity > 0 else -1)
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # sleeps: the pace of the play
             self._goal = truth.average
-            await asyncio.sleep(1)
+            await asyncio.sleep(1)  # sleeps: the pace of the play
 
     async def _phantom(self) -> None:
         """One tick far away; the next one is where it was."""
@@ -212,23 +212,23 @@ class Play:
         self.desk.phantom(self.desk.last * self._lot.choice((0.94, 1.06)))
         await asyncio.sleep(0.02)  # sleeps: the next tick comes at once
         self.desk.say(self.desk.last)
-        await asyncio.sleep(1)
+        await asyncio.sleep(1)  # sleeps: the pace of the play
 
     async def _flip(self) -> None:
         held = self.desk.truth().quantity / self.desk.unit
         self.desk.tidies()
         self.desk.trades(-2 * round(held))
         self._judge()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # sleeps: the pace of the play
 
     async def _leave(self) -> None:
         held = self.desk.truth().quantity / self.desk.unit
         self.desk.tidies()
         self.desk.trades(-round(held))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # sleeps: the pace of the play
 
     async def _sit(self) -> None:
-        await asyncio.sleep(self._lot.uniform(1, 4))
+        await asyncio.sleep(self._lot.uniform(1, 4))  # sleeps: the pace of the play
 
     async def _by_operator(self) -> None:
         """An operator has the engine flatten the account."""

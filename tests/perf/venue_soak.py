@@ -167,7 +167,7 @@ class Watch:
                     self._statuses[name] = each.connection
                     self.seen.done[f"{name} {each.connection}"] += 1
             self._pipe.send(told)
-            await asyncio.sleep(TELL_S)
+            await asyncio.sleep(TELL_S)  # sleeps: the pace of the watch
 
     def _opinion(self, name: str) -> Told:
         account = self._kernel.state.accounts[name]
@@ -191,7 +191,7 @@ class Watch:
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(self._lot.uniform(0.5, 3))
+            await asyncio.sleep(self._lot.uniform(0.5, 3))  # sleeps: the pace of the watch
             await self._say(self._lot.choice(LOOKS))
 
     async def _say(self, line: str) -> None:
@@ -205,7 +205,7 @@ class Watch:
     async def _sample(self) -> None:
         begun = time.monotonic()
         while True:
-            await asyncio.sleep(5)
+            await asyncio.sleep(5)  # sleeps: the pace of the watch
             gc.collect()
             self.seen.samples.append(
                 Sample(

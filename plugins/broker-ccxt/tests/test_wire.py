@@ -219,6 +219,16 @@ def test_funding_and_rebates_of_bybit_are_flows() -> None:
     assert (fill.fee, rebate.amount) == (0, Decimal("0.2"))
 
 
+def test_what_an_execution_of_bybit_earned_is_its_own_word_where_it_closes_something() -> None:
+    """A fill that is read after the position it made moves no lot of ours: without the word its profit would be 0."""
+    row = {"symbol": "BTCUSDT", "execId": "e", "execQty": "1", "execPrice": "100", "side": "Buy", "orderId": "o",
+           "execType": "Trade", "execFee": "0"}  # fmt: skip
+    (closes,) = BYBIT.execution({**row, "closedSize": "1", "execPnl": "-7.5"}, 1, 2)
+    (opens,) = BYBIT.execution({**row, "closedSize": "0", "execPnl": "0"}, 1, 2)
+    (silent,) = BYBIT.execution({**row, "closedSize": "1"}, 1, 2)
+    assert [each.pnl for each in (closes, opens, silent)] == [Decimal("-7.5"), None, None]
+
+
 def test_an_order_for_bybit_says_side_and_reduce_only_raw() -> None:
     asked = bybit_order(request(symbol="BTCUSDT:SHORT", side=Side.BUY, reduce_only=True), BTC, ID)
     assert (asked["positionIdx"], asked["reduceOnly"], asked["qty"], asked["orderLinkId"]) == (2, True, "0.5", ID)

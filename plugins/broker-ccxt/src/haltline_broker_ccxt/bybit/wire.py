@@ -125,6 +125,7 @@ class Translator:
                 quantity=number(row, "execQty"),
                 price=number(row, "execPrice"),
                 fee=max(fee, ZERO),
+                pnl=maybe(row, "execPnl") if maybe(row, "closedSize") else None,
                 order_id=OrderId(text(row, "orderId")) or None,
             )
             if fee < 0:
