@@ -33,6 +33,8 @@ from haltline import Haltline
 
 ORIGIN_MS = 500.0
 WARM = 2
+PAUSE_S = 3.0
+"""Between two rounds: a breach every second would measure the venues' limits of calls, which make enforcement wait."""
 RULES = """version: 1
 rules:
   - id: open-loss
@@ -152,6 +154,7 @@ async def measure(name: str, rounds: int) -> list[float]:
                 found.append(await loop.run_in_executor(None, here.recv))
                 await until(lambda: not any(each.quantity for each in book.values()))
                 await engine.until_idle()
+                await asyncio.sleep(PAUSE_S)  # sleeps: the venue's limits of calls
                 here.send("flat")
             await loop.run_in_executor(None, here.recv)
     process.join(10)

@@ -152,7 +152,10 @@ class Watch:
 
     def _hear(self) -> None:
         while self._pipe.poll():
-            what, about = self._pipe.recv()
+            try:
+                what, about = self._pipe.recv()
+            except EOFError:
+                what, about = "over", {}  # the venues have died: nothing was shown
             if what == "over":
                 self.seen.results = about
                 self._over.set()
@@ -280,6 +283,7 @@ def report(seen: Watched, folder: Path) -> dict[str, Any]:
         journal.close()
     growth = grown(seen.samples)
     wrong = [text for each in found.values() for text in (*each.missed, *each.false, *each.differences)]
+    wrong += [] if found else ["the venues' process has died"]
     wrong += [f"the journal does not verify: {verified.reason}"] if verified.broken_seq is not None else []
     wrong += [f"{name} grew by {growth[name]}" for name, most in MOST_GROWN.items() if growth.get(name, 0) > most]
     if growth.get("minutes", 0) >= 5 and growth["rss_mb_per_minute"] > MOST_MB_PER_MINUTE:
