@@ -65,8 +65,9 @@ def test_the_story_is_worth_telling(undisturbed: dict[str, Any]) -> None:
     assert undisturbed["incidents"][0][:2] == ["below-cost", "breached"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", (4, 26, 45, 59, 60, 61, 66))
+@pytest.mark.parametrize(
+    "first", (*(pytest.param(first, marks=pytest.mark.long) for first in (4, 26, 45, 59, 61, 66)), 60)
+)
 def test_a_kill_at_any_write_changes_nothing_in_the_end(
     tmp_path: Path, undisturbed: dict[str, Any], first: int
 ) -> None:
@@ -77,7 +78,7 @@ def test_a_kill_at_any_write_changes_nothing_in_the_end(
     assert state == undisturbed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_being_killed_again_and_again_changes_nothing_in_the_end(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
     folder = world(tmp_path / "w")
     for crash_at in (30, 13, 12, 0):

@@ -128,6 +128,7 @@ async def open_world() -> AsyncIterator[SimWorld]:
         yield world
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", broker_cases(SimWorld), ids=str)
 async def test_projectx_keeps_its_promise(case: BrokerCase) -> None:
     async with open_world() as world:

@@ -22,6 +22,7 @@ from haltline_broker_projectx.setting import Setting, read_setting
 from haltline_sim_projectx import hub
 from haltline_sim_projectx.server import KEY, USER, ProjectXSim
 
+pytestmark = pytest.mark.long
 EVAL, MNQ = AccountId("eval"), Symbol("MNQZ5")
 ENDINGS: dict[str, Callable[[hub.Hub], None]] = {
     "close": hub.Hub.close,
@@ -488,8 +489,6 @@ import logging
 from websockets.asyncio import client
 before = client.connect.__aiter__
 import haltline_broker_projectx.library
-
-pytestmark = pytest.mark.long
 assert client.connect.__aiter__ is before
 for name, logger in logging.root.manager.loggerDict.items():
     if name.startswith("project_x_py"):

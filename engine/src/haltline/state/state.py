@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from haltline.api.calendar import Calendar
+from haltline.api.field import Change
 from haltline.clock import NS_PER_S
 from haltline.errors import DataRefused
 from haltline.model.account import AccountSpec
@@ -247,7 +248,10 @@ class State:
     def observe_trade(self, instrument: Instrument, price: float, at: int) -> None:
         """A fill of ours backs a price; where none is known it is one, and counts as the last trade until a quote."""
         if at >= instrument.traded_at:
+            doubt = instrument.suspect_reason
             instrument.traded, instrument.traded_at = price, at
+            if instrument.suspect_reason != doubt:
+                self.touch(instrument, int(Change.QUOTE))
         if instrument.mark == instrument.mark or at < instrument.quoted_at:
             return
         trade = Quote(at=at, received_at=at, symbol=Symbol(instrument.symbol), last=price, source="own fill")
