@@ -92,6 +92,7 @@ def test_the_story_without_a_kill_is_worth_killing(calm: dict[str, Any]) -> None
     assert len({where for where, _ in points_of(calm)}) > 20
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_flatten_killed_at_a_sample_of_instants_ends_flat_locked_and_on_record(calm: dict[str, Any]) -> None:
     require(run_both([(point, None) for point in every(steady(calm), 8)]))

@@ -176,6 +176,7 @@ def test_a_terminal_shows_what_others_wrote_and_obeys_none_of_it(text: str) -> N
     assert inert(out.getvalue()) == out.getvalue()
 
 
+@pytest.mark.long
 def test_a_text_of_half_a_million_signs_is_cut_and_none_is_lost() -> None:
     view = reply_view(Reply(title="t", parts=(Paragraph(text="<&>" * 170_000),)))
     found = pages(view, as_html, limit=MESSAGE_UNITS, measure=units)

@@ -144,6 +144,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         venue.stdout.close()
 
 
+@pytest.mark.long
 def test_an_engine_that_is_killed_leaves_an_account_that_is_flattened_once_at_its_floor(world: World) -> None:
     engine, guardian = world.start("run"), world.start("guardian")
     world.buy()

@@ -70,6 +70,7 @@ def test_json_is_one_object_a_line(desk):
     assert (kinds[0], kinds[-1]) == ("started", "stopped")
 
 
+@pytest.mark.long
 def test_a_second_run_goes_on_with_the_same_journal(desk):
     guard(desk, "--plain")
     before = json.loads(call("journal", "verify", "--json", cwd=desk).stdout)

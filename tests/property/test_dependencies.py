@@ -218,7 +218,7 @@ def other_spec(m: dict[str, Any]) -> InstrumentSpec:
 
 
 BY_THE_CLOCK = "-instrument-lag"
-"""Depends on the moves of all other instruments: it is looked at by the clock, within a second, and not at each move."""
+"""Depends on the moves of all other instruments: it is looked at by the clock, within a second, not at each."""
 
 
 def check(story: list[tuple[int, str, dict[str, Any]]]) -> None:

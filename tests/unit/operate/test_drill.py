@@ -121,6 +121,7 @@ async def test_a_drill_of_less_than_critical_waits_for_company_as_its_route_says
         assert ear.heard[0].title == "DRILL: a made-up breach"
 
 
+@pytest.mark.long
 async def test_two_drills_at_once_are_refused(opened: Open) -> None:
     async with opened(setup=ROUTED) as desk:
         listen(desk, Ear())
@@ -140,6 +141,7 @@ async def test_a_drill_of_what_is_not_there_is_refused(opened: Open, line: str, 
         assert (await desk.say(RIA, line)).code == code
 
 
+@pytest.mark.long
 async def test_a_drill_needs_a_risk_manager_with_the_account(opened: Open) -> None:
     async with opened(setup=ROUTED) as desk:
         listen(desk, Ear())

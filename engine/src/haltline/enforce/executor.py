@@ -38,8 +38,8 @@ _REMEMBERED = 10_000
 class Executor:
     """Carries out what the kernel plans. The runtime gives every account's `run_lane` a task; here none is made.
 
-    A lane holds at most `capacity` actions; one more is refused, and `tell_refused` reports it as failed, so that people
-    hear of it.
+    A lane holds at most `capacity` actions; one more is refused, and `tell_refused` reports it as failed, so that
+    people hear of it.
     """
 
     def __init__(
