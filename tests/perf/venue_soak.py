@@ -285,7 +285,8 @@ def report(seen: Watched, folder: Path) -> dict[str, Any]:
     wrong = [text for each in found.values() for text in (*each.missed, *each.false, *each.differences)]
     wrong += [] if found else ["the venues' process has died"]
     wrong += [f"the journal does not verify: {verified.reason}"] if verified.broken_seq is not None else []
-    wrong += [f"{name} grew by {growth[name]}" for name, most in MOST_GROWN.items() if growth.get(name, 0) > most]
+    if growth.get("minutes", 0) >= 2:  # in less, reconnects under way are all there is to see
+        wrong += [f"{name} grew by {growth[name]}" for name, most in MOST_GROWN.items() if growth[name] > most]
     if growth.get("minutes", 0) >= 5 and growth["rss_mb_per_minute"] > MOST_MB_PER_MINUTE:
         wrong.append(f"memory grows by {growth['rss_mb_per_minute']} MB a minute")
     every = [breach for each in found.values() for breach in each.breaches if breach.at]
