@@ -166,7 +166,7 @@ async def test_readings_that_used_up_their_share_delay_no_flatten(tmp_path: Path
     async with Haltline.from_parts(parts, clock=clock) as engine:
         await hold_three(engine, world)
         share = world.made[BrokerRole.BOTH].setup.share
-        for _ in range(29):  # one was taken when the account was confirmed
+        for _ in range(4):  # a spell of ten seconds takes five, and one was taken when the account was confirmed
             await share()
         starved = asyncio.ensure_future(share())
         await asyncio.sleep(0)
