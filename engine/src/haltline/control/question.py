@@ -13,7 +13,12 @@ from haltline.control.note import Note, Notes
 
 SPACE = "question"
 CODES = "code"
+WRONG = "wrong-code"
+MOST_WRONG_AN_HOUR = 6
 _MOST_WRONG = 3
+_HOUR_S = 3600
+_BACKWARD_NS = 60 * NS_PER_S
+"""How far a clock may be set back before what was asked since counts as too late."""
 _STEP_S = 30
 _LONGEST_NONCE = 100
 
@@ -36,6 +41,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def is_of(self, operator: str, caller: Caller) -> bool:
         """Whether this is who asked, on the platform where it was asked."""
         return (operator, caller.platform, caller.user) == (self.operator, self.platform, self.user)
+
+    def stands(self, now: int) -> bool:
+        """Whether it may still be answered; not where the clock was set back behind the question."""
+        return self.asked_at - _BACKWARD_NS <= now < self.expires_at
 
 
 class Questions:
@@ -67,8 +76,19 @@ class Questions:
         """It waits no longer; True for the one who closed it, and only then may it be carried out."""
         return await self._notes.forget(SPACE, question.id)
 
-    async def note_wrong(self, question: Question) -> bool:
+    def may_try_code(self, operator: str, now: int) -> bool:
+        """Whether somebody has not given too many wrong codes within an hour, over all questions and restarts."""
+        return len(self._wrong_codes(operator, now)) < MOST_WRONG_AN_HOUR
+
+    def _wrong_codes(self, operator: str, now: int) -> list[int]:
+        """When they were given (s), those of the last hour; one that lies ahead of a clock set back counts, too."""
+        kept = [int(each) for each in (self._notes.get(WRONG, operator) or "").split()]
+        return [each for each in kept if abs(now // NS_PER_S - each) < _HOUR_S]
+
+    async def note_wrong(self, question: Question, operator: str, now: int) -> bool:
         """One more wrong code; False once there were too many, and it is closed."""
+        given = [*self._wrong_codes(operator, now), now // NS_PER_S][-MOST_WRONG_AN_HOUR:]
+        await self._notes.put(Note(WRONG, operator, now, " ".join(map(str, given))))
         wrong = question.wrong + 1
         if wrong >= _MOST_WRONG:
             await self.close(question)
@@ -96,7 +116,7 @@ class Questions:
     async def _drop_expired(self, now: int) -> None:
         for note in self._notes.of(SPACE):
             question = msgspec.json.decode(note.text, type=Question)
-            if question.expires_at <= now:
+            if not question.stands(now):
                 await self.close(question)
 
 

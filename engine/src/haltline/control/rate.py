@@ -20,7 +20,7 @@ class Rate:
         if name not in self._seen and len(self._seen) >= _MOST_NAMES:
             self._seen.pop(next(iter(self._seen)))
         seen = self._seen.setdefault(name, deque(maxlen=self.per_minute))
-        while seen and seen[0] <= now - _WINDOW_NS:
+        while seen and not now - _WINDOW_NS < seen[0] <= now:  # a clock that was set back locks nobody out
             seen.popleft()
         if len(seen) >= self.per_minute:
             return False

@@ -244,7 +244,7 @@ class ControlService:
     # -- confirmation ----------------------------------------------------------------------------------------------
 
     async def _ask(self, request: Request, operator: Operator, command: Command, granted: Granted, now: int) -> Reply:
-        second = self._entry.loosening if command.confirm is Confirm.LOOSENING else Second.NONE
+        second = self._second_for(command)
         text = command.text(granted) if command.text is not None else f"{command.name}: {command.meaning}"
         nonce, question = await self._questions.ask(
             command=command.name, arguments=dict(request.arguments), operator=operator.name, caller=request.caller,
@@ -269,6 +269,9 @@ class ControlService:
             ),
         )  # fmt: skip
 
+    def _second_for(self, command: Command) -> Second:
+        return self._entry.loosening if command.confirm is Confirm.LOOSENING else Second.NONE
+
     async def _answer(self, request: Request, operator: Operator, now: int) -> Reply:
         """A press: whose question it is, whether it stands, and whether this one may answer it."""
         question = self._questions.find(request.arguments.get("nonce", ""))
@@ -276,16 +279,17 @@ class ControlService:
             await self._note(request, Attempt.EXPIRED, operator, code="E856")
             return refused("E856", "nothing waits for this: it was answered already, or never asked", is_late=True)
         command = self._commands.get(question.command)
-        if question.expires_at <= now or command is None:
+        if not question.stands(now) or command is None:
             await self._questions.close(question)
             await self._note(request, Attempt.EXPIRED, operator, code="E856", question=question.id)
             return refused("E856", "the question was not answered in time; ask again", is_late=True)
         if request.command == DECLINE:
-            return await self._decline(request, operator, question)
+            return await self._decline(request, operator, question, command)
         return await self._confirm(request, operator, question, command, now)
 
-    async def _decline(self, request: Request, operator: Operator, question: Question) -> Reply:
-        if question.second is not Second.PERSON and not question.is_of(operator.name, request.caller):
+    async def _decline(self, request: Request, operator: Operator, question: Question, command: Command) -> Reply:
+        is_second = question.second is Second.PERSON and self._operators.may_use(operator, command)
+        if not is_second and not question.is_of(operator.name, request.caller):
             return await self._refuse(request, operator, "E857", "somebody else asked this", question.id)
         await self._questions.close(question)
         await self._note(request, Attempt.DECLINED, operator, question=question.id)
@@ -295,12 +299,17 @@ class ControlService:
         self, request: Request, operator: Operator, question: Question, command: Command, now: int
     ) -> Reply:
         asked = Request(caller=request.caller, command=question.command, arguments=question.arguments)
+        asker = next((each for each in self._operators.all() if each.name == question.operator), None)
+        if asker is None or self._second_for(command) not in (Second.NONE, question.second):
+            await self._questions.close(question)
+            who = f"{question.operator} is no operator any more" if asker is None else "it needs more than a press now"
+            return await self._refuse(asked, operator, "E857", f"{who}; ask again", question.id)
         try:
             values = read_arguments(command, question.arguments, self._names, operator.accounts)
         except WrongArguments as wrong:
             await self._questions.close(question)
             return await self._refuse(asked, operator, "E853", str(wrong), question.id)
-        objection = self._objection(operator, command, values)
+        objection = self._objection(operator, command, values) or self._objection(asker, command, values)
         if objection:
             return await self._refuse(asked, operator, "E851", objection, question.id)
         objection = await self._wrong_hands(request, operator, question, command, values, now)
@@ -309,7 +318,6 @@ class ControlService:
         if not await self._questions.close(question):
             return refused("E856", "it was answered already", is_late=True)
         await self._note(asked, Attempt.CONFIRMED, operator, question=question.id)
-        asker = next((each for each in self._operators.all() if each.name == question.operator), operator)
         granted = self._grant(asked, asker, command, values, now, question.id)
         return await self._carry_out(asked, operator, command, granted)
 
@@ -322,10 +330,13 @@ class ControlService:
             return "another operator must confirm it" if operator.name == question.operator else ""
         if not question.is_of(operator.name, request.caller):
             return "only who asked can confirm it, and where it was asked"
-        if question.second is Second.CODE and not await self._is_right_code(
-            operator, command, values, request.arguments.get("code", ""), now
-        ):
-            stands = await self._questions.note_wrong(question)
+        if question.second is not Second.CODE:
+            return ""
+        if not self._questions.may_try_code(operator.name, now):
+            return "too many wrong one-time codes within an hour; wait, or have another operator ask"
+        code = request.arguments.get("code", "")
+        if not await self._is_right_code(operator, command, values, code, now):
+            stands = await self._questions.note_wrong(question, operator.name, now)
             return "the one-time code is wrong" + ("" if stands else "; too often: ask again")
         return ""
 
