@@ -1,14 +1,12 @@
 """``python -m haltline_sim_discord --port 8082``: the simulator, until it is stopped. Prints its addresses."""
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from haltline_sim_discord.limit import OFF, Rate
 from haltline_sim_discord.server import TOKEN, DiscordSim
+from haltline_sim_kit.command import serve
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -22,15 +20,7 @@ def main(words: Sequence[str] | None = None) -> None:
     sim = DiscordSim(
         token=given.token, port=given.port, rate=OFF if given.no_limits else Rate(), schema=given.schema or ""
     )
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sim))
-
-
-async def _serve(sim: DiscordSim) -> None:
-    async with sim:
-        sys.stdout.write(f"{sim.api_url} {sim.gateway_url} token {sim.token} validation {sim.validation}\n")
-        sys.stdout.flush()
-        await sim.outages()
+    serve(sim, lambda: f"{sim.api_url} {sim.gateway_url} token {sim.token} validation {sim.validation}")
 
 
 if __name__ == "__main__":

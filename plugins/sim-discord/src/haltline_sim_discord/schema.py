@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -13,10 +12,11 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from haltline_sim_kit.chat import find_description
+
 type Json = dict[str, Any]
 
 _NAME = "discord_openapi.json.gz"
-_VARIABLE = "HALTLINE_CONFORMANCE"
 _ROOT = "urn:discord"
 _IGNORED_IN_EDITS = frozenset({"tts"})
 """Sent by discord.py with every edit; not described, and without effect on the platform."""
@@ -24,9 +24,7 @@ _IGNORED_IN_EDITS = frozenset({"tts"})
 
 def find_schema() -> Path | None:
     """The schema file: in the folder that HALTLINE_CONFORMANCE names, else beside the repository; None: nowhere."""
-    named = os.environ.get(_VARIABLE)
-    places = [Path(named)] if named else [above / "shared/data/conformance" for above in Path(__file__).parents]
-    return next((place / _NAME for place in places if (place / _NAME).is_file()), None)
+    return find_description(_NAME)
 
 
 class Schema:

@@ -4,12 +4,11 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from haltline_sim_discord import control
+from haltline_sim_discord.control import DiscordControls
 from haltline_sim_discord.failure import ApiError, Throttled, bad_form
 from haltline_sim_discord.gateway import Gateway
 from haltline_sim_discord.human import Human, interaction_json
@@ -17,10 +16,10 @@ from haltline_sim_discord.limit import Rate
 from haltline_sim_discord.method import Call, Operation
 from haltline_sim_discord.record import DEFAULT_PERMISSIONS, Channel, Interaction, Json, Message, Person, Request
 from haltline_sim_discord.route import ROUTES, bucket_of, needs_token
-from haltline_sim_discord.schema import find_schema, load_schema
+from haltline_sim_discord.schema import Schema, find_schema, load_schema
 from haltline_sim_discord.world import GUILD_ID, World
-from haltline_sim_kit.fault import Fault, FaultBox, FaultKind
-from haltline_sim_kit.host import Host
+from haltline_sim_kit.chat import ChatSimulator
+from haltline_sim_kit.fault import Fault
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.simulated.bot-token-for-tests-only"
 _PREFIX = "/api/v10"
@@ -28,7 +27,7 @@ _MOST_BYTES = 64 << 20
 _MULTIPART = "multipart/form-data"
 
 
-class DiscordSim:
+class DiscordSim(ChatSimulator[World, Schema, Request]):
     """Discord on loopback for one bot in one guild.
 
     `schema` is the published OpenAPI description; without an argument it is looked for, None switches the check of
@@ -40,33 +39,11 @@ class DiscordSim:
         schema: Path | str | None = "", checks_answers: bool = False, now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         path = find_schema() if schema == "" else Path(schema) if schema else None
-        self._schema = load_schema(path) if path else None
-        self._checks_answers = checks_answers
-        self.world = World(token=token, bot_name=bot_name, rate=rate or Rate(), now=now)
-        self.requests: list[Request] = []
-        self.own_violations: list[str] = []
-        """Where the simulator's answers depart from the description, with `checks_answers`."""
-        self.host = Host(self._application, port=port)
-        self.outage_count = 0
-        """How many planned outages are over."""
-        self._planned: float | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.up()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
-        self.faults.clear()
-        await self.host.down()
+        world = World(token=token, bot_name=bot_name, rate=rate or Rate(), now=now)
+        described = load_schema(path) if path else None
+        super().__init__(world, port=port, schema=described, checks_answers=checks_answers, faults=world.faults)
 
     # -- where and how -------------------------------------------------------------------------------------------------
-
-    @property
-    def base_url(self) -> str:
-        """What takes the place of `https://discord.com`."""
-        return f"http://127.0.0.1:{self.host.port}"
 
     @property
     def api_url(self) -> str:
@@ -76,12 +53,7 @@ class DiscordSim:
     @property
     def gateway_url(self) -> str:
         """Where the gateway is: `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`, as a yarl.URL."""
-        return f"ws://127.0.0.1:{self.host.port}/gateway"
-
-    @property
-    def token(self) -> str:
-        """The only token that is accepted."""
-        return self.world.token
+        return f"ws://127.0.0.1:{self.port}/gateway"
 
     @property
     def guild_id(self) -> int:
@@ -92,26 +64,6 @@ class DiscordSim:
     def gateway(self) -> Gateway:
         """Sessions, heartbeats, and ways to break them."""
         return self.world.gateway
-
-    @property
-    def faults(self) -> FaultBox:
-        """The armed faults of REST."""
-        return self.world.faults
-
-    @property
-    def validation(self) -> str:
-        """Whether requests are checked against the published description, and against which."""
-        return f"on: {self._schema.version}" if self._schema else "off: no published description was found"
-
-    @property
-    def violations(self) -> list[str]:
-        """What the client sent against the published description, and operations the simulator does not have."""
-        return [line for request in self.requests for line in request.violations]
-
-    @property
-    def transcript(self) -> str:
-        """Everything that was said, to be printed."""
-        return str(self.world.transcript)
 
     # -- people --------------------------------------------------------------------------------------------------------
 
@@ -176,44 +128,12 @@ class DiscordSim:
 
         await self._until(look, f"no commands {names}", timeout_s)
 
-    def mark(self) -> int:
-        """The number of the next appearance of a message of the bot."""
-        return len(self.world.said)
-
-    async def _until[T](self, look: Callable[[], T | None], otherwise: str, timeout_s: float) -> T:
-        try:
-            return await self.world.watch.until(look, timeout_s=timeout_s)
-        except TimeoutError:
-            raise TimeoutError(f"{otherwise} within {timeout_s} s; so far:\n{self.transcript}") from None
-
     # -- faults --------------------------------------------------------------------------------------------------------
 
-    def arm(self, kind: FaultKind | str, call: str = "*", **more: object) -> None:
-        """Arm a fault: `sim.arm("status", "POST /channels/*/messages", status=403, code=50013)`; see `Fault`."""
-        self.faults.arm(Fault(kind=FaultKind(kind), call=call, **more))  # type: ignore[arg-type]
-
-    async def down(self) -> None:
-        """REST and gateway refuse connections until `up`."""
-        await self.host.down()
-
     async def up(self) -> None:
-        """They are back on the same port, with every session and everything they knew."""
-        await self.host.up()
+        """REST and gateway are back on the same port, with every session and everything they knew."""
+        await super().up()
         self.world.base_url = self.base_url
-
-    def plan_outage(self, seconds: float) -> None:
-        """Be down for so long, soon; `outages` carries it out."""
-        self._planned = seconds
-        self.world.watch.changed()
-
-    async def outages(self) -> None:
-        """Carry out planned outages until cancelled: what the command does while it serves."""
-        while True:
-            seconds = await self.world.watch.until(lambda: self._planned, timeout_s=None)
-            self._planned = None
-            await self.host.away(seconds)
-            self.outage_count += 1
-            self.world.watch.changed()
 
     def deliver_again(self, interaction: Interaction) -> None:
         """Tell the client of an interaction once more, with the same number and token."""
@@ -228,7 +148,7 @@ class DiscordSim:
         found.router.add_get("/gateway", self.gateway.serve)
         found.router.add_get("/gateway/", self.gateway.serve)
         found.router.add_get("/cdn/{attachment}/{name}", self._download)
-        control.add_routes(found, self)
+        DiscordControls(self).add_to(found)
         found.router.add_route("*", _PREFIX + "/{path:.*}", self._missing)
         return found
 
@@ -277,7 +197,7 @@ class DiscordSim:
                 files=tuple(name for name, _, _ in call.files.values()), violations=tuple(found),
             )
         )  # fmt: skip
-        self.world.watch.changed()
+        self.watch.changed()
 
     async def _missing(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix(_PREFIX)

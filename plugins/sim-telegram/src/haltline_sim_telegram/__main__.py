@@ -1,12 +1,10 @@
 """``python -m haltline_sim_telegram --port 8081``: the simulator, until it is stopped. Prints its address."""
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from haltline_sim_kit.command import serve
 from haltline_sim_telegram.limit import OFF, Rate
 from haltline_sim_telegram.server import TOKEN, TelegramSim
 
@@ -24,15 +22,7 @@ def main(words: Sequence[str] | None = None) -> None:
     sim = TelegramSim(
         token=given.token, port=given.port, rate=OFF if given.no_limits else Rate(), schema=given.schema or ""
     )
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sim))
-
-
-async def _serve(sim: TelegramSim) -> None:
-    async with sim:
-        sys.stdout.write(f"{sim.base_url} token {sim.token} validation {sim.validation}\n")
-        sys.stdout.flush()
-        await sim.outages()
+    serve(sim, lambda: f"{sim.base_url} token {sim.token} validation {sim.validation}")
 
 
 if __name__ == "__main__":

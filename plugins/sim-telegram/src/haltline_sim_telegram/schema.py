@@ -2,23 +2,21 @@
 
 import gzip
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from haltline_sim_kit.chat import find_description
+
 type Json = dict[str, Any]
 
 _NAME = "telegram_bot_api_10.1.min.json.gz"
-_VARIABLE = "HALTLINE_CONFORMANCE"
 _SCALARS: dict[str, tuple[type, ...]] = {"Integer": (int,), "Float": (int, float), "Boolean": (bool,), "String": (str,)}
 
 
 def find_schema() -> Path | None:
     """The schema file: in the folder that HALTLINE_CONFORMANCE names, else beside the repository; None: nowhere."""
-    named = os.environ.get(_VARIABLE)
-    places = [Path(named)] if named else [above / "shared/data/conformance" for above in Path(__file__).parents]
-    return next((place / _NAME for place in places if (place / _NAME).is_file()), None)
+    return find_description(_NAME)
 
 
 class Schema:

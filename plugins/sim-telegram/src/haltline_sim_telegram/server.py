@@ -4,21 +4,20 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
-from haltline_sim_kit.fault import Fault, FaultBox, FaultKind
-from haltline_sim_kit.host import Host
-from haltline_sim_telegram import control, poll
+from haltline_sim_kit.chat import ChatSimulator
+from haltline_sim_kit.fault import Fault
+from haltline_sim_telegram import poll
+from haltline_sim_telegram.control import TelegramControls
 from haltline_sim_telegram.failure import ApiError, bad_request
 from haltline_sim_telegram.human import Human, Room
 from haltline_sim_telegram.limit import Rate
 from haltline_sim_telegram.markup import decode
 from haltline_sim_telegram.method import METHODS, Files
 from haltline_sim_telegram.record import ChatKind, File, Json, Message, Person, Press, Request
-from haltline_sim_telegram.schema import find_schema, load_schema
+from haltline_sim_telegram.schema import Schema, find_schema, load_schema
 from haltline_sim_telegram.world import World
 
 TOKEN = "4200000001:simulated-bot-token-for-tests-only"
@@ -28,7 +27,7 @@ _WEBHOOKS = {
 _MOST_BYTES = 64 << 20
 
 
-class TelegramSim:
+class TelegramSim(ChatSimulator[World, Schema, Request]):
     """A Bot API on loopback for one bot.
 
     `schema` is the published description of the API; without an argument it is looked for, None switches the check of
@@ -41,55 +40,10 @@ class TelegramSim:
         schema: Path | str | None = "", checks_answers: bool = False, now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         path = find_schema() if schema == "" else Path(schema) if schema else None
-        self._schema = load_schema(path) if path else None
-        self._checks_answers = checks_answers
-        self.world = World(token=token, bot_name=bot_name, rate=rate or Rate(), now=now)
-        self.faults = FaultBox()
+        world = World(token=token, bot_name=bot_name, rate=rate or Rate(), now=now)
+        described = load_schema(path) if path else None
+        super().__init__(world, port=port, schema=described, checks_answers=checks_answers)
         self.polling = poll.Polling(self.world, self.faults)
-        self.requests: list[Request] = []
-        self.own_violations: list[str] = []
-        """Where the simulator's results depart from the description, with `checks_answers`."""
-        self.outage_count = 0
-        """How many planned outages are over."""
-        self._planned: float | None = None
-        self.host = Host(self._application, port=port)
-
-    async def __aenter__(self) -> Self:
-        await self.host.up()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
-        self.faults.clear()
-        await self.host.down()
-
-    # -- where and how -------------------------------------------------------------------------------------------------
-
-    @property
-    def base_url(self) -> str:
-        """What takes the place of `https://api.telegram.org`."""
-        return f"http://127.0.0.1:{self.host.port}"
-
-    @property
-    def token(self) -> str:
-        """The only token that is accepted."""
-        return self.world.token
-
-    @property
-    def validation(self) -> str:
-        """Whether requests are checked against the published description, and against which."""
-        return f"on: {self._schema.version}" if self._schema else "off: no published description was found"
-
-    @property
-    def violations(self) -> list[str]:
-        """What the client sent against the published description, and the methods the simulator does not have."""
-        return [line for request in self.requests for line in request.violations]
-
-    @property
-    def transcript(self) -> str:
-        """Everything that was said, to be printed."""
-        return str(self.world.transcript)
 
     def calls(self, method: str) -> list[Request]:
         """The requests of one method, oldest first; letter case does not matter."""
@@ -145,49 +99,12 @@ class TelegramSim:
 
         return await self._until(look, f"{method} was not called {count} times", timeout_s)
 
-    def mark(self) -> int:
-        """The number of the next appearance of a message of the bot."""
-        return len(self.world.said)
-
-    async def _until[T](self, look: Callable[[], T | None], otherwise: str, timeout_s: float) -> T:
-        try:
-            return await self.world.watch.until(look, timeout_s=timeout_s)
-        except TimeoutError:
-            raise TimeoutError(f"{otherwise} within {timeout_s} s; so far:\n{self.transcript}") from None
-
     # -- faults --------------------------------------------------------------------------------------------------------
-
-    def arm(self, kind: FaultKind | str, call: str = "*", **more: object) -> None:
-        """Arm a fault: `sim.arm("status", "sendMessage", status=429, retry_after_s=3)`; see `Fault` for the rest."""
-        self.faults.arm(Fault(kind=FaultKind(kind), call=call, **more))  # type: ignore[arg-type]
-
-    async def down(self) -> None:
-        """The platform refuses connections until `up`."""
-        self.world.watch.changed()
-        await self.host.down()
-
-    async def up(self) -> None:
-        """The platform is back on the same port, with everything it knew."""
-        await self.host.up()
-
-    def plan_outage(self, seconds: float) -> None:
-        """Be down for so long, soon; `outages` carries it out."""
-        self._planned = seconds
-        self.world.watch.changed()
-
-    async def outages(self) -> None:
-        """Carry out planned outages until cancelled: what the command does while it serves."""
-        while True:
-            seconds = await self.world.watch.until(lambda: self._planned, timeout_s=None)
-            self._planned = None
-            await self.host.away(seconds)
-            self.outage_count += 1
-            self.world.watch.changed()
 
     def deliver_again(self, count: int = 1) -> None:
         """Deliver the last updates once more, with the same numbers, although they were confirmed."""
         self.polling.forced += self.world.sent_before[-count:]
-        self.world.watch.changed()
+        self.watch.changed()
 
     # -- serving -------------------------------------------------------------------------------------------------------
 
@@ -195,7 +112,7 @@ class TelegramSim:
         found = web.Application(client_max_size=_MOST_BYTES)
         found.router.add_route("*", "/bot{token}/{method}", self._call)
         found.router.add_get("/file/bot{token}/{path:.+}", self._download)
-        control.add_routes(found, self)
+        TelegramControls(self).add_to(found)
         return found
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
@@ -241,7 +158,7 @@ class TelegramSim:
         names = tuple(file.name for file in files.values())
         at = self.world.now()
         self.requests.append(Request(method=method, parameters=given, at=at, files=names, violations=tuple(found)))
-        self.world.watch.changed()
+        self.watch.changed()
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         if request.match_info["token"] != self.world.token:
