@@ -6,8 +6,8 @@ import json
 import random
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Never
 
 from haltline_sim_crypto.binance import BinanceSim
@@ -15,6 +15,7 @@ from haltline_sim_crypto.bybit import BybitSim
 from haltline_sim_crypto.hyperliquid import HyperliquidSim
 from haltline_sim_crypto.number import to_step
 from haltline_sim_crypto.server import CryptoSim
+from haltline_sim_kit.command import serve
 
 _VENUES: dict[str, Callable[..., CryptoSim]] = {
     "bybit": BybitSim, "binance": BinanceSim, "hyperliquid": HyperliquidSim,
@@ -41,8 +42,8 @@ def main(words: Sequence[str] | None = None) -> None:
             sim.price(symbol, price)
     except (ValueError, KeyError) as mistake:
         parser.error(str(mistake.args[0]))
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sim, given.walk))
+    beside = [partial(_wander, sim, given.walk)] if given.walk else []
+    serve(sim, lambda: f"{sim.base_url} {sim.venue} {json.dumps(sim.credentials)}", *beside)
 
 
 def bybit(words: Sequence[str] | None = None) -> None:
@@ -58,15 +59,6 @@ def binance(words: Sequence[str] | None = None) -> None:
 def hyperliquid(words: Sequence[str] | None = None) -> None:
     """`haltline sim hyperliquid`."""
     main(["hyperliquid", *(sys.argv[1:] if words is None else words)])
-
-
-async def _serve(sim: CryptoSim, walk: float) -> None:
-    async with sim, asyncio.TaskGroup() as group:
-        sys.stdout.write(f"{sim.base_url} {sim.venue} {json.dumps(sim.credentials)}\n")
-        sys.stdout.flush()
-        group.create_task(sim.outages())
-        if walk:
-            group.create_task(_wander(sim, walk))
 
 
 async def _wander(sim: CryptoSim, percent: float) -> Never:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -10,33 +11,32 @@ from aiohttp import web
 from haltline_sim_crypto.number import text
 from haltline_sim_crypto.order import Order
 from haltline_sim_crypto.refusal import Refused
+from haltline_sim_kit.control import Control, Controls
 
 if TYPE_CHECKING:
     from haltline_sim_crypto.server import CryptoSim
 
 
-class Controls:
-    """The handlers; a wrong request is answered 400 with the reason."""
+class CryptoControls(Controls):
+    """The handlers, beside those that every simulator has."""
 
-    def __init__(self, sim: CryptoSim) -> None:
-        self._sim = sim
+    _sim: CryptoSim
+    mistakes = (*Controls.mistakes, ArithmeticError, Refused)
 
-    async def arm(self, request: web.Request) -> web.Response:
-        """`{"kind": "status", "call": "place", "status": 503, "count": 2}`."""
-        self._sim.arm(**await request.json())
-        return web.json_response({"armed": True})
+    def table(self) -> Iterable[Control]:
+        """What there is."""
+        return (
+            *super().table(), ("POST", "refuse", self.refuse), ("POST", "price", self.price),
+            ("POST", "trade", self.trade), ("POST", "order", self.order), ("POST", "funding", self.funding),
+            ("POST", "stream", self.stream), ("POST", "clock", self.clock), ("GET", "state", self.state),
+            ("GET", "requests", self.requests), ("GET", "frames", self.frames),
+            ("GET", "violations", self.violations),
+        )  # fmt: skip
 
     async def refuse(self, request: web.Request) -> web.Response:
         """`{"reason": "insufficient_margin", "call": "place", "count": 1}`."""
         self._sim.refuse(**await request.json())
         return web.json_response({"armed": True})
-
-    async def mend(self, request: web.Request) -> web.Response:
-        """Take every fault away."""
-        self._sim.faults.clear()
-        self._sim.streams.unmute()
-        self._sim.clock_skew_ms = 0
-        return web.json_response({"armed": False})
 
     async def price(self, request: web.Request) -> web.Response:
         """`{"symbol": "BTCUSDT", "last": 50000}`, with `mark` where it differs."""
@@ -73,12 +73,6 @@ class Controls:
         """`{"skew_ms": 60000}`: the venue's clock is ahead by so much."""
         self._sim.clock_skew_ms = int((await request.json())["skew_ms"])
         return web.json_response({"skew_ms": self._sim.clock_skew_ms})
-
-    async def outage(self, request: web.Request) -> web.Response:
-        """`{"seconds": 5}`: refuse connections for so long, then be back on the same port."""
-        seconds = float((await request.json())["seconds"])
-        self._sim.plan_outage(seconds)
-        return web.json_response({"seconds": seconds})
 
     async def state(self, request: web.Request) -> web.Response:
         """Cash, equity, positions and live orders of every account."""
@@ -119,27 +113,3 @@ def _shown(order: Order) -> dict[str, Any]:
         "price": None if ask.price is None else text(ask.price), "filled": text(order.filled), "status": order.status,
         "client_id": ask.client_id, "leg": ask.leg,
     }  # fmt: skip
-
-
-def add_routes(application: web.Application, sim: CryptoSim) -> None:
-    """Add the controls to an application."""
-    does = Controls(sim)
-    for verb, path, handler in (
-        ("POST", "faults", does.arm), ("DELETE", "faults", does.mend), ("POST", "refuse", does.refuse),
-        ("POST", "price", does.price), ("POST", "trade", does.trade), ("POST", "order", does.order),
-        ("POST", "funding", does.funding), ("POST", "stream", does.stream), ("POST", "clock", does.clock),
-        ("POST", "outage", does.outage), ("GET", "state", does.state), ("GET", "requests", does.requests),
-        ("GET", "frames", does.frames), ("GET", "violations", does.violations),
-    ):  # fmt: skip
-        application.router.add_route(verb, f"/_sim/{path}", _forgiving(handler))
-
-
-def _forgiving(handler: Any) -> Any:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            found: web.StreamResponse = await handler(request)
-        except (ValueError, LookupError, TypeError, ArithmeticError, Refused) as mistake:
-            return web.json_response({"error": f"{type(mistake).__name__}: {mistake}"}, status=400)
-        return found
-
-    return handle

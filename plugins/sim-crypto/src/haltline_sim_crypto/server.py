@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatch
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from aiohttp import web
 
-from haltline_sim_crypto import control
 from haltline_sim_crypto.account import Account
+from haltline_sim_crypto.control import CryptoControls
 from haltline_sim_crypto.desk import Habits
 from haltline_sim_crypto.event import Event
 from haltline_sim_crypto.instrument import FIRST_PRICES, Instrument
@@ -27,14 +27,13 @@ from haltline_sim_crypto.record import Code, Request
 from haltline_sim_crypto.redirect import redirect
 from haltline_sim_crypto.refusal import Reason, Refused
 from haltline_sim_crypto.stream import Streams
-from haltline_sim_kit.fault import Fault, FaultBox, FaultKind
-from haltline_sim_kit.host import Host
-from haltline_sim_kit.watch import Watch
+from haltline_sim_kit.fault import Fault, FaultKind
+from haltline_sim_kit.simulator import Simulator
 
 type Number = float | str | Decimal
 
 
-class CryptoSim(ABC):
+class CryptoSim(Simulator):
     """One venue on loopback.
 
     `now` gives the time in seconds. `limits` off: clients may ask as fast as they can. `balance` is the cash of the
@@ -55,14 +54,13 @@ class CryptoSim(ABC):
         self, *, port: int = 0, balance: Number = 10_000, hedged: bool = False, limits: bool = True,
         instruments: Iterable[Instrument] = (), now: Callable[[], float] = time.time, seed: int = 1_000_001,
     ) -> None:  # fmt: skip
+        super().__init__(port=port)
         self._now = now
         self.clock_skew_ms = 0
         """How far the venue's clock is ahead of ours."""
         self.markets: dict[str, Market] = {}
         for each in (*instruments,) or self.first_instruments():
             self.markets[each.symbol] = market_of(each, FIRST_PRICES.get(each.base, Decimal(100)))
-        self.faults = FaultBox()
-        self.watch = Watch()
         self.streams = Streams(self.faults, self.watch, self.now_ms)
         self.matching = Matching(self.habits, self.now_ms, seed=seed)
         self.has_limits = limits
@@ -71,10 +69,7 @@ class CryptoSim(ABC):
         self.accounts: dict[str, Account] = {}
         self.own_violations: list[str] = []
         """What is wrong in frames that clients sent over a stream."""
-        self.outage_count = 0
-        self._planned: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.host = Host(self._build, port=port)
         key, secret = self.first_credentials()
         self.account = self.add_account("main", key=key, secret=secret, balance=balance, hedged=hedged)
 
@@ -115,27 +110,12 @@ class CryptoSim(ABC):
 
     # -- where ---------------------------------------------------------------------------------------------------------
 
-    async def __aenter__(self) -> Self:
-        await self.host.up()
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:  # fmt: skip
-        self.faults.clear()
-        await self.host.down()
+        await super().__aexit__(kind, error, trace)
         if self._timer is not None:
             self._timer.cancel()
-
-    @property
-    def port(self) -> int:
-        """The port on loopback."""
-        return self.host.port
-
-    @property
-    def base_url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
 
     def redirect[T](self, exchange: T) -> T:
         """Point a ccxt exchange here: every URL keeps its path; gives the exchange back."""
@@ -273,7 +253,13 @@ class CryptoSim(ABC):
 
     def arm(self, kind: FaultKind | str, call: str = "*", **more: object) -> None:
         """Arm a fault: `sim.arm("status", "place", status=503)`; see `Fault` for the rest."""
-        self.faults.arm(Fault(kind=FaultKind(kind), call=self.call_name(call), **more))  # type: ignore[arg-type]
+        super().arm(kind, self.call_name(call), **more)
+
+    def mend(self) -> None:
+        """Take every fault away: streams speak again, and the clock is right."""
+        super().mend()
+        self.streams.unmute()
+        self.clock_skew_ms = 0
 
     def refuse(self, reason: Reason | str, call: str = "place", *, count: int | None = 1, after: bool = False) -> None:
         """Refuse the next calls for a reason, in the venue's code; `after`: although they have taken effect."""
@@ -290,33 +276,10 @@ class CryptoSim(ABC):
             return self.refusal(Reason.RATE_LIMIT)
         return self.broken(fault)
 
-    async def down(self) -> None:
-        """The venue refuses connections until `up`."""
-        self.watch.changed()
-        await self.host.down()
-
-    async def up(self) -> None:
-        """The venue is back on the same port, with everything it knew."""
-        await self.host.up()
-
     async def restart(self) -> None:
         """Every connection is cut and the port opens again."""
         await self.down()
         await self.up()
-
-    def plan_outage(self, seconds: float) -> None:
-        """Be down for so long, soon; `outages` carries it out."""
-        self._planned = seconds
-        self.watch.changed()
-
-    async def outages(self) -> None:
-        """Carry out planned outages until cancelled: what the command does while it serves."""
-        while True:
-            seconds = await self.watch.until(lambda: self._planned, timeout_s=None)
-            self._planned = None
-            await self.host.away(seconds)
-            self.outage_count += 1
-            self.watch.changed()
 
     # -- dead man's switches -------------------------------------------------------------------------------------------
 
@@ -346,9 +309,9 @@ class CryptoSim(ABC):
 
     # -- serving -------------------------------------------------------------------------------------------------------
 
-    def _build(self) -> web.Application:
+    def _application(self) -> web.Application:
         found = web.Application(client_max_size=1 << 20)
-        control.add_routes(found, self)
+        CryptoControls(self).add_to(found)
         self.add_routes(found)
         return found
 

@@ -3,10 +3,10 @@
 import argparse
 import asyncio
 import itertools
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from functools import partial
 
+from haltline_sim_kit.command import serve
 from haltline_sim_projectx.server import KEY, USER, ProjectXSim
 
 _PERIOD_S = 1.0
@@ -30,17 +30,8 @@ def main(words: Sequence[str] | None = None) -> None:
             sim.trader(name, balance=float(balance or 50_000))
         except ValueError:
             parser.error(f"--account {account}: NAME or NAME:BALANCE was expected")
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sim, still=given.still))
-
-
-async def _serve(sim: ProjectXSim, *, still: bool) -> None:
-    async with sim, asyncio.TaskGroup() as group:
-        sys.stdout.write(f"{sim.url} user {sim.user} key {sim.key}\n")
-        sys.stdout.flush()
-        group.create_task(sim.outages())
-        if not still:
-            group.create_task(_walk(sim))
+    beside = [] if given.still else [partial(_walk, sim)]
+    serve(sim, lambda: f"{sim.url} user {sim.user} key {sim.key}", *beside)
 
 
 async def _walk(sim: ProjectXSim) -> None:

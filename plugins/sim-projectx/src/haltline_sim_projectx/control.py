@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from haltline_sim_kit.control import Control, Controls
 from haltline_sim_projectx import hub
 from haltline_sim_projectx.failure import Refusal
 
@@ -14,11 +16,20 @@ if TYPE_CHECKING:
     from haltline_sim_projectx.server import ProjectXSim
 
 
-class Controls:
-    """The handlers; a wrong request is answered 400 with the reason."""
+class ProjectXControls(Controls):
+    """The handlers, beside those that every simulator has."""
 
-    def __init__(self, sim: ProjectXSim) -> None:
-        self._sim = sim
+    _sim: ProjectXSim
+    mistakes = (*Controls.mistakes, Refusal)
+
+    def table(self) -> Iterable[Control]:
+        """What there is."""
+        return (
+            *super().table(), ("POST", "price", self.price), ("POST", "trade", self.trade),
+            ("POST", "account", self.account), ("POST", "session", self.session), ("POST", "hub", self.hub),
+            ("POST", "tokens", self.tokens), ("POST", "clock", self.clock), ("GET", "requests", self.requests),
+            ("GET", "book", self.book),
+        )  # fmt: skip
 
     async def price(self, request: web.Request) -> web.Response:
         """`{"contract": "MNQZ5", "last": 21000.0}`, with `bid` and `ask` where they matter."""
@@ -51,17 +62,6 @@ class Controls:
         self._sim.market.is_open = bool((await request.json())["open"])
         return web.json_response({"open": self._sim.market.is_open})
 
-    async def arm(self, request: web.Request) -> web.Response:
-        """`{"kind": "status", "call": "Order/place", "status": 500, "count": 2}`."""
-        self._sim.arm(**await request.json())
-        return web.json_response({"armed": True})
-
-    async def mend(self, request: web.Request) -> web.Response:
-        """Take every fault away."""
-        self._sim.faults.clear()
-        self._sim.user_hub.is_muted = self._sim.market_hub.is_muted = False
-        return web.json_response({"armed": False})
-
     async def hub(self, request: web.Request) -> web.Response:
         """`{"hub": "user", "do": "abort"}`: `close`, `abort`, `mute`, `error`, `malformed`, `unknown_key`, `logout`."""
         asked = await request.json()
@@ -90,12 +90,6 @@ class Controls:
         self._sim.skew_s = float((await request.json())["skew_s"])
         return web.json_response({"skew_s": self._sim.skew_s})
 
-    async def outage(self, request: web.Request) -> web.Response:
-        """`{"seconds": 5}`: refuse connections for so long, then be back on the same port."""
-        seconds = float((await request.json())["seconds"])
-        self._sim.plan_outage(seconds)
-        return web.json_response({"seconds": seconds})
-
     async def requests(self, request: web.Request) -> web.Response:
         """Every request of the client, without its token."""
         told = [{"call": each.call, "body": _hidden(each.body), "at": each.at} for each in self._sim.requests]
@@ -116,28 +110,5 @@ class Controls:
         )
 
 
-def add_routes(application: web.Application, sim: ProjectXSim) -> None:
-    """Add the controls to an application."""
-    does = Controls(sim)
-    for verb, path, handler in (
-        ("POST", "price", does.price), ("POST", "trade", does.trade), ("POST", "account", does.account),
-        ("POST", "session", does.session), ("POST", "faults", does.arm), ("DELETE", "faults", does.mend),
-        ("POST", "hub", does.hub), ("POST", "tokens", does.tokens), ("POST", "clock", does.clock),
-        ("POST", "outage", does.outage), ("GET", "requests", does.requests), ("GET", "book", does.book),
-    ):  # fmt: skip
-        application.router.add_route(verb, f"/_sim/{path}", _forgiving(handler))
-
-
 def _hidden(body: dict[str, Any]) -> dict[str, Any]:
     return {key: "***" if key == "apiKey" else value for key, value in body.items()}
-
-
-def _forgiving(handler: Any) -> Any:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            found: web.StreamResponse = await handler(request)
-        except (ValueError, LookupError, TypeError, Refusal) as mistake:
-            return web.json_response({"error": f"{type(mistake).__name__}: {mistake}"}, status=400)
-        return found
-
-    return handle

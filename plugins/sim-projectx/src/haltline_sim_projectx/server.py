@@ -3,15 +3,13 @@
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
-from haltline_sim_kit.fault import Fault, FaultBox, FaultKind
-from haltline_sim_kit.host import Host
-from haltline_sim_kit.watch import Watch
-from haltline_sim_projectx import control, endpoint, hub
+from haltline_sim_kit.fault import Fault
+from haltline_sim_kit.simulator import Simulator
+from haltline_sim_projectx import endpoint, hub
+from haltline_sim_projectx.control import ProjectXControls
 from haltline_sim_projectx.failure import answer
 from haltline_sim_projectx.limit import Rate
 from haltline_sim_projectx.market import Market
@@ -23,48 +21,33 @@ USER, KEY = "trader@example.com", "simulated-projectx-key"
 _OPEN_CALLS = frozenset({"Auth/loginKey"})
 
 
-class ProjectXSim:
+class ProjectXSim(Simulator):
     """A gateway for one login. `calls` and `bars` are its rate limits (None: none); `beat_s` how often hubs ping."""
 
     def __init__(
         self, *, user: str = USER, key: str = KEY, port: int = 0, calls: int | None = 200, bars: int | None = 50,
         beat_s: float = 15.0, now: Callable[[], float] = time.time, token_lifetime_s: float = 86_400.0,
     ) -> None:  # fmt: skip
+        super().__init__(port=port)
         self.user = user
         self.key = key
         self.skew_s = 0.0
         """How far the platform's clock is ahead of ours."""
         self.requests: list[Request] = []
-        self.outage_count = 0
-        """How many planned outages are over."""
         self._own_now = now
-        self._planned: float | None = None
-        self.watch = Watch()
-        self.faults = FaultBox()
         self.tokens = Tokens(now=self.now, lifetime_s=token_lifetime_s)
         self.rate = Rate(now=self.now, calls=calls, bars=bars)
         made = {"faults": self.faults, "is_good": self.tokens.is_good, "changed": self.watch.changed, "beat_s": beat_s}
         self.user_hub = hub.Hub("user", **made)  # type: ignore[arg-type]  # one mapping for both
         self.market_hub = hub.Hub("market", **made)  # type: ignore[arg-type]
         self.market = Market(self, now=self.now)
-        self.host = Host(self._application, port=port)
-
-    async def __aenter__(self) -> Self:
-        await self.host.up()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
-        self.faults.clear()
-        await self.host.down()
 
     # -- where and what ------------------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
         """The base of everything: REST is below `/api`, the hubs below `/hubs`."""
-        return f"http://127.0.0.1:{self.host.port}"
+        return self.base_url
 
     def now(self) -> float:
         """The platform's time in seconds."""
@@ -110,15 +93,13 @@ class ProjectXSim:
 
     # -- faults --------------------------------------------------------------------------------------------------------
 
-    def arm(self, kind: FaultKind | str, call: str = "*", **more: object) -> None:
-        """Arm a fault: `sim.arm("status", "Order/place", status=503)`; see `Fault` for the rest.
-
-        `status=200` with a `code` is a refusal in the platform's own way, `status=429` takes `retry_after_s`.
-        """
-        self.faults.arm(Fault(kind=FaultKind(kind), call=call, **more))  # type: ignore[arg-type]
+    def mend(self) -> None:
+        """Take every fault away; the hubs speak again."""
+        super().mend()
+        self.user_hub.is_muted = self.market_hub.is_muted = False
 
     def reject(self, call: str, code: int, reason: str = "", *, count: int | None = 1) -> None:
-        """Have a call refused with a code of its table."""
+        """Have a call refused with a code of its table: an armed fault of status 200 with a code."""
         self.arm("status", call, status=200, code=code, reason=reason, count=count)
 
     def expire_tokens(self) -> None:
@@ -130,29 +111,6 @@ class ProjectXSim:
         self.tokens.revoke()
         self.user_hub.log_out()
 
-    async def down(self) -> None:
-        """The platform refuses connections until `up`."""
-        self.watch.changed()
-        await self.host.down()
-
-    async def up(self) -> None:
-        """The platform is back on the same port, with everything it knew."""
-        await self.host.up()
-
-    def plan_outage(self, seconds: float) -> None:
-        """Be down for so long, soon; `outages` carries it out."""
-        self._planned = seconds
-        self.watch.changed()
-
-    async def outages(self) -> None:
-        """Carry out planned outages until cancelled: what the command does while it serves."""
-        while True:
-            seconds = await self.watch.until(lambda: self._planned, timeout_s=None)
-            self._planned = None
-            await self.host.away(seconds)
-            self.outage_count += 1
-            self.watch.changed()
-
     # -- serving -------------------------------------------------------------------------------------------------------
 
     def _application(self) -> web.Application:
@@ -162,7 +120,7 @@ class ProjectXSim:
         for each in (self.user_hub, self.market_hub):
             found.router.add_post(f"/hubs/{each.name}/negotiate", each.negotiate)
             found.router.add_get(f"/hubs/{each.name}", each.serve)
-        control.add_routes(found, self)
+        ProjectXControls(self).add_to(found)
         return found
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
