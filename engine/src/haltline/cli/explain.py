@@ -8,17 +8,24 @@ import typer
 
 from haltline.cli.completion import accounts, names
 from haltline.cli.group import HelpfulCommand
+from haltline.cli.operate import journal_of
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
 from haltline.cli.tree import reasoning_tree
-from haltline.cli.workspace import open_workspace, plugins_of, present_setup
+from haltline.cli.workspace import find_setup, open_workspace, plugins_of, present_setup
 from haltline.clock import to_iso
-from haltline.control.recall import recall_kernel
+from haltline.config.settings import RuleBook, Setup
+from haltline.control.recall import Recalled, recall_kernel
 from haltline.control.reference import Entry, reference
 from haltline.errors import CODES, CodeEntry, ConfigError, Problem
 from haltline.kernel.view import Reasoning
 
 app = command_app()
+_SAME, _DIFFER, _UNREADABLE = "same", "differ", "unreadable"
+_SAID = {
+    _DIFFER: "the rule files say something else by now; a running engine takes them up with 'haltline reload'",
+    _UNREADABLE: "the rule files have problems by now: see 'haltline check'",
+}
 
 
 @app.command(cls=HelpfulCommand)
@@ -34,7 +41,8 @@ def explain(
 ) -> None:
     """Say why a rule fires or not, or what a code or name means.
 
-    A rule is explained from the journal: with the values of the last moment that was recorded.
+    A rule is explained from the journal: as it was in force, with the values of the last moment that was recorded.
+    Where the rule files say something else by now, that is said. `haltline why` asks the running engine itself.
 
     \b
     Examples:
@@ -43,8 +51,9 @@ def explain(
       haltline explain account.day.loss       what a field means
 
     \b
-    JSON of a rule: {"ok": true, "at": "...", "rule", "entity", "verdict", "phase", "measured",
-          "threshold", "condition": {"text", "value", "children": [...]}, ...}
+    JSON of a rule: {"ok": true, "at": "...", "rules": "in force" | "files", "files": "same" | "differ" |
+          "unreadable", "rule", "entity", "verdict", "phase", "measured", "threshold", "condition": {"text", "value",
+          "children": [...]}, ...}
     JSON of a code: {"ok": true, "code", "title", "why", "cure"}
     JSON of a name: {"ok": true, "entries": [...]}
     """
@@ -58,15 +67,50 @@ def explain(
 
 
 def _explain_rule(output: Output, config: Path | None, rule: str, entity: str) -> None:
-    workspace = open_workspace(config)
-    kernel = recall_kernel(workspace.setup, workspace.book, workspace.loaded.registry)
-    why = kernel.explain(rule, entity)
-    at = to_iso(kernel.now)
+    def files() -> tuple[Setup, RuleBook]:
+        workspace = open_workspace(config)
+        return workspace.setup, workspace.book
+
+    recalled = recall_kernel(journal_of(config), plugins_of([find_setup(config)]).registry, files)
+    of_files = _of_files(recalled, config)
+    _require_in_force(recalled, of_files, rule)
+    why = recalled.kernel.explain(rule, entity)
+    at, rules = to_iso(recalled.kernel.now), "in force" if recalled.basis is not None else "files"
     if output.json:
-        output.emit({"ok": True, "at": at} | record_of(why))
+        output.emit({"ok": True, "at": at, "rules": rules, "files": _compared(recalled, of_files)} | record_of(why))
         return
     output.show(reasoning_tree(why, unicode=output.unicode))
-    output.say(f"as of {at}, the last record of the journal", style="dim")
+    by = "the rules in force then" if recalled.basis is not None else "the rule files: the journal does not keep rules"
+    output.say(f"as of {at}, the last record of the journal, by {by}", style="dim")
+    said = _SAID.get(_compared(recalled, of_files))
+    if said is not None:
+        output.say(said, style="yellow")
+
+
+def _of_files(recalled: Recalled, config: Path | None) -> RuleBook | None:
+    """The rules as their files are now; None where those cannot be used."""
+    try:
+        return open_workspace(config).book
+    except ConfigError:
+        if recalled.basis is None:
+            raise
+        return None
+
+
+def _compared(recalled: Recalled, of_files: RuleBook | None) -> str:
+    if of_files is None:
+        return _UNREADABLE
+    return _SAME if recalled.basis is None or recalled.basis.digest == of_files.digest else _DIFFER
+
+
+def _require_in_force(recalled: Recalled, of_files: RuleBook | None, rule: str) -> None:
+    """Raise ConfigError for a rule that stands in the files and is not in force: its name is not what is wrong."""
+    known = {each.id for each in recalled.kernel.index.rules}
+    if rule not in known and of_files is not None and any(each.id == rule for each in of_files.rules):
+        what = f"rule {rule!r} stands in the rule files and was not in force at the last record of the journal"
+        raise ConfigError(
+            [Problem(code="E903", what=what, cure="take it up with 'haltline reload', or start the engine")]
+        )
 
 
 def record_of(why: Reasoning) -> dict[str, object]:
