@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ SHORTEST_ALARM_S = 4.0
 SHORTEST_HANG_S = 30.0
 PATIENCE = 20
 """A test may take so many times as long as without a mutant, on the processor; what waits, on the wall as well."""
+LONGEST_MUTANT_S = 240.0
+"""The test that runs when a mutant's process is so old has hung, or nearly: it counts as the one that noticed."""
 LONGEST_TESTS_S = 45.0
 """Of the tests that come by a line, so many seconds' worth are run: a mutant that outlives these counts as alive."""
 LONGEST_TEST_S = 2.0
@@ -147,11 +150,13 @@ def first_failure(tests: Sequence[pytest.Item], seconds: Callable[[str], float],
     """Run the tests until one fails; its name, and how many were run. Each is announced before it begins."""
     reports = Reports()
     tests[0].config.pluginmanager.register(reports)
+    end = time.monotonic() + LONGEST_MUTANT_S
     for count, (item, following) in enumerate(zip(tests, [*tests[1:], None], strict=True), 1):
         os.write(write, (json.dumps({"begun": item.nodeid}) + "\n").encode())
         longest_s = PATIENCE * seconds(item.nodeid)
         signal.setitimer(signal.ITIMER_VIRTUAL, max(SHORTEST_ALARM_S, longest_s))
-        signal.setitimer(signal.ITIMER_REAL, max(SHORTEST_HANG_S, longest_s))
+        left_s = max(1.0, end - time.monotonic())
+        signal.setitimer(signal.ITIMER_REAL, min(left_s, max(SHORTEST_HANG_S, longest_s)))
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if reports.failed:
             return item.nodeid, count

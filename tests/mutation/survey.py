@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from source import function_of, functions_of, tree_of
 
 MOST_MEMORY = 6 << 30
+LONGEST_TEST_S = 120
+"""A test that takes longer while nothing is wrong hangs: the survey ends and says which one it is."""
 
 
 class Visit(msgspec.Struct):
@@ -62,7 +64,8 @@ def survey(session: pytest.Session, modules: frozenset[str], jobs: int) -> dict[
                 continue
             try:
                 be_child(folder)
-                found = _visits([item for item in session.items if item.path in mine], modules)
+                begun = Path(folder, f"{job}.begun")
+                found = _visits([item for item in session.items if item.path in mine], modules, begun)
                 Path(folder, f"{job}.json").write_bytes(msgspec.json.encode(found))
             finally:
                 os._exit(0)
@@ -70,12 +73,15 @@ def survey(session: pytest.Session, modules: frozenset[str], jobs: int) -> dict[
             os.waitpid(pid, 0)
         found = {}
         for job in range(jobs):
-            found |= msgspec.json.decode(Path(folder, f"{job}.json").read_bytes(), type=dict[str, Visit])
+            answer = Path(folder, f"{job}.json")
+            if not answer.exists():
+                raise SystemExit(f"the survey died in {Path(folder, f'{job}.begun').read_text('utf-8')}")
+            found |= msgspec.json.decode(answer.read_bytes(), type=dict[str, Visit])
         return found
 
 
-def _visits(items: Sequence[pytest.Item], modules: frozenset[str]) -> dict[str, Visit]:
-    """Tests that fail by themselves are left out: they would kill everything."""
+def _visits(items: Sequence[pytest.Item], modules: frozenset[str], begun_file: Path) -> dict[str, Visit]:
+    """Tests that fail by themselves are left out: they would kill everything. The one that runs is named in a file."""
     monitoring, tool = sys.monitoring, sys.monitoring.PROFILER_ID
     hits: set[tuple[str, int]] = set()
     names: dict[CodeType, str] = {}
@@ -93,6 +99,8 @@ def _visits(items: Sequence[pytest.Item], modules: frozenset[str]) -> dict[str, 
     reports, found = Reports(), {}
     items[0].config.pluginmanager.register(reports)
     for item, following in zip(items, [*items[1:], None], strict=True):
+        begun_file.write_text(item.nodeid, "utf-8")
+        signal.alarm(LONGEST_TEST_S)
         hits.clear()
         monitoring.restart_events()
         reports.failed, begun = False, time.perf_counter()
@@ -102,6 +110,7 @@ def _visits(items: Sequence[pytest.Item], modules: frozenset[str]) -> dict[str, 
             for module, line in hits:
                 lines[module].append(line)
             found[item.nodeid] = Visit(time.perf_counter() - begun, dict(lines))
+    signal.alarm(0)
     return found
 
 

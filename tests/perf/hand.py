@@ -62,7 +62,7 @@ class Hand:
                 return
             reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=LONGEST_LINE)
             self._reading = asyncio.create_task(self._read(reader))
-            answer = await self._ask(Login(key="paper"))
+            answer = await self._ask(Login(key="paper", by_hand=True))
             self._token = msgspec.json.decode(answer.ok, type=Token).token
 
     async def _ask(self, call: Call) -> Answer:

@@ -303,6 +303,45 @@ def test_the_command_prints_its_port_and_survives_a_kill_with_its_book(tmp_path:
         assert control.book().calls["submit"] == 1
 
 
+async def test_a_fault_waits_for_the_engine_while_somebody_trades_by_hand(world: World) -> None:
+    for kind in (FaultKind.THROTTLE, FaultKind.PARTIAL_REJECT):
+        world.arm(kind)
+    with await asyncio.to_thread(Control, world.venue.port, Login(key="paper", accounts=(ACCOUNT,), by_hand=True)) as c:
+        by_hand = await asyncio.to_thread(c.submit, msgspec.structs.replace(BUY, client_id="hand"))
+    assert by_hand.filled == 4
+    with pytest.raises(Transient, match="too many requests"):
+        await world.broker.submit(BUY)
+
+
+async def test_a_cut_takes_every_connection_but_those_by_hand(world: World) -> None:
+    login = Login(key="paper", accounts=(ACCOUNT,), by_hand=True)
+    with await asyncio.to_thread(Control, world.venue.port, login) as c:
+        async with world.listening() as task:
+            await asyncio.to_thread(c.cut)
+            with pytest.raises(Transient):
+                await task
+        assert (await asyncio.to_thread(c.book)).orders == ()
+
+
+async def test_a_venue_that_is_told_to_go_away_twice_comes_back_once_with_its_book(world: World) -> None:
+    await world.broker.submit(BUY)
+    with await asyncio.to_thread(Control, world.venue.port) as first, \
+            await asyncio.to_thread(Control, world.venue.port) as second:  # fmt: skip
+        for control in (first, second):
+            with contextlib.suppress(Transient):
+                await asyncio.to_thread(control.cut, 0.2)
+    while not await _is_back(world):
+        await CLOCK.sleep_until(CLOCK.now() + NS_PER_S // 50)
+    assert await held(world) == 4
+
+
+async def _is_back(world: World) -> bool:
+    try:
+        return await held(world) == 4
+    except Transient:
+        return False
+
+
 def a_bad_day(port: int) -> Book:
     """Somebody buys by hand; the answer to the next order will be lost."""
     with Control(port) as venue:

@@ -19,6 +19,7 @@ from haltline_sim_paper.wire import (
     Book,
     Break,
     Call,
+    Cut,
     Login,
     Mend,
     Price,
@@ -74,6 +75,10 @@ class Control:
     def arm(self, fault: Fault) -> None:
         """Arm a fault."""
         self.call(Break(fault=fault), type(None))
+
+    def cut(self, away_s: float | None = None) -> None:
+        """Cut all connections that are not by hand; with `away_s` the venue is gone for so long, for everybody."""
+        self.call(Cut(away_s=away_s), type(None))
 
     def mend(self) -> None:
         """Disarm every fault."""

@@ -40,7 +40,11 @@ class Host:
 
     async def load(self) -> None:
         """Read the book from disk, as after a restart; everything in memory is forgotten."""
-        rows = await asyncio.to_thread(self._store.read)
+        async with self._writing:
+            rows = await asyncio.to_thread(self._store.read)
+            self._remember(rows)
+
+    def _remember(self, rows: Sequence[Sequence[object]]) -> None:
         self._rows, self._events, self._quotes = {}, [], {}
         for sort, _, body in rows:
             if sort == "opened":

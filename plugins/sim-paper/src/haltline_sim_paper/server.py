@@ -19,6 +19,7 @@ from haltline_sim_paper.wire import (
     Book,
     Break,
     Cancel,
+    Cut,
     Failure,
     Find,
     Login,
@@ -36,7 +37,7 @@ from haltline_sim_paper.wire import (
 )
 
 BEAT_S = 0.5
-_CONTROLS = (Price, Trade, Break, Mend, Show)
+_CONTROLS = (Price, Trade, Break, Cut, Mend, Show)
 
 
 class _Unanswered(Exception):
@@ -67,6 +68,7 @@ class Venue:
         self._group = asyncio.TaskGroup()
         self._server: asyncio.Server | None = None
         self._awake = asyncio.Event()
+        self._is_away = False
 
     async def run(self, started: Callable[[int], None], port: int = 0) -> Never:
         """Serve until cancelled; `started` is told the port."""
@@ -140,17 +142,18 @@ class Venue:
             case Snapshot():
                 return self._host.snapshot(call.account)
             case Submit():
-                return self._submit(call.order)
+                return self._submit(session, call.order)
             case Cancel():
-                self._cancel(call)
+                self._cancel(session, call)
                 return None
             case Find():
                 return self._host.find(call.account, call.client_id)
             case _:
                 assert_never(call)
 
-    def _submit(self, request: OrderRequest) -> OrderReport:
-        fault = self.faults.on_effect("submit") if self._host.find(request.account, request.client_id) is None else None
+    def _submit(self, session: Session, request: OrderRequest) -> OrderReport:
+        is_new = not session.is_by_hand and self._host.find(request.account, request.client_id) is None
+        fault = self.faults.on_effect("submit") if is_new else None
         if fault is not None:
             return self._host.submit_partly(request, fault.reason)
         report = self._host.submit(request)
@@ -158,9 +161,9 @@ class Venue:
             raise _Failed("closed", report.reason)
         return report
 
-    def _cancel(self, call: Cancel) -> None:
+    def _cancel(self, session: Session, call: Cancel) -> None:
         gone = self._host.cancel(call.account, call.order_id)
-        fault = self.faults.on_effect("cancel") if gone is not None else None
+        fault = self.faults.on_effect("cancel") if gone is not None and not session.is_by_hand else None
         if gone is not None and fault is not None:
             self._group.create_task(self._fill_late(gone, fault.after_s))
 
@@ -169,7 +172,7 @@ class Venue:
         self._host.trade(order.account, order.symbol, order.side, order.remaining, order.limit_price)
         await self._tell()
 
-    def _control(self, call: Price | Trade | Break | Mend | Show) -> object:
+    def _control(self, call: Price | Trade | Break | Cut | Mend | Show) -> object:
         match call:
             case Price():
                 self._host.quote(call.quote)
@@ -177,6 +180,8 @@ class Venue:
                 return self._host.trade(call.account, call.symbol, call.side, call.quantity, call.price)
             case Break():
                 self.faults.arm(call.fault)
+            case Cut():
+                self._cut(call.away_s)
             case Mend():
                 self.faults.clear()
             case Show():
@@ -187,7 +192,16 @@ class Venue:
         self._host.is_open = not self.faults.has(FaultKind.CLOSED)
         return None
 
+    def _cut(self, away_s: float | None) -> None:
+        if away_s is not None:
+            self._group.create_task(self._restart(away_s))
+            return
+        for session in tuple(self._sessions):
+            if not session.is_by_hand:
+                session.abort()
+
     async def _login(self, session: Session, call: Login) -> Token:
+        session.is_by_hand = call.by_hand
         await self._meet("login", "before", session)
         if call.key != self._key:
             raise Refused("the key is not known here")
@@ -199,8 +213,8 @@ class Venue:
         return Token(token=token)
 
     async def _meet(self, verb: str, stage: Stage, session: Session) -> None:
-        """Let the next fault happen that waits for this call."""
-        while (fault := self.faults.on_call(verb, stage)) is not None:
+        """Let the next fault happen that waits for this call; calls by hand meet none."""
+        while not session.is_by_hand and (fault := self.faults.on_call(verb, stage)) is not None:
             await self._strike(fault, session)
 
     async def _strike(self, fault: Fault, session: Session) -> None:
@@ -229,11 +243,16 @@ class Venue:
                 raise _Failed("transient", f"the venue could not do it ({fault.kind})")
 
     async def _restart(self, after_s: float) -> None:
+        """Go away and come back; whoever asks for it while the venue is away gets nothing more."""
+        if self._is_away:
+            return
+        self._is_away = True
         self._hang_up()
         self._tokens.clear()
         await self._clock.sleep_until(self._clock.now() + round(after_s * NS_PER_S))
         await self._host.load()
         await self._listen()
+        self._is_away = False
 
     def _hang_up(self) -> None:
         if self._server is not None:

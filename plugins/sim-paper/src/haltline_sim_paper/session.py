@@ -23,6 +23,7 @@ class Session(asyncio.Protocol):
     ) -> None:
         self.accounts: tuple[AccountId, ...] = ()
         self.is_subscribed = False
+        self.is_by_hand = False
         self.seq = 0
         self._faults = faults
         self._on_ask = on_ask

@@ -20,9 +20,14 @@ class _Call(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Login(_Call, frozen=True, kw_only=True):
-    """Get a token; accounts and instruments that the venue has never seen are opened. Answer: `Token`."""
+    """Get a token; accounts and instruments that the venue has never seen are opened. Answer: `Token`.
+
+    Faults do not meet whoever logs in `by_hand`: they are meant for the engine, and one used up by a person beside it
+    would test nothing.
+    """
 
     key: str
+    by_hand: bool = False
     accounts: tuple[AccountSpec, ...] = ()
     instruments: tuple[InstrumentSpec, ...] = ()
 
@@ -89,14 +94,22 @@ class Break(_Call, frozen=True, kw_only=True):
     fault: Fault
 
 
+class Cut(_Call, frozen=True, kw_only=True):
+    """Cut the connections of all who are not there by hand, at once; with `away_s` the venue is gone for so long, for
+    everybody. Answer: null.
+    """
+
+    away_s: float | None = None
+
+
 class Mend(_Call, frozen=True, kw_only=True):
     """Disarm every fault and open the session. Answer: null."""
 
 
 Call = (
-    Login | Subscribe | Missed | Snapshot | Submit | Cancel | Find | Show | Price | Trade | Break | Mend
+    Login | Subscribe | Missed | Snapshot | Submit | Cancel | Find | Show | Price | Trade | Break | Cut | Mend
 )  # fmt: skip
-"""What a client can ask for. The last five are the controls of a simulation: they need no token and never fail."""
+"""What a client can ask for. The last six are the controls of a simulation: they need no token and never fail."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
