@@ -58,6 +58,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class Source(Protocol):
     """A journal, for reading."""
 
+    def seq_at(self, at: int) -> int:
+        """The last record at or before an instant, 0 for none; a clock that was set back blurs it."""
+
     def iterate(self, from_seq: int = 1, *, kinds: Sequence[RecordKind] = ()) -> Iterator[Record]:
         """Records in order."""
 

@@ -1,5 +1,6 @@
 """A journal without a file: for tests, the demo and replays that nobody keeps."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -69,6 +70,10 @@ class MemoryJournal:
     def newest(self, kind: RecordKind) -> Record | None:
         """The last record of a kind, or None."""
         return next((record for record in reversed(self.records) if record.kind == kind), None)
+
+    def seq_at(self, at: int) -> int:
+        """The last record at or before an instant, 0 for none; by halving, so a clock that was set back blurs it."""
+        return bisect_right(self.records, at, key=lambda record: record.at)
 
     def unfinished_records(self, names: Collection[str]) -> list[Record]:
         """All records of actions of these names that have no receipt, in order; shadow ones are left out."""

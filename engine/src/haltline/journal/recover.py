@@ -42,6 +42,9 @@ class Store(Protocol):
     def tail(self, count: int) -> list[Record]:
         """The last records, oldest first."""
 
+    def seq_at(self, at: int) -> int:
+        """The last record at or before an instant, 0 for none; a clock that was set back blurs it."""
+
     def verify(self, from_seq: int = 1) -> VerifyReport:
         """Walk the chain."""
 

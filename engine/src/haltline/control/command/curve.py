@@ -1,7 +1,9 @@
 """What an account was worth, the equity at which its limits are, and what fired: a table, or a picture's data."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 
 from haltline.api.control import Argument, ArgumentKind, Call, Command
 from haltline.api.field import Kind
@@ -19,6 +21,7 @@ from haltline.model.verdict import Phase
 SECTION = "See"
 _DAY_S = 86_400.0
 _MOST_ROWS = 3000
+_STRETCH = 10_000
 _FALLS = re.compile(r"account\.(?:(day|session|week|end_of_day)[._])?(equity|drawdown|loss|total_pnl)")
 """Values that move with the equity, unit by unit, so that their limit is an equity."""
 
@@ -85,18 +88,34 @@ class Curves:
 
 def _past(source: Source, account: str, since: int) -> tuple[list[tuple[Cell, ...]], list[tuple[Cell, ...]]]:
     """Rows of the curve from `since` on, with the one that held then; and what fired on the account."""
-    curve: list[tuple[Cell, ...]] = []
-    for at, point in curve_of(source.iterate(kinds=(RecordKind.EQUITY,)), AccountId(account)):
+    first = source.seq_at(since) + 1
+    curve = _held(source, account, since, first)
+    for at, point in curve_of(source.iterate(first, kinds=(RecordKind.EQUITY,)), AccountId(account)):
         if at <= since:
             curve.clear()
         curve.append((max(at, since), point.equity, point.day_pnl))
-    moved = [transition_of(record) for record in source.iterate(kinds=(RecordKind.TRANSITION,)) if record.at >= since]
+    later = source.iterate(first, kinds=(RecordKind.TRANSITION,))
+    moved = [transition_of(record) for record in later if record.at >= since]
     fired: list[tuple[Cell, ...]] = [
         (each.at, each.rule, each.severity.value)
         for each in moved
         if each.phase is Phase.BREACHED and each.account == account
     ]
     return curve, fired
+
+
+def _held(source: Source, account: str, since: int, first: int) -> list[tuple[Cell, ...]]:
+    """The row that held at `since`, looked for in ever longer stretches of records before `first`; none where an
+    account was never sampled before."""
+    last, length = first, _STRETCH
+    while last > 1:
+        begin = max(1, last - length)
+        stretch = takewhile(lambda record: record.seq < last, source.iterate(begin, kinds=(RecordKind.EQUITY,)))  # noqa: B023 - read at once
+        found = deque(curve_of(stretch, AccountId(account)), maxlen=1)
+        if found:
+            return [(since, found[0][1].equity, found[0][1].day_pnl)]
+        last, length = begin, length * 4
+    return []
 
 
 def _level(call: Call, account: str, value: str, gauge: Gauge) -> float | None:

@@ -20,6 +20,8 @@ from haltline.model.verdict import Phase
 SECTION = "See"
 _DAY_NS = 86_400 * NS_PER_S
 _LENGTHS = {"day": _DAY_NS, "week": 7 * _DAY_NS}
+_BLUR_NS = 3600 * NS_PER_S
+"""How much earlier reading begins: a clock that was set back must hide nothing."""
 _KINDS = (RecordKind.TRANSITION, RecordKind.OUTCOME, RecordKind.COMMAND)
 
 
@@ -82,9 +84,9 @@ class Reports:
 
 
 def count(source: Source, since: int) -> Tally:
-    """Count what happened after an instant."""
+    """Count what happened after an instant; what lies before it is not read."""
     tally = Tally()
-    for record in source.iterate(kinds=_KINDS):
+    for record in source.iterate(source.seq_at(since - _BLUR_NS) + 1, kinds=_KINDS):
         if record.at < since:
             continue
         if record.kind is RecordKind.TRANSITION:
