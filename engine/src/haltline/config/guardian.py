@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from haltline.clock import parse_duration
 from haltline.config.finding import Findings, did_you_mean
 from haltline.config.scalar import decimal_of
 from haltline.config.settings import GuardianEntry
@@ -25,8 +24,8 @@ def bind_guardian(node: MappingNode | None, accounts: Sequence[str], findings: F
     if node is None:
         return None
     default = GuardianEntry()
-    silence_ns = _duration(node, "silence", default.silence_ns)
-    interval_ns = _duration(node, "interval", default.interval_ns)
+    silence_ns = node.duration_ns("silence", default.silence_ns)
+    interval_ns = node.duration_ns("interval", default.interval_ns)
     if is_hasty(silence_ns, interval_ns):
         findings.add(
             "E431", node.place_of("silence"), "the silence allowed is too short",
@@ -48,14 +47,3 @@ def bind_guardian(node: MappingNode | None, accounts: Sequence[str], findings: F
         floors=floors, silence_ns=silence_ns, interval_ns=interval_ns, place=node.place,
         on_unknown=on_unknown.text if isinstance(on_unknown, ScalarNode) else default.on_unknown,
     )  # fmt: skip
-
-
-def _duration(node: MappingNode, key: str, default_ns: int) -> int:
-    """A duration; the default where it is left out, or wrong (which is reported elsewhere)."""
-    value = node.get(key)
-    if not isinstance(value, ScalarNode):
-        return default_ns
-    try:
-        return parse_duration(value.text)
-    except ValueError:
-        return default_ns

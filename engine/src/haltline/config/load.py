@@ -37,6 +37,7 @@ _SETUP_KEYS = frozenset(
         "notify",
         "operators",
         "surfaces",
+        "drills",
     }
 )
 

@@ -8,7 +8,6 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from haltline.api.control import Role
-from haltline.clock import parse_duration
 from haltline.config.finding import Findings, did_you_mean
 from haltline.config.rule import texts_of
 from haltline.config.source import ListNode, MappingNode, ScalarNode
@@ -110,7 +109,7 @@ def bind_control(node: MappingNode | None, operators: Sequence[OperatorEntry], f
     per_minute = _text(node, "per_minute")
     return ControlEntry(
         loosening=loosening,
-        confirm_within_ns=_duration(node, "confirm_within", default.confirm_within_ns),
+        confirm_within_ns=node.duration_ns("confirm_within", default.confirm_within_ns),
         per_minute=int(per_minute) if per_minute else default.per_minute,
         roles={
             name: Role(value.text)
@@ -153,8 +152,3 @@ def _named(node: MappingNode | None) -> Iterator[tuple[str, MappingNode]]:
 def _text(node: MappingNode, key: str) -> str:
     value = node.get(key)
     return value.text.strip() if isinstance(value, ScalarNode) else ""
-
-
-def _duration(node: MappingNode, key: str, default_ns: int) -> int:
-    text = _text(node, key)
-    return parse_duration(text) if text else default_ns

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from haltline.config.drill import DrillEntry
 from haltline.config.evidence import EvidenceEntry
 from haltline.config.operator import ControlEntry, OperatorEntry, SurfaceEntry
 from haltline.config.routing import NotifyEntry
@@ -60,6 +61,15 @@ class ChannelEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupEntry:
+    """Copies of the journal: one into `folder` (absolute) every `every_ns`; the newest `keep` of them stay."""
+
+    folder: Path
+    every_ns: int = 86_400_000_000_000
+    keep: int = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreEntry:
     """Where the journal is kept: `path` is absolute; `kind` is ``sqlite`` or that of a store plugin.
 
@@ -70,6 +80,7 @@ class StoreEntry:
     kind: str = "sqlite"
     keep_quotes_ns: int = 86_400_000_000_000
     keep_incidents_ns: int = 7_776_000_000_000_000
+    backup: BackupEntry | None = None
     config: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -122,6 +133,7 @@ class Setup:
     places: Mapping[str, Place] = field(default_factory=dict)
     evidence: EvidenceEntry = field(default_factory=EvidenceEntry)
     caps: Caps = field(default_factory=Caps)
+    drills: tuple[DrillEntry, ...] = ()
 
     def account(self, name: str) -> AccountSpec | None:
         """The account of that id, or None."""

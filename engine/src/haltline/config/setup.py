@@ -10,6 +10,8 @@ from typing import cast
 from haltline.api.broker import Capability
 from haltline.api.registry import Registry, Shelf
 from haltline.clock import parse_duration
+from haltline.config.backup import bind_backup
+from haltline.config.drill import bind_drills
 from haltline.config.evidence import bind_caps, bind_evidence_defaults
 from haltline.config.finding import Findings, did_you_mean
 from haltline.config.guardian import bind_guardian
@@ -95,6 +97,7 @@ class SetupBinder:
             loosening=LooseningPolicy(_text(root, "loosening") or LooseningPolicy.AT_ONCE),
             evidence=bind_evidence_defaults(_mapping(root, "evidence")),
             caps=bind_caps(_mapping(root, "caps")),
+            drills=bind_drills(_mapping(root, "drills"), [account.id for account in accounts], self._findings),
             sources={self._source.file: self._source.text},
             places=dict(_places(root)),
         )
@@ -219,8 +222,9 @@ class SetupBinder:
         default = StoreEntry(path=directory / (_text(node, "path") or "haltline.db"))
         return replace(
             default, kind=kind, config=config,
-            keep_quotes_ns=_duration(node, "keep_quotes", default.keep_quotes_ns),
-            keep_incidents_ns=_duration(node, "keep_incidents", default.keep_incidents_ns),
+            keep_quotes_ns=node.duration_ns("keep_quotes", default.keep_quotes_ns),
+            keep_incidents_ns=node.duration_ns("keep_incidents", default.keep_incidents_ns),
+            backup=bind_backup(_mapping(node, "backup"), directory, default.path, self._findings),
         )  # fmt: skip
 
     def _rule_files(self, node: Node | None, directory: Path) -> tuple[Path, ...]:
@@ -235,14 +239,6 @@ class SetupBinder:
                                    f"it is looked for in {self._path.parent}", where="rules")  # fmt: skip
             files.update(dict.fromkeys(found))
         return tuple(files)
-
-
-def _duration(node: MappingNode, key: str, default_ns: int) -> int:
-    """A duration; the default where it is left out, or wrong, which is reported elsewhere."""
-    try:
-        return parse_duration(_text(node, key)) if node.get(key) is not None else default_ns
-    except ValueError:
-        return default_ns
 
 
 def rule_files(directory: Path, pattern: str) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import yaml
 
+from haltline.clock import parse_duration
 from haltline.config.diagnose import explained
 from haltline.config.finding import Findings
 from haltline.config.scalar import ScalarValue, is_not_finite, resolve
@@ -72,6 +73,14 @@ class MappingNode:
     def place_of(self, key: str) -> Place:
         """Where the key stands, or the mapping itself."""
         return self.keys.get(key, self.place)
+
+    def duration_ns(self, key: str, default_ns: int) -> int:
+        """A duration; the default where it is missing, or none, which is reported elsewhere."""
+        node = self.get(key)
+        try:
+            return parse_duration(node.text.strip()) if isinstance(node, ScalarNode) else default_ns
+        except ValueError:
+            return default_ns
 
 
 type Node = ScalarNode | ListNode | MappingNode

@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from haltline.config.drill import DrillEntry
+from haltline.config.operator import OperatorEntry, SurfaceEntry
 from haltline.config.routing import NotifyEntry
 from haltline.config.settings import BrokerEntry, ChannelEntry, FeedEntry, GuardianEntry, PluginEntry, Setup
+
+type _Named = BrokerEntry | FeedEntry | ChannelEntry | PluginEntry | OperatorEntry | SurfaceEntry | DrillEntry
 
 
 def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
@@ -15,6 +19,9 @@ def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
         *_entries("feed", _named(running.feeds), _named(edited.feeds)),
         *_entries("channel", _named(running.channels), _named(edited.channels)),
         *_entries("plugin", _named(running.plugins), _named(edited.plugins)),
+        *_entries("operator", _named(running.operators), _named(edited.operators)),
+        *_entries("surface", _named(running.surfaces), _named(edited.surfaces)),
+        *_entries("drill", _named(running.drills), _named(edited.drills)),
         *_entries(
             "instrument",
             {each.symbol: each for each in running.instruments},
@@ -29,6 +36,7 @@ def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
         "caps": (running.caps, edited.caps),
         "guardian": (_unplaced(running.guardian), _unplaced(edited.guardian)),
         "notify": (_unplaced(running.notify), _unplaced(edited.notify)),
+        "control": (running.control, edited.control),
     }
     return (*found, *(f"{name} was changed" for name, (old, new) in plain.items() if old != new))
 
@@ -37,9 +45,7 @@ def _unplaced[E: (GuardianEntry, NotifyEntry)](entry: E | None) -> E | None:
     return None if entry is None else replace(entry, place=None)
 
 
-def _named(
-    entries: Iterable[BrokerEntry | FeedEntry | ChannelEntry | PluginEntry],
-) -> dict[str, BrokerEntry | FeedEntry | ChannelEntry | PluginEntry]:
+def _named(entries: Iterable[_Named]) -> dict[str, _Named]:
     return {entry.name: replace(entry, place=None) for entry in entries}
 
 

@@ -18,6 +18,7 @@ from haltline.compose.kernel import build_kernel
 from haltline.config.secret import secret_values
 from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.control.note import MemoryNoteTable, Notes, NoteTable
+from haltline.control.readiness import Standings
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
 from haltline.enforce.progress import OnProgress, Progress
@@ -37,10 +38,12 @@ from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
+from haltline.runtime.backups import Backups, copy_apart
 from haltline.runtime.comparison import Comparison
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
 from haltline.runtime.drillroom import DrillRoom
+from haltline.runtime.drillschedule import DrillSchedule
 from haltline.runtime.economics import LiveInstruments
 from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
@@ -143,7 +146,12 @@ class Engine:
         )  # fmt: skip
         self._drills = DrillRoom(
             channels, routes, partial(limits_of, parts, channels), clock=clock,
-            record=partial(writer.record, durable=True),
+            record=partial(writer.record, durable=True), standings=Standings(notes_kept), drills=parts.setup.drills,
+            inert=self.health.inert,
+        )  # fmt: skip
+        self._drill_schedule = DrillSchedule(
+            parts.setup.drills, self._drills, Standings(notes_kept), clock=clock, tell=self.alarm,
+            account=next((str(account.id) for account in parts.setup.accounts), ""),
         )  # fmt: skip
         self.comparison = Comparison(
             kernel=self.kernel, clock=clock, confirmed=self.reconciled, health=self.health, writer=writer,
@@ -257,12 +265,15 @@ class Engine:
         supervisor.vital("loosening", self.reloader.follow)
         supervisor.vital("saver", self._save_often)
         supervisor.guard("drills", self._drills.run)
+        if self.parts.setup.drills:
+            supervisor.guard("drill schedule", self._drill_schedule.run)
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
         supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
         supervisor.vital("reconciler", partial(self._reconcile_all, partial(self._start, started)))
         if isinstance(self.store, Journal):
             supervisor.guard("journal", self._make_upkeep(self.store).run)
+            self._guard_backups(supervisor)
         if self.watchdog is not None:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
@@ -309,6 +320,14 @@ class Engine:
             journal, writer=self._writer, store=self.parts.setup.store, clock=self.clock, health=self.health,
             tell=self.alarm,
         )  # fmt: skip
+
+    def _guard_backups(self, supervisor: Supervisor) -> None:
+        store = self.parts.setup.store
+        if store.backup is not None:
+            backups = Backups(
+                store.path, entry=store.backup, clock=self.clock, health=self.health, tell=self.alarm, copy=copy_apart
+            )
+            supervisor.guard("backup", backups.run)
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
         await broker.run(self.inbox.put, partial(self._connected.put_nowait, name))
