@@ -265,15 +265,12 @@ class Engine:
         supervisor.vital("loosening", self.reloader.follow)
         supervisor.vital("saver", self._save_often)
         supervisor.guard("drills", self._drills.run)
-        if self.parts.setup.drills:
-            supervisor.guard("drill schedule", self._drill_schedule.run)
+        supervisor.guard("drill schedule", self._drill_schedule.run)
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
         supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
         supervisor.vital("reconciler", partial(self._reconcile_all, partial(self._start, started)))
-        if isinstance(self.store, Journal):
-            supervisor.guard("journal", self._make_upkeep(self.store).run)
-            self._guard_backups(supervisor)
+        self._guard_journal(supervisor)
         if self.watchdog is not None:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
@@ -321,8 +318,11 @@ class Engine:
             tell=self.alarm,
         )  # fmt: skip
 
-    def _guard_backups(self, supervisor: Supervisor) -> None:
+    def _guard_journal(self, supervisor: Supervisor) -> None:
         store = self.parts.setup.store
+        if not isinstance(self.store, Journal):
+            return
+        supervisor.guard("journal", self._make_upkeep(self.store).run)
         if store.backup is not None:
             backups = Backups(
                 store.path, entry=store.backup, clock=self.clock, health=self.health, tell=self.alarm, copy=copy_apart
