@@ -27,6 +27,15 @@ def test_tail_tells_each_record_in_a_line(terminal, file):
     assert "loss on eval: ok → breached, 1000 of 1000" in lines[2]
 
 
+def test_tail_tells_records_of_every_kind(terminal, tmp_path):
+    path = tmp_path / "kinds.db"
+    with Journal.open(path) as journal:
+        journal.append([entry_of(kind, 10**18, {"name": f"about {kind.value}"}) for kind in RecordKind])
+    told = terminal("journal", "tail", "-f", str(path))
+    assert told.code == 0
+    assert all(kind.value in told.out for kind in RecordKind)
+
+
 def test_tail_takes_the_last_of_a_kind(terminal, file):
     lines = terminal("journal", "tail", "-f", file, "-n", "1", "--kind", "notice", "--json").out.splitlines()
     assert [json.loads(line)["kind"] for line in lines] == ["notice"]

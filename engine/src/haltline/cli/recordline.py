@@ -17,6 +17,7 @@ COLOURS = {
     RecordKind.COMMAND: "bright_blue",
     RecordKind.SNAPSHOT: "dim",
     RecordKind.CONFIG: "bright_blue",
+    RecordKind.EQUITY: "dim",
     RecordKind.NOTICE: "white",
     RecordKind.COMPACTION: "dim",
     RecordKind.DAMAGE: "bold red",
