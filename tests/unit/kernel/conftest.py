@@ -78,11 +78,12 @@ class World:
         return self.note(self.kernel.step(event, self.now))
 
     def quote(self, price: float, symbol: str = "MNQ") -> Result:
-        """A price; one that jumped is said twice, so that it is believed."""
+        """A price; one that jumped is said once more after somebody traded, so that it is believed."""
         said = self.tick(price, symbol)
         if all(is_backed(self.kernel.state.resolve(symbol), index) for index in range(5)):
             return said
-        again = self.tick(price, symbol)
+        self.serial += 1
+        again = self.tick(price, symbol, volume_24h=float(self.serial))
         return Result(
             transitions=said.transitions + again.transitions,
             plan=said.plan + again.plan,

@@ -149,7 +149,7 @@ def test_what_is_in_shadow_waits_too_and_blocks_nothing(world, rule, mode):
     made = losing(world, rule, live=mode == "rule", **more)
     made.tick(20_000)
     assert (made.mode, "flatten" in made.actions) == ("ACTIVE", False)
-    made.tick(20_000)
+    made.at(3.1).tick(20_000)
     assert [action.shadow for action in made.results[-1].plan] == [True]
 
 
@@ -274,7 +274,7 @@ class TestUnknown:
         made.at(30)
         assert "flatten" not in made.actions
         made.tick(20_000)
-        made.tick(20_000)
+        made.at(30.1).tick(20_000)
         assert made.actions[-1] == "flatten"
 
     def test_the_last_verdict_goes_on_where_the_rule_says_so(self, world, rule):
@@ -307,7 +307,7 @@ class TestLifeOfAWait:
         made = losing(world, rule)
         made.tick(20_000)
         made.send(ArmRequest(at=made.now, received_at=made.now, account=AccountId("eval"), operator="ann", live=False))
-        result = made.tick(20_000)
+        result = made.at(3.1).tick(20_000)
         assert [(action.name, action.shadow) for action in result.plan] == [("flatten", True)]
 
     def test_arming_asks_anew(self, world, rule):
@@ -315,7 +315,7 @@ class TestLifeOfAWait:
         made.tick(20_000)
         made.send(ArmRequest(at=made.now, received_at=made.now, account=AccountId("eval"), operator="ann", live=True))
         assert made.mode == "REDUCING"
-        result = made.tick(20_000)
+        result = made.at(3.1).tick(20_000)
         assert [(action.name, action.shadow) for action in result.plan] == [("flatten", False)]
 
     def test_a_grant_ends_it(self, world, rule):

@@ -2,8 +2,9 @@
 
 A price is backed by the observation of the same sort before it, by the last word of another source, or by a fill of
 ours, if they differ by no more than the instrument's tolerance (or two ticks). What has gone stale backs nothing, and
-where the newest quote could not be used, nothing is backed until a good one comes. The answer depends on observations
-alone, never on how late it is asked for.
+where the newest quote could not be used, nothing is backed until a good one comes. The very same price again at once,
+with nothing traded in between, is the same observation told twice: streams repeat messages, and many carry no time by
+which a repeat is known. The answer depends on observations alone, never on how late it is asked for.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from haltline.state.price import ASK, BID, FAR, LAST, MARK, MID
 if TYPE_CHECKING:
     from haltline.state.instrument import Instrument
 
+REPEAT_NS = NS_PER_S // 10
+"""A price that is told again unchanged within this time is no second observation."""
 RECENT_NS = 60 * NS_PER_S
 """How old another witness may be where no price ever goes stale."""
 

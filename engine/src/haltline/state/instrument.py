@@ -9,6 +9,7 @@ from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Side
 from haltline.model.rule import Scope
 from haltline.state import suspicion
+from haltline.state.backing import REPEAT_NS
 from haltline.state.clockview import ClockView
 from haltline.state.entity import MONEY, NAN, Entity, ratio, seconds
 from haltline.state.hours import SessionView
@@ -38,19 +39,20 @@ class Instrument(Entity):
     mid; mid to mark, then last; bid and ask to nothing. A quote that leaves a price out keeps the one before it until
     that is older than `stale_after_ns`. Once stale, all prices are UNKNOWN until the next quote.
 
-    What backs them (`state.backing`): the price of each sort before the present one (`*_before`), the last prices of
-    another source (`other_prices`), and the last fill of ours (`traded`). What speaks against them (`state.suspicion`):
+    What backs them (`state.backing`): the observation of each sort before the present one (`*_before`; the present one
+    was made at `*_told`, and a repeat at once is none), the last prices of another source (`other_prices`), and the
+    last fill of ours (`traded`). What speaks against them (`state.suspicion`):
     since when none has moved (`moved_at`), when the quote before the newest one came (`before_at`), and those that
     could not be used.
     """
 
     __slots__ = (
-        "ask", "ask_before", "ask_until", "before_at", "bid", "bid_before", "bid_until", "clock",
-        "exact_multiplier", "floating", "hours", "last", "last_before", "last_until", "late_quotes", "mark_before",
-        "mark_until", "mid", "moved_at", "multiplier", "other_at", "other_prices", "pending", "portfolio",
-        "positions", "prices", "quoted_at", "quoted_mark", "refused_at", "refused_quotes", "refused_reason",
-        "source_name", "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size", "tick_value",
-        "tolerance", "traded", "traded_at", "volume_24h", "weight",
+        "ask", "ask_before", "ask_until", "before_at", "bid", "bid_before", "bid_until", "book_told", "clock",
+        "exact_multiplier", "floating", "hours", "last", "last_before", "last_told", "last_until", "late_quotes",
+        "mark_before", "mark_told", "mark_until", "mid", "moved_at", "multiplier", "other_at", "other_prices",
+        "pending", "portfolio", "positions", "prices", "quoted_at", "quoted_mark", "refused_at", "refused_quotes",
+        "refused_reason", "source_name", "spec", "stale", "stale_after_ns", "stale_due", "symbol", "tick_size",
+        "tick_value", "tolerance", "traded", "traded_at", "volume_24h", "weight",
     )  # fmt: skip
     scope: ClassVar[Scope] = Scope.INSTRUMENT
 
@@ -74,6 +76,7 @@ class Instrument(Entity):
         self.prices = [NAN] * 5
         self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
         self.bid_before = self.ask_before = self.last_before = self.mark_before = NAN
+        self.book_told = self.last_told = self.mark_told = 0
         self.other_prices: list[float] = []
         self.other_at = self.traded_at = 0
         self.traded = NAN
@@ -115,8 +118,10 @@ class Instrument(Entity):
         self.bid_until = self.ask_until = self.last_until = self.mark_until = 0
         self.prices[:] = [NAN] * 5
 
-    def take(self, quote: Quote, at: int) -> bool:
-        """Take over a checked quote that is as of `at`; False where it holds no price, only volume."""
+    def take(self, quote: Quote, at: int, *, repeat_ns: int = REPEAT_NS) -> bool:
+        """Take over a checked quote that is as of `at`; False where it holds no price, only volume. What is told again
+        unchanged within `repeat_ns` is no observation of its own.
+        """
         bid, ask, last, mark = quote.bid, quote.ask, quote.last, quote.mark
         if bid is ask is last is mark is None:
             return False
@@ -124,20 +129,26 @@ class Instrument(Entity):
         if quote.source != self.source_name:
             self._change_source(quote.source)
         if bid is None or ask is None:
-            bid, ask = self._complete(bid, ask, at, due)
+            bid, ask = self._complete(bid, ask, at, due, repeat_ns)
         else:
-            self.bid_before = self.bid
-            self.ask_before = self.ask
+            if bid != self.bid or ask != self.ask or at - self.book_told >= repeat_ns:
+                self.bid_before = self.bid
+                self.ask_before = self.ask
+                self.book_told = at
             self.bid_until = self.ask_until = due
         if last is None:
             last = self.last if at < self.last_until else NAN
         else:
-            self.last_before = self.last
+            if last != self.last or at - self.last_told >= repeat_ns:
+                self.last_before = self.last
+                self.last_told = at
             self.last_until = due
         if mark is None:
             mark = self.quoted_mark if at < self.mark_until else NAN
         else:
-            self.mark_before = self.quoted_mark
+            if mark != self.quoted_mark or at - self.mark_told >= repeat_ns:
+                self.mark_before = self.quoted_mark
+                self.mark_told = at
             self.mark_until = due
         self.before_at = self.quoted_at
         self.quoted_at = at
@@ -161,16 +172,20 @@ class Instrument(Entity):
             self.other_at = self.quoted_at
         self.source_name = name
 
-    def _complete(self, bid: float | None, ask: float | None, at: int, due: int) -> tuple[float, float]:
+    def _complete(self, bid: float | None, ask: float | None, at: int, due: int, repeat_ns: int) -> tuple[float, float]:
         """Keep the side that a quote leaves out, unless it is too old or crosses the newer one."""
         kept_bid = self.bid if at < self.bid_until else NAN
         kept_ask = self.ask if at < self.ask_until else NAN
         if bid is not None:
-            self.bid_before = self.bid
+            if bid != self.bid or at - self.book_told >= repeat_ns:
+                self.bid_before = self.bid
+                self.book_told = at
             self.bid_until = due
             return bid, NAN if bid > kept_ask else kept_ask
         if ask is not None:
-            self.ask_before = self.ask
+            if ask != self.ask or at - self.book_told >= repeat_ns:
+                self.ask_before = self.ask
+                self.book_told = at
             self.ask_until = due
             return NAN if kept_bid > ask else kept_bid, ask
         return kept_bid, kept_ask

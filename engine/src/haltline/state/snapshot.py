@@ -56,6 +56,9 @@ class _Prices(msgspec.Struct, forbid_unknown_fields=True):
     refused_at: int = 0
     refused_quotes: int = 0
     refused_reason: str = ""
+    book_told: int = 0
+    last_told: int = 0
+    mark_told: int = 0
 
 
 class _InstrumentImage(msgspec.Struct, forbid_unknown_fields=True):

@@ -29,6 +29,7 @@ from haltline.model.order import Intent
 from haltline.model.rule import Scope
 from haltline.state import freshness, reduce, snapshot
 from haltline.state.account import Account
+from haltline.state.backing import REPEAT_NS
 from haltline.state.clockview import ClockView
 from haltline.state.day import RollClock
 from haltline.state.entity import QUOTE, Entity
@@ -227,14 +228,21 @@ class State:
         self.clock.now_ns = max(self.clock.now_ns, now)
         if now >= self.next_edge or (self.pending and self.pending[0][0] <= now):
             freshness.run_due(self, now)
+        repeat_ns = REPEAT_NS
         if event.volume_24h is not None:
+            if event.volume_24h != instrument.volume_24h:
+                repeat_ns = 0  # something was traded in between: the same price is one more observation
             instrument.volume_24h = event.volume_24h
         at = event.at if event.at < now else now
         if at < instrument.quoted_at:
             instrument.late_quotes += 1
             self.touch(instrument, QUOTE)
             return
-        if instrument.take(event, at) and instrument.stale_after_ns < FAR and instrument.hours.open:
+        if (
+            instrument.take(event, at, repeat_ns=repeat_ns)
+            and instrument.stale_after_ns < FAR
+            and instrument.hours.open
+        ):
             self._watch(instrument, now)
         self.reprice(instrument)
 

@@ -55,7 +55,6 @@ class Reader:
         self._woken = asyncio.Event()
         self._behind = asyncio.Event()
         self._puzzles: set[str] = set()
-        self._quotes: dict[str, Quote] = {}
         self._wants_markets = False
         self._forbidden: set[str] = set()
         self._health = Health(self._account, self._clock, self._tell)
@@ -235,8 +234,6 @@ class Reader:
 
     def _take(self, event: Event) -> None:
         """A stream has said something."""
-        if isinstance(event, Quote) and self._is_repeated(event):
-            return
         if not self._told.push(event):
             return
         if isinstance(event, AccountReport) and self._told.is_unexplained(event):
@@ -245,13 +242,6 @@ class Reader:
         self._tell(event)
         if not isinstance(event, Quote):
             self._woken.set()
-
-    def _is_repeated(self, quote: Quote) -> bool:
-        """Whether the very same tick came before: told twice, it would look like a second one that agrees with it."""
-        bare = msgspec.structs.replace(quote, received_at=0)
-        is_same = self._quotes.get(quote.symbol) == bare
-        self._quotes[quote.symbol] = bare
-        return is_same
 
     def _tell(self, event: Event) -> None:
         """Hand an event on, after the economics of what it speaks of; a price is that of both sides of a hedge."""
