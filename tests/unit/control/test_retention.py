@@ -106,6 +106,31 @@ def test_what_is_known_is_not_weighed_again(told, store):
     assert needs.spans(world.now) == before
 
 
+def test_many_old_incidents_cost_one_step_and_are_forgotten(told, store):
+    _, journal, _ = told
+    needs = Needs(journal, store)
+    while needs.read():
+        pass
+    (old,) = needs._todo
+    needs._todo = [old] * 1000
+    assert not needs.weigh(old.moved_at + 25 * HOUR, 1)
+    assert needs._reader.all() == []
+    assert not needs._reader._owners
+
+
+def test_what_an_engine_before_this_one_had_is_forgotten_as_well(told, store):
+    world, journal, _ = told
+    needs = needs_of(journal, store, world.now)
+    world.begin("fresh")
+    needs_of(journal, store, world.now)
+    while needs.read():
+        pass
+    (before,) = needs._reader.closed
+    while needs.weigh(before.moved_at + 25 * HOUR):
+        pass
+    assert needs._reader.closed == []
+
+
 def test_a_capsule_whose_way_is_gone_says_so(told, tmp_path, registry_of):
     world, journal, _ = told
     compact(journal, [], world.now)

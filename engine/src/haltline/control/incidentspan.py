@@ -98,6 +98,16 @@ class SpanReader:
         """All incidents so far, by when they last moved, oldest first."""
         return sorted([*self.closed, *self.spans.values()], key=lambda span: span.last)
 
+    def forget(self, spans: Sequence[Span]) -> None:
+        """Let go of incidents that nobody will ask for again."""
+        gone = {span.first for span in spans}
+        for span in spans:
+            if self.spans.get(span.incident) is span:
+                del self.spans[span.incident]
+            for action in span.actions:
+                self._owners.pop(action, None)
+        self.closed = [span for span in self.closed if span.first not in gone]
+
     def take(self, record: Record) -> None:
         """The next record of `KINDS`."""
         match record.kind:
