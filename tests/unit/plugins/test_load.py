@@ -1,5 +1,7 @@
 """The loader: real distributions in a folder, each broken in its own way, and what that does to the others."""
 
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -10,6 +12,7 @@ import pytest
 
 from haltline.api import Function, Kind
 from haltline.errors import CODES, ConfigError, InvariantBroken
+from haltline.plugins.discover import installed
 from haltline.plugins.load import Loaded, PluginRequest, load_plugins
 from haltline.plugins.report import PluginReport, PluginStatus
 
@@ -266,3 +269,33 @@ def test_a_rule_pack_is_registered_without_running_its_code(shop: Shop) -> None:
     assert pack is not None
     assert (pack.version, pack.meaning) == ("1.0", "a shop")
     assert report(loaded, "mined").provides == ("rule pack mined",)
+
+
+def test_what_was_installed_or_removed_meanwhile_is_found_so(shop: Shop) -> None:
+    def names() -> set[str]:
+        return {entry.name for entry in installed("haltline")}
+
+    assert names() == names() >= {"builtins"}
+    os.utime(shop.folder, ns=(1, 1))
+    assert "late" not in names()
+    shop.install("late", GOOD.format(function="late"))
+    assert "late" in names()
+    shutil.rmtree(shop.folder / "late_dist-1.0.dist-info")
+    os.utime(shop.folder, ns=(2, 2))
+    assert "late" not in names()
+
+
+def test_a_schema_that_was_invalid_once_is_invalid_again(shop: Shop) -> None:
+    source = """
+    from haltline.api import NotifierKind, hookimpl
+
+    @hookimpl
+    def haltline_register_functions(registry):
+        registry.add_notifier(NotifierKind(name="odd", make=print, schema={"type": 7}, meaning="odd"))
+    """
+    shop.install("odd", source)
+    first, second = (report(shop.load("odd"), "odd").error for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert "is not a valid JSON Schema" in str(first)
+    assert str(first) == str(second)

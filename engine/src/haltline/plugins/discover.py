@@ -1,6 +1,9 @@
 """What is installed: entry points by name, with the distributions they come from. Nothing is imported."""
 
+import os
+import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib import metadata
 
 PLUGIN_GROUP = "haltline"
@@ -11,7 +14,20 @@ SIMULATOR_GROUP = "haltline.simulators"
 
 def installed(group: str) -> tuple[metadata.EntryPoint, ...]:
     """All entry points of a group in this environment."""
-    return tuple(metadata.entry_points(group=group))
+    return tuple(_entry_points(tuple((place, _changed_ns(place)) for place in sys.path)).select(group=group))
+
+
+@lru_cache(maxsize=1)
+def _entry_points(places: tuple[tuple[str, int], ...]) -> metadata.EntryPoints:
+    """Read again only after something was installed or removed: it means reading one file for each distribution."""
+    return metadata.entry_points()
+
+
+def _changed_ns(place: str) -> int:
+    try:
+        return os.stat(place or ".").st_mtime_ns
+    except OSError:
+        return 0
 
 
 def by_name(entry_points: Iterable[metadata.EntryPoint], group: str) -> Mapping[str, tuple[metadata.EntryPoint, ...]]:

@@ -18,6 +18,8 @@ _WITH_CALLABLE = {
     "channel kind": "make",
     "surface": "make",
 }
+_VALID: set[str] = set()
+"""The schemas that were found valid, as text."""
 
 
 def misshapen(registry: Registry, owner: str) -> list[str]:
@@ -74,7 +76,7 @@ def _schema_flaws(schema: object, *, may_be_empty: bool) -> Iterator[str]:
     if not schema and may_be_empty:
         return
     try:
-        Draft202012Validator.check_schema(dict(schema))
+        _require_valid(schema)
     except SchemaError as error:
         yield f"its schema is not a valid JSON Schema: {error.message}"
         return
@@ -83,6 +85,14 @@ def _schema_flaws(schema: object, *, may_be_empty: bool) -> Iterator[str]:
     yield from (
         f"its schema is open at {place}: set additionalProperties to false" for place in _open(schema, "the top")
     )
+
+
+def _require_valid(schema: Mapping[str, Any]) -> None:
+    """Raises SchemaError. What was valid is not looked at again: each load meets the same schemas."""
+    written = repr(schema)
+    if written not in _VALID:
+        Draft202012Validator.check_schema(dict(schema))
+        _VALID.add(written)
 
 
 def _open(schema: object, place: str) -> Iterator[str]:
