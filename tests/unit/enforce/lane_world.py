@@ -149,6 +149,9 @@ class Pushes:
         held = {symbol: quantity for symbol, quantity in self.venue.held.items() if quantity}
         return Remaining(positions=held, working_orders=len(self.venue.orders))
 
+    def is_working(self, account: AccountId, order_id: str) -> bool | None:
+        return any(order.order_id == order_id for order in self.venue.orders.values()) if self.follows else None
+
     def activity(self, account: AccountId) -> object:
         return self.shown
 

@@ -4,8 +4,9 @@ import asyncio
 from decimal import Decimal
 from types import SimpleNamespace
 
+import msgspec
 import pytest
-from lane_world import EVAL, MES, MNQ, LaneWorld
+from lane_world import EVAL, MES, MNQ, LaneWorld, Pushes
 
 from haltline.api import Action, HandledBy
 from haltline.clock import NS_PER_S
@@ -50,6 +51,43 @@ def test_the_running_one_is_asked_to_make_way_only_for_what_goes_before_it() -> 
     assert asked == []
     lane.push(job("flatten", "f", 90))
     assert asked == ["f"]
+
+
+async def test_an_order_that_ended_before_its_cancel_begins_costs_no_call() -> None:
+    venue = LaneWorld().venue
+    world = LaneWorld(venue=venue, pushes=Pushes(venue))
+    planned = msgspec.structs.replace(world.plan("cancel_orders", "lock@eval:1"), order_id="long gone")
+    async with world.lane():
+        world.executor.accept([planned])
+        await world.settle()
+    assert (world.receipt("lock@eval:1").status, world.venue.calls) == (OutcomeStatus.DONE, [])
+
+
+@pytest.mark.parametrize("key", ["operator@eval:cancel_orders:1", "lock@eval:1"])
+async def test_an_order_is_looked_for_where_an_operator_asks_or_no_pushes_tell(key: str) -> None:
+    venue = LaneWorld().venue
+    world = LaneWorld(venue=venue, pushes=Pushes(venue, follows=key.startswith("operator")))
+    planned = msgspec.structs.replace(world.plan("cancel_orders", key), order_id="long gone")
+    async with world.lane():
+        world.executor.accept([planned])
+        await world.settle()
+    assert "snapshot" in venue.calls
+
+
+async def test_a_position_that_somebody_turned_is_closed_without_waiting_for_the_last_fill_to_show() -> None:
+    world = LaneWorld()
+
+    def turned(verb: str) -> None:
+        if verb == "snapshot" and len(world.venue.closes) == 1 and world.venue.held[MNQ] == 0:
+            world.venue.held[MNQ] = Decimal(-9)
+
+    world.venue.on_call = turned
+    begun = world.clock.now()
+    async with world.lane():
+        world.executor.accept([world.plan("close_position", "c")])
+        await world.until_called("submit", 2)
+    assert world.venue.closes == [Decimal(-3), Decimal(9)]
+    assert world.clock.now() - begun < world.budget.settle_ns
 
 
 async def test_what_comes_while_something_is_watched_begins_at_once() -> None:

@@ -173,7 +173,7 @@ class ActionDesk:
             if abs(held) <= to or held * was < ZERO:
                 self._doubt = ""
                 return
-            if pending is not None and await self._is_settling(account, pending, abs(held)):
+            if pending is not None and await self._is_settling(account, pending, held):
                 attempt = await self._pause(attempt)
                 continue
             if number >= self._budget.orders:
@@ -192,7 +192,7 @@ class ActionDesk:
             if report is None:
                 attempt = await self._pause(attempt)
                 continue
-            pending, number, attempt = _Sent(request.client_id, abs(held), self._clock.now(), leg), number + 1, 0
+            pending, number, attempt = _Sent(request.client_id, held, self._clock.now(), leg), number + 1, 0
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Protect the whole position, `distance` from the mark (from its average price where there is no mark)."""
@@ -348,8 +348,9 @@ class ActionDesk:
         if isinstance(failure, Transient) and failure.retry_after_s > 0:
             self._not_before = self._clock.now() + round(failure.retry_after_s * NS_PER_S)
 
-    async def _is_settling(self, account: AccountId, sent: "_Sent", size: Decimal) -> bool:
-        """Whether the last order still works, or has filled and the position does not show it yet."""
+    async def _is_settling(self, account: AccountId, sent: "_Sent", held: Decimal) -> bool:
+        """Whether the last order still works, or has filled and the position does not show it yet. One that is on the
+        other side by now shows it: somebody has opened it since."""
         report = await self._find(account, sent.client)
         if report is None:
             return False
@@ -357,7 +358,7 @@ class ActionDesk:
             await self.book.answer(sent.leg, report)
         if report.status.is_working:
             return True
-        is_shown = sent.size is None or size <= sent.size - report.filled
+        is_shown = sent.held is None or held * sent.held < ZERO or abs(held) <= abs(sent.held) - report.filled
         return not is_shown and self._clock.now() < sent.at + self._budget.settle_ns
 
     async def _ask[T](self, call: Callable[[], Awaitable[T]]) -> T:
@@ -438,11 +439,11 @@ class ActionDesk:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """The last reducing order: its client id, the size just before it (None after a restart), when it was sent, and
-    which of our requests it is (None for one that was handed to us)."""
+    """The last reducing order: its client id, what was held just before it (None after a restart), when it was sent,
+    and which of our requests it is (None for one that was handed to us)."""
 
     client: str
-    size: Decimal | None
+    held: Decimal | None
     at: int
     leg: str | None = None
 

@@ -24,6 +24,7 @@ from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
 from haltline.journal.error import JournalError
 from haltline.journal.receipt import Receipt, Remaining
 from haltline.journal.record import RecordKind, entry_of
+from haltline.kernel.request import is_of_operator
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec
@@ -163,7 +164,7 @@ class Executor:
             if lane.ended:
                 await self._end_superseded(account, lane)
             elif (job := lane.take()) is not None:
-                await self._carry_out(account, lane, job)
+                await (self._end_moot if self._is_moot(account, job) else self._carry_out)(account, lane, job)
             elif lane.watched:
                 await self._watch(account, lane)
             else:
@@ -187,6 +188,22 @@ class Executor:
             status=OutcomeStatus.FAILED, started_at=now, ended_at=now, reason=reason, rules=planned.rules,
         )  # fmt: skip
         self._refused.append(receipt)
+
+    def _is_moot(self, account: AccountId, job: Job) -> bool:
+        """Whether the order that an engine's decision is to cancel has ended meanwhile: that takes no call to learn.
+        What an operator asks for is asked of the broker.
+        """
+        order = job.planned.order_id
+        if order is None or job.history.begun or is_of_operator(job.planned):
+            return False
+        return self._witness.is_working(account, order) is False
+
+    async def _end_moot(self, account: AccountId, lane: Lane, job: Job) -> None:
+        lane.running = None
+        job.started_at, job.remaining = self._clock.now(), self._witness.seen(account)
+        receipt = self._receipt(account, job, OutcomeStatus.DONE, reason="the order had ended by itself")
+        await self._ledger.record([entry_of(RecordKind.OUTCOME, receipt.ended_at, receipt)], durable=False)
+        self._tell(account, job, receipt)
 
     async def _carry_out(self, account: AccountId, lane: Lane, job: Job) -> None:
         """One action, until it is through, or failed, or gives way."""

@@ -13,6 +13,9 @@ class Witness(Protocol):
     def seen(self, account: AccountId) -> Remaining | None:
         """What pushes show now; None where there are none to go by (the broker has none, or its stream is down)."""
 
+    def is_working(self, account: AccountId, order_id: str) -> bool | None:
+        """Whether pushes show an order as working; None where there are none to go by."""
+
     def activity(self, account: AccountId) -> object:
         """Something that differs whenever a fill or an order of the account was heard of in between."""
 
@@ -24,6 +27,9 @@ class NoWitness:
     """Nothing is pushed to anybody: two pulls decide."""
 
     def seen(self, account: AccountId) -> None:
+        """Nothing."""
+
+    def is_working(self, account: AccountId, order_id: str) -> None:
         """Nothing."""
 
     def activity(self, account: AccountId) -> None:

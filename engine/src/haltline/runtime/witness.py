@@ -13,6 +13,7 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event
 from haltline.model.id import AccountId, Symbol
 from haltline.runtime.reconcile import activity_of, corrections
+from haltline.state.account import Account
 
 _PUSHES = frozenset({Capability.PUSH_ORDERS, Capability.PUSH_POSITIONS})
 
@@ -35,11 +36,21 @@ class KernelWitness:
 
     def seen(self, account: AccountId) -> Remaining | None:
         """Positions and working orders as pushes have told them; None where there are no pushes to go by."""
-        known = self._kernel.state.accounts.get(account)
-        if known is None or account not in self._pushed or account not in self._confirmed:
+        known = self._heard_of(account)
+        if known is None:
             return None
         held = {Symbol(name): Decimal(str(each.quantity)) for name, each in known.book.items() if each.quantity}
         return Remaining(positions=held, working_orders=sum(order.working for order in known.order_book.values()))
+
+    def is_working(self, account: AccountId, order_id: str) -> bool | None:
+        """Whether pushes show an order as working; None where there are no pushes to go by."""
+        known = self._heard_of(account)
+        order = None if known is None else known.order_book.get(order_id)
+        return None if known is None else order is not None and order.working
+
+    def _heard_of(self, account: AccountId) -> Account | None:
+        is_heard = account in self._pushed and account in self._confirmed
+        return self._kernel.state.accounts.get(account) if is_heard else None
 
     def activity(self, account: AccountId) -> object:
         """Changes whenever a fill or an order of the account is heard of."""
