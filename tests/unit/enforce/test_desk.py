@@ -520,3 +520,29 @@ async def test_a_reduction_that_somebody_undoes_before_it_is_confirmed_is_made_o
     await world.carry_out(world.plan("reduce_to", quantity=1))
     assert await world.position() == 1
     assert world.outcomes[0].status is OutcomeStatus.DONE
+
+
+@pytest.mark.parametrize(("name", "pulls"), [("close_position", 3), ("flatten", 5)])
+async def test_what_is_confirmed_later_is_not_pulled_twice_in_a_moment(name: str, pulls: int) -> None:
+    """A venue that counts calls lets so many more breaches be answered in a minute."""
+    world = World()
+    await world.trade(3)
+    await world.carry_out(world.plan(name))
+    assert world.outcomes[0].status is OutcomeStatus.DONE
+    assert world.calls.count("snapshot") == pulls
+
+
+async def test_a_snapshot_from_before_a_request_or_of_a_while_ago_proves_nothing() -> None:
+    world = World()
+    await world.trade(3)
+    world.executor.accept([world.plan("flatten")])
+    (_, _, job) = world.executor._lanes[EVAL].waiting[0]
+    desk = world.executor._desk(EVAL, job)
+    await desk.snapshot(EVAL)
+    world.clock.advance_to(world.clock.now() + NS_PER_S)
+    at, _ = await desk.newest(EVAL)
+    assert at == world.clock.now()
+    request = OrderRequest(account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(3), client_id="close")
+    await desk._mutate(world.broker.submit(request))
+    _, present = await desk.newest(EVAL)
+    assert not any(each.quantity for each in present.positions)

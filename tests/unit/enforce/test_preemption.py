@@ -218,7 +218,7 @@ async def test_a_close_that_is_being_confirmed_gives_way_to_a_flatten() -> None:
     world = LaneWorld()
     async with world.lane():
         world.executor.accept([world.plan("close_position", "weak")])
-        await world.until_called("snapshot", 4)
+        await world.until_called("snapshot", 2)
         assert world.executor._lanes[EVAL].watched
         world.executor.accept([world.plan("flatten", "strong")])
         await world.settle()

@@ -35,6 +35,8 @@ from haltline.model.plan import PlannedAction
 
 _MOST_STOPS = 5
 """Stops of one move that may vanish before it counts as failed."""
+_NEWEST_NS = NS_PER_S // 10
+"""For so long the newest snapshot, with nothing sent since, is as good as one more: venues count their calls."""
 
 type MarkOf = Callable[[Symbol], float | None]
 """The mark in force for a symbol, or None."""
@@ -66,6 +68,7 @@ class ActionDesk:
         self._doubt = ""
         self._last_failure = ""
         self._not_before = 0
+        self._newest: _Pulled | None = None
         self.book = LegBook(clock=clock, ledger=ledger, history=self._history, changed=changed)
         self.superseded_by: PlannedAction | None = None
 
@@ -93,7 +96,26 @@ class ActionDesk:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, pulled now; repeated while the broker cannot be reached."""
-        return await self._ask(lambda: self._broker.snapshot(account))
+        self._newest = None
+        asked, found = await self._ask(lambda: self._pull(account))
+        self._newest = _Pulled(account, asked, self._clock.now(), found)
+        return found
+
+    async def newest(self, account: AccountId) -> tuple[int, AccountSnapshot]:
+        """What the broker shows after the last request of this desk, and the instant it was asked for.
+
+        The snapshot that an action ended with is not pulled again a moment later; an older one is.
+        """
+        seen = self._newest
+        if seen is None or seen.account != account or self._clock.now() - seen.answered_at > _NEWEST_NS:
+            await self.snapshot(account)
+            seen = self._newest
+        assert seen is not None
+        return seen.asked_at, seen.snapshot
+
+    async def _pull(self, account: AccountId) -> tuple[int, AccountSnapshot]:
+        asked = self._clock.now()
+        return asked, await self._broker.snapshot(account)
 
     async def fix(self, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
         """What the action is to reach: what was fixed first and is on record, whatever is asked for now."""
@@ -377,6 +399,7 @@ class ActionDesk:
 
     async def _mutate[T](self, call: Awaitable[T]) -> T:
         """A request that changes something: whoever takes over lets it end within its grace."""
+        self._newest = None
         return await self._wait.for_(call, longest_s=self._longest_s, grace_s=self._budget.grace_s)
 
     @property
@@ -435,6 +458,16 @@ class ActionDesk:
         if self.superseded_by is not None:
             self.book.missed(intent.leg, "it was not sent")
             self._require_lane()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pulled:
+    """A snapshot, and when it was asked for and answered."""
+
+    account: AccountId
+    asked_at: int
+    answered_at: int
+    snapshot: AccountSnapshot
 
 
 @dataclass(frozen=True, slots=True)

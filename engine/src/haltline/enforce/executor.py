@@ -258,7 +258,8 @@ class Executor:
         """What the broker shows after an action decides how it ended; a flatten or close is watched from now on."""
         asked = self._clock.now()
         try:
-            job.remaining = self._remaining(await desk.snapshot(account))
+            asked, present = await _present(desk, job.planned, account)
+            job.remaining = self._remaining(present)
         except (JournalError, InvariantBroken, Superseded):
             raise
         except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
@@ -438,9 +439,17 @@ async def _run(action: Action, planned: PlannedAction, desk: ActionDesk, value_o
     if planned.account is None or planned.name not in ("flatten", "close_position", "reduce_to"):
         return
     for _ in range(3):
-        if not shortfall(planned, remaining_of(await desk.snapshot(planned.account))):
+        _, present = await _present(desk, planned, planned.account)
+        if not shortfall(planned, remaining_of(present)):
             return
         await action.run(planned, verbs)
+
+
+async def _present(desk: ActionDesk, planned: PlannedAction, account: AccountId) -> tuple[int, AccountSnapshot]:
+    """What the broker shows after an action, and when it was asked: what it ended with, where a later pull follows."""
+    if planned.name not in CONFIRMED:
+        await desk.snapshot(account)
+    return await desk.newest(account)
 
 
 def _stage(lane: Lane, job: Job) -> Stage:
@@ -464,4 +473,5 @@ def outcome_of(receipt: Receipt) -> ActionOutcome:
         status=receipt.status, detail=str(receipt), rule=receipt.rules[0] if receipt.rules else None,
         superseded_by=receipt.superseded_by, aims=receipt.aims, retry_at=receipt.retry_at,
         begun=is_half_done(receipt),
+        cancelled=tuple(leg.order_id for leg in receipt.legs if leg.status == "cancelled" and leg.order_id is not None),
     )  # fmt: skip
