@@ -63,6 +63,7 @@ def test_without_an_engine_every_command_says_so(tmp_path: Path) -> None:
     assert ended.returncode == 1 and "[E909]" in ended.stderr and "haltline run" in ended.stderr
 
 
+@pytest.mark.long
 def test_an_operator_looks_locks_flattens_and_unlocks(running: Path) -> None:
     asked = haltline(running, "lock", "eval", "1h", "because", "of", "the news")
     assert asked.returncode == 3 and "Lock account eval for 1h, because: because of the news" in asked.stdout
@@ -86,8 +87,7 @@ def test_an_operator_looks_locks_flattens_and_unlocks(running: Path) -> None:
     assert '"operator":"ann"' in capsules.replace(" ", "")
 
 
-@pytest.mark.parametrize("secret", CANARIES.values())
-def test_a_secret_is_in_no_message_about_a_set_up_that_is_wrong(tmp_path: Path, secret: str) -> None:
+def test_a_secret_is_in_no_message_about_a_set_up_that_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "haltline.yaml").write_text(
         SETUP.replace("role: admin", "role: king").replace("kind: jsonl", "kind: telegraf").replace(
             "local: NAME", 'local: x, discord: ["${BOT_TOKEN}", 5]'
@@ -95,4 +95,6 @@ def test_a_secret_is_in_no_message_about_a_set_up_that_is_wrong(tmp_path: Path, 
     )  # fmt: skip
     for words in (("check",), ("check", "--json"), ("run",)):
         ended = haltline(tmp_path, *words)
-        assert ended.returncode == 1 and secret not in ended.stdout + ended.stderr
+        assert ended.returncode == 1
+        for secret in CANARIES.values():
+            assert secret not in ended.stdout + ended.stderr

@@ -116,6 +116,7 @@ def test_good_broken_half_written_and_corrected_edits(guard: Guard) -> None:
     assert "Rules NOT reloaded" in told, "every channel hears it, also one that hears no critical messages"
 
 
+@pytest.mark.long
 def test_a_set_up_that_changed_besides_its_rules_waits_for_a_restart(guard: Guard) -> None:
     (guard.folder / "haltline.yaml").write_text(SETUP.replace("50000", "60000"))
     guard.wait_for("account 'eval' was changed")

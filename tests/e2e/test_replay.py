@@ -38,6 +38,7 @@ def ran(*words: str):
     return json.loads(result.stdout)
 
 
+@pytest.mark.long
 def test_the_drawdown_rule_fires_on_the_real_crash(shared_data):
     file = shared_data / "bars" / "binance_um_LAYERUSDT_1m_2025-05.feather"
     found = ran(str(file), "--position", "LAYERUSDT:+1000", "--balance", "1000", "--leverage", "5")

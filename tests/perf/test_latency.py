@@ -37,7 +37,7 @@ def test_a_breach_is_answered_within_half_a_second_on_a_loaded_machine_with_500_
     assert report["jumps"]["agreed_to_planned_ms"]["max"] < PROMISED_MS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_measurement_prints_one_json_object_with_every_stage() -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--breaches", "2", "--positions", "50", "--rate", "500"],

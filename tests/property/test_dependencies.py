@@ -141,7 +141,8 @@ def verdicts(kernel: Kernel) -> Iterator[tuple[tuple[int, int], tuple[Any, Any, 
 
 ACCOUNTS, SYMBOLS = st.sampled_from(["a", "b"]), st.sampled_from(["MNQ", "MES"])
 PRICES = st.integers(8, 24).map(lambda number: number * 0.25)
-PAUSES = st.sampled_from([0, 0, 1, 7, 700, HOUR_S, 5 * HOUR_S, 26 * HOUR_S])
+PAUSES = st.sampled_from([*[0] * 5, *[1] * 3, *[7] * 4, *[700] * 6, HOUR_S, HOUR_S, 11 * HOUR_S, 26 * HOUR_S])
+"""Seldom long ones: the kernel goes through them second by second."""
 
 
 @st.composite

@@ -80,7 +80,7 @@ async def test_any_other_exchange_is_polled() -> None:
         assert any(isinstance(each, Quote) for each in heard)
 
 
-@pytest.mark.parametrize("venue", ["bybit", "binance", "hyperliquid"])
+@pytest.mark.parametrize("venue", ["bybit", pytest.param("binance", marks=pytest.mark.long), "hyperliquid"])
 async def test_what_was_executed_while_nobody_watched_is_told_once_somebody_does(desks, venue: str, tmp_path) -> None:
     """A drop of every stream at once: what is traded meanwhile is read by REST."""
     async with desks(venue, directory=tmp_path, flows_s=30.0) as desk:
@@ -92,7 +92,7 @@ async def test_what_was_executed_while_nobody_watched_is_told_once_somebody_does
     assert Watermark(tmp_path, "venue-main").load() > 0
 
 
-@pytest.mark.parametrize("venue", ["binance", "hyperliquid"])
+@pytest.mark.parametrize("venue", [pytest.param("binance", marks=pytest.mark.long), "hyperliquid"])
 async def test_a_deposit_is_told_before_the_balance_it_made(desks, venue: str) -> None:
     """The other way round it would be a profit, and a drawdown once it is known for what it is."""
     async with desks(venue) as desk:
@@ -119,6 +119,7 @@ async def test_doctor_is_told_of_login_clock_permissions_and_markets(desks) -> N
     }  # fmt: skip
 
 
+@pytest.mark.long
 async def test_a_clock_apart_is_told_with_the_connection(desks) -> None:
     async with desks("binance", flows_s=0.3) as desk:
         desk.sim.clock_skew_ms = 60_000
