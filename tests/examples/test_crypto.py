@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples/crypto"
 VENUES = ("bybit", "binance", "hyperliquid")
 OWN = {
     "BYBIT_API_KEY": "key-of-nobody", "BYBIT_API_SECRET": "secret-of-nobody", "BINANCE_API_KEY": "key-of-nobody",
@@ -16,10 +16,10 @@ OWN = {
 }  # fmt: skip
 
 
-def run(venue: str, *words: str, **more: str) -> str:
+def run(*words: str, **more: str) -> str:
     done = subprocess.run(
         [sys.executable, *words],
-        cwd=EXAMPLES / venue, env={**os.environ, **more}, capture_output=True, text=True, check=False, timeout=120,
+        cwd=EXAMPLES, env={**os.environ, **more}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -27,14 +27,22 @@ def run(venue: str, *words: str, **more: str) -> str:
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_nothing_is_wrong_with_it(venue: str) -> None:
-    words = ("-c", "from haltline.cli.main import main; main()", "check", "--strict", "--plain")
-    assert "no problems" in run(venue, *words, **OWN)
+    words = (
+        "-c",
+        "from haltline.cli.main import main; main()",
+        "check",
+        "--strict",
+        "--plain",
+        f"{venue}.yaml",
+        "rules.yaml",
+    )
+    assert "no problems" in run(*words, **OWN)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("venue", VENUES)
 def test_the_day_ends_flat_and_locked(venue: str) -> None:
-    said = run(venue, "run.py")
+    said = run("run.py", venue)
     assert said.count("confirmed by push_and_pull") == 2
     assert "flatten done" in said
     assert "may he buy?    no: main is locked" in said
