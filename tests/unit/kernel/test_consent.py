@@ -70,9 +70,11 @@ def test_consent_lets_exactly_this_go_on_once(refused, by):
     (action,) = consent(refused, **names).plan
     assert (action.name, action.consent, action.caps) == ("flatten", "ann: it is right", Caps(max_positions=1))
     assert action.id == "loss/eval/1:fire:flatten:eval!1"
-    assert (waits(refused), refused.mode) == ("", "ACTIVE")
+    assert (waits(refused), refused.mode) == ("", "REDUCING")
     again = consent(refused, **names)
     assert again.plan == () and "nothing of that name waits" in again.notices[0]
+    outcome(refused, action.id, OutcomeStatus.DONE)
+    assert refused.mode == "ACTIVE"
 
 
 def key(made):

@@ -45,7 +45,7 @@ def test_a_warning_is_told_once_and_ends_by_itself(world, rule):
 
 
 def test_an_incident_resolves_when_the_condition_clears(world, rule):
-    made = losing(world, rule.loss())
+    made = losing(world, rule.loss(then=rule.actions("block_entries", "notify")))
     made.quote(20_900)
     assert made.phases == ["loss breached", "loss resolved"]
     assert made.mode == "ACTIVE"

@@ -33,7 +33,7 @@ def test_a_hold_is_broken_off_at_once_whatever_clear_for_says(world, rule):
 
 
 def test_what_is_still_near_the_limit_after_a_breach_blocks_nothing(world, rule):
-    made = losing(world, rule.loss(warn=0.8))
+    made = losing(world, rule.loss(warn=0.8, then=rule.actions("block_entries", "notify")))
     assert made.mode == "REDUCING"
     made.at(5).quote(20_780)
     assert made.phases[-2:] == ["loss resolved", "loss warning"]

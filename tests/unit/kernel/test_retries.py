@@ -129,7 +129,10 @@ class TestGivenUp:
         stuck.quote(21_000)
         stuck.forget().at(2)
         notices = [text for result in stuck.results for text in result.notices]
-        assert notices == ["flatten on eval was given up after 1 failed try: nothing asks for it now"]
+        assert notices == [
+            "flatten on eval was given up after 1 failed try: nothing asks for it now",
+            "account eval: REDUCING became ACTIVE",
+        ]
 
     def test_a_cancel_of_an_order_counts_its_changes_as_a_new_situation(self, world):
         made = world()
@@ -226,7 +229,10 @@ def test_several_failed_tries_are_counted_in_words(stuck):
     stuck.quote(21_000)
     stuck.forget().at(6)
     notices = [text for result in stuck.results for text in result.notices]
-    assert notices == ["flatten on eval was given up after 2 failed tries: nothing asks for it now"]
+    assert notices == [
+        "flatten on eval was given up after 2 failed tries: nothing asks for it now",
+        "account eval: REDUCING became ACTIVE",
+    ]
 
 
 def test_each_action_is_given_its_own_parameters_anew_and_known_ones_stay(world, rule):

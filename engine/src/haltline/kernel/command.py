@@ -10,6 +10,7 @@ from haltline.clock import to_iso
 from haltline.kernel.consent import take_consent, take_word
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
+from haltline.kernel.late import take_fill
 from haltline.kernel.loosening import due_commands, screen_command
 from haltline.kernel.override import take_grant, take_revocation
 from haltline.kernel.request import take_action_request, take_unacknowledge
@@ -150,8 +151,10 @@ def _take_arm(core: "Core", event: ArmRequest, _: int, out: Emission) -> None:
             core.lifecycle.ask_again(incident, event.account, out.now, out)
 
 
-def _take_activity(core: "Core", event: Fill | PositionReport, now: int, _: Emission) -> None:
+def _take_activity(core: "Core", event: Fill | PositionReport, now: int, out: Emission) -> None:
     hasten(core, event.account, now)
+    if isinstance(event, Fill):
+        take_fill(core, event, now, out)
 
 
 _TAKERS: dict[type, Callable[..., None]] = {

@@ -18,6 +18,8 @@ from haltline.kernel.command import take_command, take_due
 from haltline.kernel.emission import Emission
 from haltline.kernel.evidence import EvidenceGate
 from haltline.kernel.governor import Governor, describe
+from haltline.kernel.late import Aftermath, is_undoing
+from haltline.kernel.late import is_needed as is_still_late
 from haltline.kernel.loosening import LooseningBook
 from haltline.kernel.override import expire_grants
 from haltline.kernel.request import is_needed, is_of_operator
@@ -56,6 +58,7 @@ class Core:
         self.governor = Governor(state, self.arbiter, self.live)
         self.overrides = OverrideBook()
         self.loosenings = LooseningBook()
+        self.late: dict[AccountId, Aftermath] = {}
         self.gate = EvidenceGate(self)
         self.lifecycle = Lifecycle(self.memories, self._is_suppressed, self.judgement)
         self.deadline: int | None = None
@@ -401,10 +404,12 @@ class Core:
         out.ended.clear()
 
     def still_wanted(self, action: PlannedAction) -> bool:
-        """Whether a failed action is worth another try: its incident lives, the lock behind it stands, or the operator
-        who asked for it still needs it."""
+        """Whether a failed action is worth another try: its incident lives, the lock behind it stands, what it undoes
+        is still there, or the operator who asked for it still needs it."""
         if is_of_operator(action):
             return is_needed(self, action)
+        if is_undoing(action):
+            return is_still_late(self, action)
         if not action.incidents:
             return any(lock.account == action.account for lock in self.governor.locks)
         return any(incident in self.live for incident in action.incidents)

@@ -1,10 +1,11 @@
 """Trading modes and locks: what each account may do now, and undoing what appears in spite of it.
 
-Contract. HALTED (a lock on the account) beats REDUCING (an incident that blocks entries) beats ACTIVE. Exits, cancels
-and protective orders are never touched. While REDUCING, entry orders are cancelled. While HALTED they are cancelled and
-positions are brought back to the size they had when the lock began: what was already open is left to the other actions
-of the rule, what is opened afterwards is closed on sight. A lock on a symbol does the same for that symbol alone. An
-incident of an instrument that blocks entries lets nobody enter it, and whoever holds it, now or later, only reduce.
+Contract. HALTED (a lock on the account) beats REDUCING (an incident that blocks entries, or a flatten from its first
+request until it is proven done) beats ACTIVE. Exits, cancels and protective orders are never touched. While REDUCING,
+entry orders are cancelled. While HALTED they are cancelled and positions are brought back to the size they had when the
+lock began: what was already open is left to the other actions of the rule, what is opened afterwards is closed on
+sight. A lock on a symbol does the same for that symbol alone. An incident of an instrument that blocks entries lets
+nobody enter it, and whoever holds it, now or later, only reduce.
 """
 
 from collections.abc import Iterable
@@ -189,10 +190,11 @@ class Governor:
         return notices
 
     def _blocked_accounts(self) -> set[str | None]:
-        """Accounts with an incident that blocks entries; None stands for all of them."""
+        """Accounts with an incident that blocks entries, or a flatten that is not proven yet; None stands for all."""
         live = self._live.values()
         entities = {each.entity for each in live if (each.blocks or each.waits) and not each.rule.shadow}
-        return {account for entity in entities for account in accounts_of(entity)}
+        blocked = {account for entity in entities for account in accounts_of(entity)}
+        return blocked | self._arbiter.flattened()
 
     def _barred_symbols(self) -> set[str]:
         """Instruments with an incident that blocks entries: nobody may enter them while it lives, whoever comes."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from haltline.clock import format_duration
 from haltline.kernel.emission import Emission
 from haltline.kernel.escalation import about, next_step, step_up, tell_end
+from haltline.kernel.late import note_outcome
 from haltline.kernel.request import after_outcome
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId
@@ -51,6 +52,7 @@ def take_outcome(core: "Core", event: ActionOutcome, now: int, out: Emission) ->
         return
     out.moved = True
     after_outcome(core, found.action, event)
+    note_outcome(core, found.action, event, now, out)
     if event.status is OutcomeStatus.DONE:
         took = format_duration(max(now - found.asked_at, 0))
         tell_end(found, f"succeeded at attempt {found.attempt + 1}, {took} after it was asked for", now, out)

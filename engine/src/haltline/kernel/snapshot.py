@@ -17,7 +17,8 @@ from haltline.expr.window import WindowNeed
 from haltline.kernel.consent import Refused
 from haltline.kernel.core import Core
 from haltline.kernel.evidence import Waiting
-from haltline.model.id import IncidentId, RuleId
+from haltline.kernel.late import Aftermath
+from haltline.model.id import AccountId, IncidentId, RuleId
 from haltline.model.loosening import Arming, LooseningPolicy, Pending
 from haltline.model.plan import Lock, Override
 from haltline.model.rule import Scope
@@ -84,6 +85,7 @@ class Saved(msgspec.Struct, kw_only=True):
     waiting: list[Waiting] = []
     refused: list[Refused] = []
     consents: int = 0
+    late: dict[AccountId, Aftermath] = {}
 
 
 def save(kernel: Core) -> bytes:
@@ -116,6 +118,7 @@ def save(kernel: Core) -> bytes:
         waiting=kernel.gate.waiting,
         refused=list(kernel.gate.consents.refused.values()),
         consents=kernel.gate.consents.serial,
+        late=kernel.late,
     )
     return msgspec.msgpack.encode(saved)
 
@@ -149,6 +152,7 @@ def restore(kernel: Core, encoded: bytes) -> list[str]:
     kernel.gate.waiting = saved.waiting
     kernel.gate.consents.refused = {each.action.id: each for each in saved.refused}
     kernel.gate.consents.serial = saved.consents
+    kernel.late = saved.late
     kernel.gate.mark()
     notices += _ended_grants(
         kernel, [rule.id for rule in kernel.index.rules if saved.rules.get(rule.id) == _meaning(rule)]

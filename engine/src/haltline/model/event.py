@@ -287,7 +287,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
 
     `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit); `aims` is
     what the action had fixed to be reached; `begun` tells that it is half done: something was filled, something may be
-    left.
+    left; `cancelled` are the orders that it has cancelled.
     """
 
     action_id: ActionId
@@ -299,6 +299,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     retry_at: int | None = None
     aims: dict[Symbol, Aim] = {}
     begun: bool = False
+    cancelled: tuple[OrderId, ...] = ()
 
 
 Event = (

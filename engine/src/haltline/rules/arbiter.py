@@ -198,6 +198,11 @@ class Arbiter:
             for flight in self.flights.values()
         )
 
+    def flattened(self) -> set[str | None]:
+        """Accounts with a flatten that is under way, or is to be tried again."""
+        flights = self.flights.values()
+        return {flight.action.account for flight in flights if flight.action.name == FLATTEN and not flight.echo}
+
     def _is_under_way(self, action: PlannedAction) -> bool:
         """Whether a flight does what is asked for, or more; it then remembers the request."""
         for flight in self.flights.values() if not action.shadow else ():

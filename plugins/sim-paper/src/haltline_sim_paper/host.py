@@ -114,8 +114,13 @@ class Host:
         """The truth about an account; raises Refused for an unknown one."""
         return self.venue.snapshot(account, self._clock.now())
 
-    def trade(self, account: AccountId, symbol: Symbol, side: Side, quantity: Decimal, price: Decimal | None) -> Fill:
-        """An execution by hand; raises Refused where there is neither a price given nor a market."""
+    def trade(
+        self, account: AccountId, symbol: Symbol, side: Side, quantity: Decimal, price: Decimal | None,
+        order_id: OrderId | None = None,
+    ) -> Fill:  # fmt: skip
+        """An execution by hand, or of an order that is over (`order_id`); raises Refused where there is neither a price
+        given nor a market.
+        """
         quote = self._quotes.get(symbol)
         if price is None:
             there = None if quote is None else (quote.ask if side is Side.BUY else quote.bid)
@@ -123,7 +128,7 @@ class Host:
                 raise Refused(f"there is no market for {symbol}")
             price = Decimal(str(there))
         now = self._clock.now()
-        return self.venue.execute(account, symbol, side, quantity=quantity, price=price, now=now)
+        return self.venue.execute(account, symbol, side, quantity=quantity, price=price, now=now, order_id=order_id)
 
     def present(self, accounts: Sequence[AccountId]) -> tuple[Event, ...]:
         """What is so now: prices, the last executions, then each account."""

@@ -169,7 +169,9 @@ class Venue:
 
     async def _fill_late(self, order: OrderReport, after_s: float) -> None:
         await self._clock.sleep_until(self._clock.now() + round(after_s * NS_PER_S))
-        self._host.trade(order.account, order.symbol, order.side, order.remaining, order.limit_price)
+        self._host.trade(
+            order.account, order.symbol, order.side, order.remaining, order.limit_price, order.order_id
+        )  # fmt: skip
         await self._tell()
 
     def _control(self, call: Price | Trade | Break | Cut | Mend | Show) -> object:

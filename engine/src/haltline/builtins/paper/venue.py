@@ -123,13 +123,19 @@ class PaperVenue:
         price: Decimal,
         now: int,
         fee: Decimal | None = None,
+        order_id: OrderId | None = None,
     ) -> Fill:
-        """Book an execution that happened elsewhere at a known price; raises Refused for unknown account or symbol."""
+        """Book an execution that happened elsewhere at a known price; raises Refused for unknown account or symbol.
+
+        `order_id` is the order it is told to be of; that order itself is left as it is.
+        """
         self.advance(now)
         if account not in self._book.accounts or symbol not in self._specs:
             raise Refused(f"account {account!r} or symbol {symbol!r} is not known to this broker")
         cost = self._fee(symbol, quantity, price, is_maker=False) if fee is None else fee
-        return self._execute(account, symbol, side, quantity=quantity, price=price, fee=cost, order=None, now=now)
+        return self._execute(
+            account, symbol, side, quantity=quantity, price=price, fee=cost, order=None, now=now, order_id=order_id
+        )
 
     def deposit(self, account: AccountId, amount: Decimal, flow_id: str, now: int) -> None:
         """Move cash in (or out, where negative) once per `flow_id`."""
@@ -351,6 +357,7 @@ class PaperVenue:
         fee: Decimal,
         order: PaperOrder | None,
         now: int,
+        order_id: OrderId | None = None,
     ) -> Fill:
         book = self._book.accounts[account]
         multiplier = self._specs[symbol].multiplier
@@ -367,7 +374,7 @@ class PaperVenue:
             price=price,
             fee=fee,
             pnl=pnl,
-            order_id=order.report.order_id if order else None,
+            order_id=order.report.order_id if order else order_id,
         )
         self._book.remember(fill)
         self._book.touch("account", account)
