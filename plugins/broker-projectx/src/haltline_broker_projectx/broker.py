@@ -23,7 +23,7 @@ _FRESH_NS = NS_PER_S
 """A position pulled this recently need not be pulled again before it is closed."""
 _APPEARS_NS = 5 * NS_PER_S
 """An accepted close that does not show as an order after so long is no longer waited for."""
-_MONEY_NS = 5 * NS_PER_S
+_MONEY_NS = 30 * NS_PER_S
 """What acts needs positions and orders, not the newest balance: the platform counts every call."""
 _PING_NS = 20 * NS_PER_S
 _SOON_NS = 2 * NS_PER_S

@@ -5,7 +5,7 @@ and the hub that should have pushed it is connected anew.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -141,23 +141,31 @@ class Reader:
 
     async def _read_everything(self) -> None:
         self._began_at, self._calls = self._clock.now(), 0
-        await self._count()
-        accounts = await self._puller.all_accounts()
-        for told in accounts:
-            account = self._puller.accounts.name(told.id)
-            if account is not None:
-                self._tell(self._told[account].take_account(told, self._clock.now()))
+        await self._read_money()
         for account, number in self._puller.accounts.all.items():
             await self._read_account(account, number)
         self._failing_since, self._failure, self._mistake = None, "", ""
+
+    async def _read_money(self) -> None:
+        """Balances and leave to trade; a push that came meanwhile may be the newer word, so all is read once more."""
+        await self._count()
+        before = {account: told.moves for account, told in self._told.items()}
+        for told in await self._puller.all_accounts():
+            account = self._puller.accounts.name(told.id)
+            if account is None:
+                continue
+            if self._told[account].moves == before[account]:
+                self._tell(self._told[account].read_account(told, self._clock.now()))
+            else:
+                self._look_again()
 
     async def _read_account(self, account: AccountId, number: int) -> None:
         """Trades, then positions and orders; again where a push came meanwhile, which may be the newer word."""
         told = self._told[account]
         for _ in range(_READS):
-            before = told.pushes
             for _ in range(3):
                 await self._count()
+            before = told.moves
             trades = await self._puller.trades(number, since=self._trades_since[account])
             held = await self._puller.positions(number)
             working = await self._puller.working(number)
@@ -166,12 +174,11 @@ class Reader:
                 await self._count()
                 working = [*working, *(each for each in await self._puller.orders(number) if each.id in missing)]
             symbols = await self._symbols([*trades, *held, *working])
-            if told.pushes == before:
+            if told.moves == before:
                 break
         now = self._clock.now()
         try:
-            events = [event for each in trades for event in told.take_trade(each, symbols[each.contract_id], now)]
-            events += told.take_positions([(each, symbols[each.contract_id]) for each in held], now)
+            events = self._moved(told, trades, held, symbols, is_newest=told.moves == before)
             events += [event for each in working for event in told.take_order(each, symbols[each.contract_id], now)]
         except ValueError as mistake:
             raise Transient(f"account {account} cannot be read: {mistake}") from mistake
@@ -182,6 +189,19 @@ class Reader:
             self._unpushed = account, told.pushes, now
             self._look_again()
         self._tell(events)
+
+    def _moved(
+        self, told: Told, trades: Sequence[WireTrade], held: Sequence[WirePosition], symbols: Mapping[str, Symbol], *,
+        is_newest: bool,
+    ) -> list[Event]:  # fmt: skip
+        """Executions and positions as read; positions that pushes keep overtaking are read once more instead."""
+        now, events = self._clock.now(), list[Event]()
+        for each in trades:
+            events += told.take_trade(each, symbols[each.contract_id], now, explains=not is_newest)
+        if not is_newest:
+            self._look_again()
+            return events
+        return events + told.read_positions([(each, symbols[each.contract_id]) for each in held], now)
 
     async def _symbols(self, records: Sequence[WireTrade | WirePosition | WireOrder]) -> dict[str, Symbol]:
         found: dict[str, Symbol] = {}
@@ -229,6 +249,8 @@ class Reader:
             except (msgspec.ValidationError, ValueError, KeyError) as mistake:
                 self._mistake = f"{target} cannot be read: {type(mistake).__name__}"
                 self._tell_status(only_worse=True)
+        if any(told.is_in_doubt for told in self._told.values()):
+            self._look_again()
         self._wake.set()
 
     def _events_of(self, target: str, argument: Any) -> list[Event]:
@@ -237,13 +259,13 @@ class Reader:
         now = self._clock.now()
         if target == "GatewayUserAccount":
             told = self._told_of(account := msgspec.convert(data, WireAccount), account.id)
-            return told.take_account(account, now) if told is not None else []
+            return told.push_account(account, now) if told is not None else []
         record = msgspec.convert(data, _RECORDS[target])
         told, contract = self._told_of(record, record.account_id), self._puller.contracts.find(record.contract_id)
         if told is None or contract is None:
             return []  # not ours; or a contract not seen before: the reading that follows asks for it
         if isinstance(record, WirePosition):
-            return told.take_position(record, contract.symbol, now, action=action)
+            return told.push_position(record, contract.symbol, now, action=action)
         if isinstance(record, WireOrder):
             return told.take_order(record, contract.symbol, now)
         return told.take_trade(record, contract.symbol, now)
@@ -253,6 +275,7 @@ class Reader:
         told = None if account is None else self._told.get(account)
         if told is not None:
             told.pushes += not isinstance(record, WireAccount)
+            told.moves += not isinstance(record, WireOrder)
         return told
 
     def _on_market_push(self, target: str, arguments: list[Any]) -> None:

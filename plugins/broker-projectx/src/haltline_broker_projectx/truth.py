@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from haltline.model.event import Event
 from haltline.model.id import AccountId, Symbol
+from haltline_broker_projectx.holding import Holdings
 from haltline_broker_projectx.wire import (
-    REMOVED,
     WireAccount,
     WireOrder,
     WirePosition,
     WireTrade,
     account_report,
     fill_of,
-    flat_report,
     order_report,
     order_update,
-    position_report,
     stamp_of,
 )
 
 _REMEMBERED = 5_000
+_CENT = 0.01
 
 type _OrderMark = tuple[int, int, int, float | None, float | None]
 
@@ -34,42 +35,55 @@ class Told:
         self.account = account
         self.pushes = 0
         """How many pushes were heard."""
+        self.moves = 0
+        """How many of them were of what is held and what it is worth: one may be newer than what is being read."""
         self._account: tuple[float | None, bool | None] | None = None
-        self._held: dict[str, tuple[Symbol, int, float]] = {}
+        self._earned = 0.0
+        self._has_odd_money = False
+        self._holdings = Holdings(account)
         self._orders: dict[int, tuple[_OrderMark, int]] = {}
         self._working: set[int] = set()
         self._trades: dict[int, bool] = {}
 
-    def take_account(self, told: WireAccount, now: int) -> list[Event]:
-        """Balance and whether it may trade."""
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something was pushed that may be late, and was not told: it is to be read."""
+        return self._has_odd_money or self._holdings.is_in_doubt
+
+    def read_account(self, told: WireAccount, now: int) -> list[Event]:
+        """Balance and whether it may trade, as just read."""
+        self._has_odd_money, self._earned = False, 0.0
         mark = told.balance, told.can_trade
         if mark == self._account:
             return []
         self._account = mark
         return [account_report(told, self.account, now)]
 
-    def take_position(self, told: WirePosition, symbol: Symbol, now: int, *, action: int = 1) -> list[Event]:
-        """One position; size 0, or a removal, is flat."""
-        is_gone = action == REMOVED or told.held == 0
-        held = 0 if is_gone else told.held
-        known = self._held.get(told.contract_id)
-        if (known is None and not held) or known == (symbol, held, told.average_price):
+    def push_account(self, told: WireAccount, now: int) -> list[Event]:
+        """The same, pushed: a balance that no execution explains, and leave to trade again, have to be read first."""
+        if self._account is None or (told.balance, told.can_trade) == self._account:
             return []
-        report = position_report(told, self.account, symbol, now, is_gone=is_gone)
-        if held:
-            self._held[told.contract_id] = symbol, held, told.average_price
-        else:
-            self._held.pop(told.contract_id, None)
-        return [report]
+        balance, can_trade = self._account
+        if told.balance is not None and balance is not None:
+            is_explained = self._earned != 0.0 and abs(told.balance - balance - self._earned) < _CENT
+            if is_explained:
+                balance, self._earned = told.balance, 0.0
+            self._has_odd_money |= not is_explained and told.balance != balance
+        if told.can_trade is False:
+            can_trade = False
+        self._has_odd_money |= told.can_trade not in (None, can_trade)
+        if (balance, can_trade) == self._account:
+            return []
+        self._account = balance, can_trade
+        return [account_report(msgspec.structs.replace(told, balance=balance, can_trade=can_trade), self.account, now)]
 
-    def take_positions(self, told: Sequence[tuple[WirePosition, Symbol]], now: int) -> list[Event]:
-        """All positions there are: what is not among them is flat."""
-        events = [event for each, symbol in told for event in self.take_position(each, symbol, now)]
-        there = {each.contract_id for each, _ in told}
-        for gone in [contract for contract in self._held if contract not in there]:
-            symbol, _, _ = self._held.pop(gone)
-            events.append(flat_report(self.account, symbol, now))
-        return events
+    def push_position(self, told: WirePosition, symbol: Symbol, now: int, *, action: int = 1) -> list[Event]:
+        """One position, pushed; size 0, or a removal, is flat."""
+        return self._holdings.push(told, symbol, now, action=action)
+
+    def read_positions(self, told: Sequence[tuple[WirePosition, Symbol]], now: int) -> list[Event]:
+        """All positions there are, as just read: what is not among them is flat."""
+        return self._holdings.read(told, now)
 
     def take_order(self, told: WireOrder, symbol: Symbol, now: int) -> list[Event]:
         """One order."""
@@ -89,8 +103,11 @@ class Told:
         """Orders told as working that are not among the working ones: somebody must look what became of them."""
         return self._working - {each.id for each in told}
 
-    def take_trade(self, told: WireTrade, symbol: Symbol, now: int) -> list[Event]:
-        """One execution; one that is taken back is told as it was first, so that taking it back has an object."""
+    def take_trade(self, told: WireTrade, symbol: Symbol, now: int, *, explains: bool = True) -> list[Event]:
+        """One execution; one that is taken back is told as it was first, so that taking it back has an object.
+
+        It explains a position and a balance pushed after it, unless both were read after it.
+        """
         known = self._trades.get(told.id)
         if known == told.voided:
             return []
@@ -98,6 +115,9 @@ class Told:
         events: list[Event] = []
         if known is None:
             events.append(fill_of(told, self.account, symbol, now, voided=False))
+        if known is None and explains:
+            events += self._holdings.execute(told, now)
+            self._earned += (told.profit_and_loss or 0.0) - abs(told.fees or 0.0)
         if told.voided:
             events.append(fill_of(told, self.account, symbol, now, voided=True))
         return events
