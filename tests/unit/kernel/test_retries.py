@@ -4,7 +4,7 @@ import pytest
 
 from haltline.clock import NS_PER_S
 from haltline.kernel.retry import situation
-from haltline.model.event import ActionOutcome, LockRequest, OutcomeStatus, PositionReport, Quote, Release
+from haltline.model.event import ActionOutcome, ArmRequest, LockRequest, OutcomeStatus, PositionReport, Quote, Release
 from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import RuleSpec, Scope
@@ -267,6 +267,30 @@ class TestHalfDone:
         assert len(planned(stuck, "flatten")) == 1
         fail(stuck, status=OutcomeStatus.DONE)
         assert stuck.kernel.arbiter.flights == {}
+
+    def test_nobody_enters_from_its_first_request_until_it_is_proven(self, stuck):
+        modes = [stuck.mode]
+        fail(stuck, begun=True)
+        stuck.quote(21_000)
+        modes.append(stuck.restart().mode)
+        assert not stuck.kernel.check(stuck.intent(1)).allowed
+        assert stuck.kernel.check(stuck.intent(-1)).allowed
+        stuck.order("entry", 1)
+        assert [action.order_id for action in planned(stuck, "cancel_orders")] == ["entry"]
+        stuck.at(2)
+        modes.append(stuck.mode)
+        fail(stuck, next(key for key in stuck.kernel.arbiter.flights if "flatten" in key), OutcomeStatus.DONE)
+        assert [*modes, stuck.mode] == ["REDUCING", "REDUCING", "REDUCING", "ACTIVE"]
+
+    def test_entries_wait_in_no_other_account(self, stuck):
+        assert stuck.kernel.state.accounts["live"].mode == "ACTIVE"
+
+    def test_disarming_its_account_withdraws_it_and_frees_entries(self, stuck):
+        fail(stuck, begun=True)
+        stuck.send(ArmRequest(at=stuck.now, received_at=stuck.now, account="eval", operator="ann", live=False))
+        stuck.forget().at(2)
+        assert planned(stuck, "flatten") == []
+        assert (stuck.kernel.arbiter.flights, stuck.mode) == ({}, "ACTIVE")
 
     def test_it_gets_as_loud_as_any_other_that_is_stuck(self, stuck):
         fail(stuck, begun=True)

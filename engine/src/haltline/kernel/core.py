@@ -32,6 +32,7 @@ from haltline.model.rule import Scope
 from haltline.model.verdict import Phase
 from haltline.rules.arbiter import Arbiter
 from haltline.rules.compile import CompiledRules
+from haltline.rules.flight import Flight
 from haltline.rules.incident import Incident, Lifecycle, Memory, MemoryKey
 from haltline.rules.index import ACCOUNT_SHIFT, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
 from haltline.rules.override import OverrideBook
@@ -402,6 +403,13 @@ class Core:
             for each in accounts:
                 self.governor.release_for(incident, AccountId(each.id))
         out.ended.clear()
+
+    def is_wanted(self, flight: Flight) -> bool:
+        """Whether what failed is tried again; never in an account that is in shadow by now, where nothing is sent."""
+        account = self.state.accounts.get(flight.action.account or "")
+        if account is not None and not account.live:
+            return False
+        return flight.insists(self.now) or self.still_wanted(flight.action)
 
     def still_wanted(self, action: PlannedAction) -> bool:
         """Whether a failed action is worth another try: its incident lives, the lock behind it stands, what it undoes

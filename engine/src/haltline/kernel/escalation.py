@@ -63,7 +63,7 @@ def tell_end(flight: Flight, how: str, now: int, out: Emission) -> None:
 
 def _ladders(core: "Core", flight: Flight) -> Iterator[Ladder]:
     """Whose steps count for a flight; none for what is done, or what nobody asks for any more."""
-    if flight.echo or not (flight.insists(core.now) or core.still_wanted(flight.action)):
+    if flight.echo or not core.is_wanted(flight):
         return
     incidents = [core.live[name] for name in flight.action.incidents if name in core.live]
     own = [incident for incident in incidents if incident.rule.escalation]

@@ -2,8 +2,8 @@
 
 Contract. How long until the next try is the business of `rules.flight`. Parameters that were UNKNOWN when the action
 was planned are read again at each try; while they stay UNKNOWN the enforcer goes on refusing it. An action is given up
-when, and only when, its incident is over (or, for what undoes a lock, the lock is), and never a flatten or close of
-which half is done.
+when its incident is over (or, for what undoes a lock, the lock is), but for a flatten or close of which half is done,
+and when its account is disarmed: nothing else ends it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ def retry_due(core: "Core", due: int, out: Emission) -> None:
     """Try again what is to be tried at this instant, and get louder about what has been stuck for long."""
     retry = core.arbiter.next_retry()
     if retry is not None and retry <= due:
-        again = core.arbiter.due_retries(due, core.still_wanted, lambda action: renewed(core, action))
+        again = core.arbiter.due_retries(due, core.is_wanted, lambda action: renewed(core, action))
         out.planned.extend(again)
         for flight in core.arbiter.take_given_up():
             out.notices.append(f"{about(flight)} was given up after {tries(flight)}: nothing asks for it now")

@@ -123,9 +123,9 @@ class Arbiter:
         return flight
 
     def due_retries(
-        self, now: int, is_live: Callable[[PlannedAction], bool], renew: Callable[[PlannedAction], Params] | None = None
+        self, now: int, is_wanted: Callable[[Flight], bool], renew: Callable[[PlannedAction], Params] | None = None
     ) -> list[PlannedAction]:
-        """Failed actions whose time has come and whose incident still lives, with a new id each.
+        """Failed actions whose time has come and that are still wanted, with a new id each.
 
         `renew` says what the parameters are now. The others go to `given_up`, and what they covered is `owed`; one
         that something stronger under way makes pointless waits behind it.
@@ -135,7 +135,7 @@ class Arbiter:
             if flight.retry_at is None or flight.retry_at > now:
                 continue
             del self.flights[action_id]
-            if flight.echo or not (flight.insists(now) or is_live(flight.action)):
+            if flight.echo or not is_wanted(flight):
                 self._give_up(flight)
             elif not self._waits_behind_another(flight):
                 again.append(self._relaunch(flight, now, renew(flight.action) if renew else flight.action.params))
