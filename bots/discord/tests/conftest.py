@@ -9,7 +9,7 @@ import discord
 import pytest
 
 from haltline.api import Argument, ArgumentKind, Call, Command, Control, Reply, SurfaceSetup
-from haltline.clock import SystemClock
+from haltline.clock import Clock, SystemClock
 from haltline.testing.surface import FakeControl, FakeMemory
 from haltline_bot_discord.front import DiscordFront
 from haltline_bot_discord.plugin import make
@@ -38,12 +38,13 @@ class World:
             command("status", ACCOUNT), command("flatten", ACCOUNT), command("positions"), command("incidents"),
         ]  # fmt: skip
         self.people = ("7",)
+        self.clock: Clock = SystemClock()
         self.anna = sim.user(7, "Anna")
 
     def front(self, **config: Any) -> DiscordFront:
         given = {"token": self.sim.token, "server": self.sim.base_url, **config}
         setup = SurfaceSetup(
-            name="desk", config=given, clock=SystemClock(), memory=self.memory, people={"discord": self.people}
+            name="desk", config=given, clock=self.clock, memory=self.memory, people={"discord": self.people}
         )
         return cast("DiscordFront", make(setup))
 
@@ -54,7 +55,7 @@ class World:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(front.run(cast("Control", self.control), started.set))
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await started.wait()
                 yield front
             finally:
@@ -65,6 +66,7 @@ class World:
 async def world() -> AsyncIterator[World]:
     addresses = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     async with DiscordSim(rate=OFF) as sim:
+        sim.world.answer_s = 60  # a slow machine is not what is tested
         yield World(sim)
         assert sim.violations == []
     discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = addresses

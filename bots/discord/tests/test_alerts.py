@@ -106,6 +106,15 @@ async def test_a_platform_that_is_down_is_tried_again_later(world: Any, front: A
     await front.send(alert())
 
 
+async def test_a_long_pause_that_discord_asks_for_is_handed_on(world: Any, front: Any) -> None:
+    world.sim.arm("status", "POST /channels/*/messages", status=429, retry_after_s=40.0)
+    with pytest.raises(Transient) as wait:
+        await front.send(alert())
+    assert wait.value.retry_after_s == 40.0
+    await front.send(alert())
+    await world.sim.wait_for_message("eval is flat")
+
+
 async def test_an_alert_that_was_refused_with_an_embed_is_sent_as_text(world: Any, front: Any) -> None:
     await front.send(alert("a @everyone b", plain=True))
     message = await world.sim.wait_for_message("LIMIT REACHED")

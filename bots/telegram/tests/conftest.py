@@ -40,9 +40,11 @@ class World:
         before = len(self.sim.calls("getUpdates"))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(front.run(cast("Control", self.control), started.set))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await started.wait()
-                await self.sim.wait_for_call("getUpdates", count=before + 2)  # what had waited is taken by then
+                await self.sim.wait_for_call(
+                    "getUpdates", count=before + 2, timeout_s=60
+                )  # what had waited is taken by then
             try:
                 yield front
             finally:

@@ -1,19 +1,22 @@
 """The poller: comes back from everything that passes, ends for what does not, never two for one token."""
 
 import asyncio
-from typing import Any
+import gc
+import warnings
+from typing import Any, cast
 
 import pytest
 
-from haltline.api import Command, Reply
+from haltline.api import Command, Control, Message, Reply
 from haltline.errors import Refused, Transient
+from haltline.model.rule import Severity
 from haltline_bot_telegram.lease import lease, lease_path
 
 
 async def run_until_it_ends(world: Any) -> BaseException:
     """What a bot that cannot go on ends with."""
     with pytest.raises(BaseException) as ended:
-        async with asyncio.timeout(10), world.running():
+        async with asyncio.timeout(60), world.running():
             await asyncio.Event().wait()
     failure = ended.value
     while isinstance(failure, BaseExceptionGroup):
@@ -38,7 +41,7 @@ async def test_the_platform_may_be_down_for_a_while(world: Any) -> None:
         await world.sim.down()
         world.anna.says("/status")
         await world.sim.up()
-        await world.sim.wait_for_message("answer to status", timeout_s=10)
+        await world.sim.wait_for_message("answer to status", timeout_s=60)
 
 
 async def test_a_second_poller_elsewhere_ends_it_with_the_reason(world: Any) -> None:
@@ -51,6 +54,28 @@ async def test_a_second_poller_elsewhere_ends_it_with_the_reason(world: Any) -> 
 async def test_a_wrong_token_ends_it(world: Any) -> None:
     world.sim.arm("status", "getMe", status=401)
     assert isinstance(await run_until_it_ends(world), Refused)
+
+
+@pytest.mark.parametrize("fault", [401, 500, None], ids=["wrong-token", "in-trouble", "down"])
+async def test_a_bot_that_could_not_start_leaves_nothing_open(world: Any, fault: int | None) -> None:
+    message = Message(id="1", at=0, severity=Severity.CRITICAL, title="t", text="x")
+    front = world.front(chat=7)
+    world.anna.starts()
+    if fault is None:
+        await world.sim.down()
+    else:
+        world.sim.arm("status", "*", status=fault, count=None)
+    for again in (front.run(cast("Control", world.control), lambda: None), front.send(message), front.send(message)):
+        with pytest.raises((Refused, Transient)):
+            await again
+    world.sim.faults.clear()
+    await world.sim.up()
+    await front.send(message)
+    del front
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        gc.collect()
+    assert [str(each.message) for each in told if "nclosed" in str(each.message)] == []
 
 
 async def test_updates_out_of_order_are_put_in_order(world: Any) -> None:

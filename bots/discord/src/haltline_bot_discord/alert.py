@@ -17,10 +17,15 @@ from haltline_bot_kit.press import ButtonBook
 
 _LOG = logging.getLogger(__name__)
 _THREAD_NAME = 90
+_LONGEST_PAUSE_S = 5.0
+"""A longer pause that Discord asks for is the outbox's to keep: it lets louder messages first, and asks others."""
 
 
 class Alerts:
-    """Sends and edits with a client of its own, logged in once. Raises Transient or Refused."""
+    """Sends and edits with a client of its own, logged in once. Raises Transient or Refused.
+
+    Unless it `stays_open`, it lets go of the connection after each message: nobody would close it in the end.
+    """
 
     def __init__(
         self, token: str, channel: int | None, *, threads: bool, buttons: ButtonBook, memory: SurfaceMemory
@@ -31,6 +36,7 @@ class Alerts:
         self._buttons = buttons
         self._memory = memory
         self._client: discord.Client | None = None
+        self.stays_open = False
 
     async def send(self, message: Message) -> str:
         """Send an alert; returns the handle of the message with the buttons."""
@@ -86,15 +92,28 @@ class Alerts:
     async def _logged_in(self) -> AsyncIterator[discord.Client]:
         try:
             if self._client is None:
-                client = discord.Client(intents=discord.Intents.none(), max_messages=None)
-                self._client = client
-                await client.login(self._token)
+                await self._log_in()
+            assert self._client is not None
             yield self._client
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             reason = classified(error)
-            if not isinstance(error, discord.HTTPException):
+            if not isinstance(error, discord.HTTPException | discord.RateLimited):
                 await self.close()
             raise reason from error
+        finally:
+            if not self.stays_open:
+                await self.close()
+
+    async def _log_in(self) -> None:
+        client = discord.Client(
+            intents=discord.Intents.none(), max_messages=None, max_ratelimit_timeout=_LONGEST_PAUSE_S
+        )
+        try:
+            await client.login(self._token)
+        except BaseException:
+            await client.close()
+            raise
+        self._client = client
 
 
 async def _send(client: discord.Client, channel: int, sheet: Sheet) -> discord.Message:

@@ -3,6 +3,7 @@
 import asyncio
 
 from haltline.api import Control, Message, Started, SurfaceSetup
+from haltline.errors import Refused, Transient
 from haltline_bot_discord.alert import Alerts
 from haltline_bot_discord.client import Connection, use_server
 from haltline_bot_discord.draw import CUSTOM_ID_LETTERS
@@ -36,20 +37,25 @@ class DiscordFront:
         """
         people = self._setup.people.get(PLATFORM, ())
         talk = Talk(control, self._buttons, Doorman(people, self._setup.clock))
+        self._alerts.stays_open = True
         try:
-            async with (
-                Connection(control=control, talk=talk, started=started, guild=self._guild) as client,
-                asyncio.TaskGroup() as group,
-            ):
-                client.answer_in(group)
-                await client.start(self._token)
+            async with Connection(control=control, talk=talk, started=started, guild=self._guild) as client:
+                await self._serve(client)
         except BaseExceptionGroup as failures:
             failure = failures.exceptions[0]
-            if not isinstance(failure, Exception):
-                raise
+            if not isinstance(failure, Exception) or isinstance(failure, Transient | Refused):
+                raise failure from None
             raise classified(failure) from failure
         finally:
+            self._alerts.stays_open = False
             await self._alerts.close()
+
+    async def _serve(self, client: Connection) -> None:
+        async with asyncio.TaskGroup() as group:
+            client.answer_in(group)
+            patience = group.create_task(client.until_given_up(self._setup.clock))
+            await client.start(self._token)
+            patience.cancel()
 
     async def send(self, message: Message) -> str:
         """Send an alert to the channel of the set-up; returns its handle."""

@@ -1,8 +1,9 @@
 """The front end: one bot, its poller, and the alerts it carries."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
 from aiogram import Bot
@@ -47,28 +48,41 @@ class TelegramFront:
         self._buttons = ButtonBook(setup.memory, limit=CALLBACK_BYTES)
         self._alerts = make_bot(config)
         self._post = Post(self._alerts, self._buttons, setup.clock)
+        self._is_running = False
 
     async def run(self, control: Control, started: Started) -> None:
         """Poll and answer until cancelled; raises Transient or Refused where Telegram does not let us."""
         bot = make_bot(self._setup.config)
+        self._is_running = True
         try:
             with lease(self._token):
                 await self._serve(bot, control, started)
         except AiogramError as error:
             raise classified(error) from error
         finally:
+            self._is_running = False
             await bot.session.close()
             await self._alerts.session.close()
 
     async def send(self, message: Message) -> str:
         """Send an alert to the chat of the set-up; returns its handle."""
-        return await self._post.send(
-            self._require_chat(), message_view(message), topic=_number(self._topic), plain=message.plain
-        )
+        chat = self._require_chat()
+        async with self._posting():
+            return await self._post.send(chat, message_view(message), topic=_number(self._topic), plain=message.plain)
 
     async def edit(self, handle: str, message: Message) -> str:
         """Bring an alert up to date."""
-        return await self._post.edit(handle, message_view(message), plain=message.plain)
+        async with self._posting():
+            return await self._post.edit(handle, message_view(message), plain=message.plain)
+
+    @contextlib.asynccontextmanager
+    async def _posting(self) -> AsyncIterator[None]:
+        """While nobody runs the front end, nobody would close the connection of the alerts in the end."""
+        try:
+            yield
+        finally:
+            if not self._is_running:
+                await self._alerts.session.close()
 
     async def _serve(self, bot: Bot, control: Control, started: Started) -> None:
         clock, config = self._setup.clock, self._setup.config

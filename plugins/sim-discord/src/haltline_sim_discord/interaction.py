@@ -5,7 +5,7 @@ from haltline_sim_discord.failure import ApiError, bad_form, unknown, wrong_coun
 from haltline_sim_discord.method import Answer, Call, rewrite, write
 from haltline_sim_discord.record import EPHEMERAL, LOADING, Interaction, Json, Message
 
-ANSWER_S, LIFE_S = 3.0, 900.0
+LIFE_S = 900.0
 COMMAND, PRESS, COMPLETION, FORM = 2, 3, 4, 5
 _MESSAGE, _DEFERRED, _DEFERRED_EDIT, _EDIT, _CHOICES, _FORM = 4, 5, 6, 7, 8, 9
 _ALLOWED = {
@@ -17,7 +17,7 @@ _ALLOWED = {
 def respond(call: Call) -> Answer:
     """The first and only response."""
     found = call.world.interactions.get(call.parts["interaction"])
-    if found is None or found.token != call.parts["token"] or call.world.now() - found.at > ANSWER_S:
+    if found is None or found.token != call.parts["token"] or call.world.now() - found.at > call.world.answer_s:
         raise unknown("interaction")
     if found.answered is not None:
         raise ApiError(400, 40060, "Interaction has already been acknowledged.")

@@ -25,6 +25,8 @@ class World:
         self.token = token
         self.now = now
         self.base_url = ""
+        self.answer_s = 3.0
+        """How long an interaction may wait for its response; more where a slow machine is not what is tested."""
         self.bot = Person(id=BOT_ID, name=bot_name, is_bot=True)
         self.people: dict[str, Person] = {BOT_ID: self.bot}
         self.roles: dict[str, str] = {GUILD_ID: "@everyone"}
