@@ -73,7 +73,7 @@ def test_a_late_fill_is_closed_and_said_so(flat):
     result = filled(flat, 1, "o1")
     (action,) = result.plan
     assert (action.name, action.account, action.symbol, action.shadow) == ("close_position", EVAL, MNQ, False)
-    assert action.reason == "an order that operator@eval:flatten:r1 had cancelled filled afterwards"
+    assert action.reason == "a cancelled order filled after operator@eval:flatten:r1 was done"
     assert f"eval MNQ: {action.reason}; what it opened is closed" in result.notices
 
 
@@ -192,6 +192,38 @@ def test_orders_cancelled_by_what_gave_way_to_the_flatten_are_watched_too(world)
     made.at(3)
     filled(made, 1, "o1")
     assert undone(made) == [("close_position", MNQ, None)]
+
+
+def test_orders_that_were_cancelled_before_the_flatten_are_watched_too(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 1)
+    flatten = asked_by_operator(made)
+    (cancel,) = [key for key in made.kernel.arbiter.flights if key.startswith("lock@")]
+    ended(made, cancel, cancelled=["o1"])
+    made.at(2)
+    ended(made, flatten)
+    made.at(3)
+    filled(made, 1, "o1")
+    assert undone(made) == [("close_position", MNQ, None)]
+
+
+def test_what_was_cancelled_long_after_a_flatten_belongs_to_no_flatten(flat):
+    flat.at(6 + LATE_NS / NS_PER_S + 1)
+    flat.order("o2", 1)
+    request = ActionRequest(
+        at=flat.now,
+        received_at=flat.now,
+        account=EVAL,
+        name="cancel_orders",
+        request_id="r0",
+        operator="ann",
+        reason="",
+    )
+    (cancel,) = flat.send(request).plan
+    ended(flat, cancel.id, cancelled=["o2"])
+    filled(flat, 1, "o2")
+    assert undone(flat) == []
 
 
 def test_what_a_cancel_alone_has_cancelled_is_not_watched(world):

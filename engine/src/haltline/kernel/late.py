@@ -1,10 +1,11 @@
-"""Orders that fill although a flatten has cancelled them: what they open is closed as part of the same intent.
+"""Orders that fill although they were cancelled, after a flatten was proven: what they open is closed again.
 
 Contract. A venue that confirms a cancel may have matched the order a moment before, and say so after the account was
-proven flat. For `LATE_NS` after that proof a fill of an order which the flatten has cancelled is nobody's wish: the
-position is brought back to what all other fills since then make of it. A later fill of the same order counts anew.
-Nothing is ever opened for it: a late fill that made somebody's position smaller is left. A standing lock does the same
-for whatever appears under it, and is left to do so. In shadow nothing is sent.
+proven flat. For `LATE_NS` after that proof a fill of an order that we have cancelled (the flatten, or whatever went
+before it) is nobody's wish: as part of the same intent the position is brought back to what all other fills since then
+make of it. A later fill of the same order counts anew. Nothing is ever opened for it: a late fill that made somebody's
+position smaller is left. A standing lock does the same for whatever appears under it, and is left to do so. In shadow
+nothing is sent.
 """
 
 from decimal import Decimal
@@ -30,40 +31,35 @@ _FOR_EVER = 1 << 63
 
 
 class Aftermath(msgspec.Struct, kw_only=True):
-    """What an account's newest flatten leaves to be watched.
+    """What cancels and flattens of an account leave to be watched.
 
-    `orders` are those it has cancelled, each with the instant until which a fill of it is late. `flat_at` is the
-    instant as of which the account was proven flat, None until then. `counts` tells of a symbol since when fills are
-    counted, and what it held then, once something was undone.
+    `orders` are those that were cancelled, each with the instant until which a fill of it is late. `flat_at` is the
+    instant as of which `flatten`, the newest one, was proven; None before. `counts` tells of a symbol since when fills
+    are counted, and what it held then, once something was undone.
     """
 
-    flatten: PlannedAction
     orders: dict[str, int] = {}
+    flatten: PlannedAction | None = None
     flat_at: int | None = None
     counts: dict[Symbol, tuple[int, Decimal]] = {}
     serial: int = 0
 
 
 def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now: int, out: Emission) -> None:
-    """A flatten, or what gave way to one, tells which orders it has cancelled; what was undone is done with."""
+    """An action tells which orders it has cancelled, or that its account is flat; what was undone is done with."""
     if action.account is None:
         return
-    if is_undoing(action):
-        if event.status is OutcomeStatus.DONE:
-            _count_anew(core, action, event.at)
-        return
-    flatten = action if action.name == FLATTEN else _heir(core, event)
-    if flatten is None:
-        return
-    after = core.late.pop(action.account, None) or Aftermath(flatten=flatten)
-    after.flatten = flatten
+    is_done = event.status is OutcomeStatus.DONE
+    if is_undoing(action) and is_done:
+        _count_anew(core, action, event.at)
+    after = core.late.pop(action.account, None) or Aftermath()
     after.orders = {order: until for order, until in after.orders.items() if until > now}
     after.orders |= dict.fromkeys(event.cancelled, now + LATE_NS)
     if not after.orders:
         return
     core.late[action.account] = after
-    if flatten is action and event.status is OutcomeStatus.DONE:
-        after.flat_at, after.counts = event.at, {}
+    if action.name == FLATTEN and is_done:
+        after.flatten, after.flat_at, after.counts = action, event.at, {}
         for symbol in core.state.accounts[action.account].ledgers:
             _undo(core, after, action.account, Symbol(symbol), out)
 
@@ -71,7 +67,9 @@ def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now:
 def take_fill(core: "Core", event: Fill, now: int, out: Emission) -> None:
     """Undo what a late fill has opened."""
     after = core.late.get(event.account)
-    if after is None or event.order_id is None or after.orders.get(event.order_id, 0) <= now:
+    if after is None or after.flat_at is None or now >= after.flat_at + LATE_NS:
+        return
+    if event.order_id is None or after.orders.get(event.order_id, 0) <= now:
         return
     for symbol, ledger in core.state.accounts[event.account].ledgers.items():
         if ledger.find(event.fill_id) is not None:
@@ -94,16 +92,10 @@ def is_needed(core: "Core", action: PlannedAction) -> bool:
     return position is not None and abs(position.quantity) > allowed
 
 
-def _heir(core: "Core", event: ActionOutcome) -> PlannedAction | None:
-    """The flatten that took over; None if none did."""
-    stronger = core.arbiter.flights.get(event.superseded_by or "")
-    return stronger.action if stronger is not None and stronger.action.name == FLATTEN else None
-
-
 def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol, out: Emission) -> None:
     account = core.state.accounts[account_id]
     late, others = _sums(after, account, symbol)
-    if not late or not account.live or _is_locked(core, account_id, symbol):
+    if after.flatten is None or not late or not account.live or _is_locked(core, account_id, symbol):
         return
     if (late + others) * late <= _ZERO:
         out.notices.append(f"{account_id} {symbol}: a cancelled order filled late, and made nothing larger")
@@ -111,7 +103,7 @@ def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol,
     allowed = max(_ZERO, others * (1 if late > _ZERO else -1))
     name = "reduce_to" if allowed else CLOSE
     after.serial += 1
-    reason = f"an order that {origin_of(after.flatten.id)} had cancelled filled afterwards"
+    reason = f"a cancelled order filled after {origin_of(after.flatten.id)} was done"
     out.notices.append(f"{account_id} {symbol}: {reason}; what it opened is closed")
     request = PlannedAction(
         id=ActionId(f"{_PREFIX}{account_id}:{name}:{symbol}:{after.serial}"),
