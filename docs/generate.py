@@ -213,7 +213,7 @@ def schema_page(registry: Registry) -> str:
     ]
     setup, rules = base_schema("setup"), base_schema("rules")
     parts.append("## haltline.yaml\n\n" + _keys(setup, setup))
-    for name in ("account", "broker", "feed", "channel", "instrument", "plugin"):
+    for name in ("account", "broker", "feed", "channel", "operator", "surface", "drill", "instrument", "plugin"):
         parts.append(f"### {name}\n\n" + _keys(_definition(setup, name), setup))
     parts.append("## Rule files\n\n" + _keys(rules, rules))
     for name, title in (("rule", "A rule"), ("use", "A rule from a template"), ("limit", "limit"), ("step", "steps")):
@@ -326,8 +326,8 @@ def hooks() -> dict[str, Callable[..., None]]:
 
 
 def users(hook: str) -> list[str]:
-    """The files of the engine and of the examples that implement a hook, relative to the repository."""
-    folders = (PACKAGES, ROOT / "examples", ROOT / "plugins")
+    """The files of engine, plugins, bots and examples that implement a hook, relative to the repository."""
+    folders = (PACKAGES, *(ROOT / name for name in ("bots", "examples", "plugins")))
     files = sorted(file for folder in folders for file in folder.rglob("plugin.py"))
     return [str(file.relative_to(ROOT)) for file in files if f"def {hook}(" in file.read_text("utf-8")]
 

@@ -57,6 +57,18 @@ def running(tmp_path: Path) -> Iterator[Path]:
         assert secret not in said
 
 
+def test_channels_are_tried_by_the_engine_that_runs(running: Path) -> None:
+    ran = haltline(running, "notify", "test", "--json")
+    said = json.loads(ran.stdout)
+    assert (ran.returncode, said["passed"], [each["channel"] for each in said["channels"]]) == (0, True, ["log"])
+    assert "log: delivered in" in haltline(running, "notify", "test", "log").stdout
+    assert "2 of" not in haltline(running, "ping").stdout
+    wrong = haltline(running, "notify", "test", "lag")
+    assert (wrong.returncode, "there is no channel 'lag'; did you mean 'log'?" in wrong.stderr) == (1, True)
+    commands = haltline(running, "journal", "tail", "--kind", "command", "-n", "50").stdout
+    assert commands.count("command=ping") == 4
+
+
 def test_without_an_engine_every_command_says_so(tmp_path: Path) -> None:
     (tmp_path / "haltline.yaml").write_text("version: 1\naccounts: {eval: {broker: paper}}\n")
     ended = haltline(tmp_path, "status")

@@ -131,3 +131,12 @@ def test_a_channel_that_refuses_hands_the_drill_to_the_next_and_costs_points(fol
     assert ran.json["code"] == "E861"
     assert ran.json["parts"][2]["rows"][0] == ["every channel has taken the alarm", False, 40]
     assert lines(folder / "boss.jsonl")[0]["title"] == "DRILL: a made-up breach"
+
+
+def test_a_front_end_is_tried_only_through_an_engine_and_that_is_said(folder: Path, terminal) -> None:
+    front = 'surfaces: {chat: {kind: telegram, config: {token: "1:a", chat: 1}}}\nplugins: [bot_telegram]\n'
+    (folder / "haltline.yaml").write_text(SETUP + front)
+    ran = terminal("notify", "test")
+    assert (ran.code, "not tried: chat" in ran.out) == (0, True)
+    named = terminal("notify", "test", "chat")
+    assert (named.code, "no engine runs, and 'chat' is a front end" in named.err) == (1, True)

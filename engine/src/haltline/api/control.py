@@ -56,6 +56,7 @@ class ArgumentKind(StrEnum):
     COMMAND = "command"
     PENDING = "pending"
     SIDE = "side"
+    CHANNEL = "channel"
 
 
 class Confirm(StrEnum):

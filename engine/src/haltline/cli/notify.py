@@ -4,12 +4,18 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from haltline.api.reply import Cell, Table
+from haltline.api.replytext import reply_text
+from haltline.cli.consoleclient import ConsoleClient
 from haltline.cli.group import HelpfulCommand
+from haltline.cli.operate import journal_of
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
 from haltline.cli.workspace import find_setup
@@ -22,6 +28,7 @@ from haltline.notify.forecast import SPAN_NS, forecast, hearings, sentence, summ
 from haltline.notify.trial import Trial, TrialResult, trial_message, try_channel
 from haltline.runtime.compose import Parts, make_channels, routes_of
 from haltline.runtime.embed import load_parts
+from haltline.runtime.frame import Run
 
 app = command_app(help="Try the channels, and ask who would hear what.")
 
@@ -37,6 +44,8 @@ def test(
 ) -> None:
     """Send a real test message through the real channels.
 
+    Where an engine runs, it sends them itself, through chats too. Without one the channels of the set-up are tried.
+
     \b
     Examples:
       haltline notify test             every channel
@@ -48,10 +57,9 @@ def test(
     Exit code 0: all delivered. 1: something was not.
     """
     output = Output(json=json, plain=plain)
-    parts = load_parts(find_setup(config))
-    known = [entry.name for entry in parts.setup.channels]
-    _require(channels or [], known)
-    trials = asyncio.run(_try_all(parts, channels or known))
+    trials = _by_engine(config, channels or [])
+    if trials is None:
+        trials = _by_itself(output, config, channels or [])
     passed = bool(trials) and all(each.result is TrialResult.DELIVERED for each in trials)
     if json:
         output.emit({"passed": passed, "channels": [_record(each) for each in trials]})
@@ -107,6 +115,42 @@ def route(
         output.say(f"  {line}")
 
 
+def _by_engine(config: Path | None, names: Sequence[str]) -> list[Trial] | None:
+    """What the running engine says of its channels; None where none runs. Raises ConfigError for its refusal."""
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(ConsoleClient(journal_of(config)))
+        except ConfigError:
+            return None
+        replies = [client.ask(Run(command="ping", arguments={"channel": name})).reply for name in names or [""]]
+    trials: list[Trial] = []
+    for reply in replies:
+        table = next((part for part in reply.parts if isinstance(part, Table)), None) if reply is not None else None
+        if reply is None or table is None:
+            what = reply_text(reply) if reply is not None else "the engine gave no answer"
+            raise ConfigError([Problem(code="E912", what=what, cure="name a channel or front end of its set-up")])
+        trials += [_trial(row) for row in table.rows]
+    return trials
+
+
+def _trial(row: Sequence[Cell]) -> Trial:
+    channel, result, took_s, reason, _ = row
+    return Trial(
+        channel=str(channel), result=TrialResult(str(result)), elapsed_ns=round(float(took_s or 0) * NS_PER_S),
+        reason=str(reason or ""),
+    )  # fmt: skip
+
+
+def _by_itself(output: Output, config: Path | None, names: Sequence[str]) -> list[Trial]:
+    """Through channels made for it; front ends speak only where an engine runs."""
+    parts = load_parts(find_setup(config))
+    known, fronts = ([entry.name for entry in each] for each in (parts.setup.channels, parts.setup.surfaces))
+    _require(names, known, fronts)
+    if fronts and not names:
+        output.say(f"not tried: {', '.join(fronts)}; front ends are, where an engine runs", style="yellow")
+    return asyncio.run(_try_all(parts, names or known))
+
+
 async def _try_all(parts: Parts, names: Sequence[str]) -> list[Trial]:
     channels, _ = make_channels(parts)
     clock = SystemClock()
@@ -122,9 +166,11 @@ def _record(trial: Trial) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _require(names: Sequence[str], known: Sequence[str]) -> None:
+def _require(names: Sequence[str], known: Sequence[str], fronts: Sequence[str]) -> None:
     problems = [
-        Problem(code="E912", what=f"there is no channel {name!r}", cure=did_you_mean(name, known, sort="channels"))
+        Problem(code="E912", what=f"no engine runs, and {name!r} is a front end", cure="start 'haltline run' first")
+        if name in fronts
+        else Problem(code="E912", what=f"there is no channel {name!r}", cure=did_you_mean(name, known, sort="channels"))
         for name in names
         if name not in known
     ]

@@ -9,6 +9,7 @@ from haltline.api.control import OnResult
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
+from haltline.control.readiness import Standing
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry, Record, RecordKind
 from haltline.kernel.kernel import Kernel
@@ -17,6 +18,7 @@ from haltline.model.id import AccountId
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result
 from haltline.notify.drillreport import DrillReport
+from haltline.notify.trial import Trial
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,20 @@ class Source(Protocol):
 
 
 class Drills(Protocol):
-    """Drills of the alarm path, one at a time."""
+    """The alarm path tried: test messages, and drills, one at a time."""
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """The names of the channels, front ends that are some among them."""
+
+    async def try_channel(self, channel: str) -> Trial:
+        """Send one real message through a channel."""
+
+    def standings(self) -> Sequence[Standing]:
+        """What each drill of the set-up has shown the last time, then the last one that somebody started."""
+
+    def next_due(self, drill: str) -> int | None:
+        """When a drill of the set-up begins next (UTC nanoseconds)."""
 
     def begin(self, labels: Mapping[str, str], *, wait_ns: int) -> str:
         """Start one; its name. It waits so long to be acknowledged by somebody, or with 0 does so itself."""

@@ -89,6 +89,8 @@ class LiveNames:
                 yield each.id, each.text, (str(each.account),) if each.account is not None else self.accounts
         elif kind is ArgumentKind.SILENCE:
             yield from ((name, meaning, ()) for name, meaning in self._door.silences())
+        elif kind is ArgumentKind.CHANNEL:
+            yield from ((name, "channel", ()) for name in self._door.drills.channels)
 
     def _incidents(self) -> Iterator[Named]:
         for live in self._door.kernel.incidents():

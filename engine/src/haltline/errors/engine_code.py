@@ -334,8 +334,8 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "Wait for its end, at most a few minutes.",
     ),
     "E861": CodeEntry(
-        "The drill was not heard",
-        "At least one channel that the alarm was for has not taken it within half a minute.",
+        "Not heard",
+        "At least one channel has not taken a test message, or the alarm of a drill within half a minute.",
         "Read which channel that was, try it with 'haltline notify test', and drill again.",
     ),
     "E862": CodeEntry(

@@ -313,6 +313,12 @@ RULE_CODES: dict[str, CodeEntry] = {
         "`control: loosening` asks for a second person or a one-time code that no operator of the set-up could give.",
         "List a second operator of role risk-manager or admin, or give one of them a `totp`.",
     ),
+    "E444": CodeEntry(
+        "Not a time of a drill",
+        "A drill of the set-up begins on certain days at a time in a named zone, and waits at most an hour to be"
+        " acknowledged.",
+        "Write `at: mon 08:30 Europe/Berlin`, and `wait: 2m`.",
+    ),
     "E446": CodeEntry(
         "Evidence for nothing",
         "A key under `evidence` is no action of the rule, or one that never waits for evidence.",

@@ -52,6 +52,10 @@ class Window:
         """Whether the window is open at the instant."""
         return any(start <= instant_ns < end for start, end in self._spans(instant_ns, zone))
 
+    def next_opening(self, instant_ns: int, zone: str) -> int | None:
+        """The first opening strictly after the instant."""
+        return min((start for start, _ in self._spans(instant_ns, zone) if start > instant_ns), default=None)
+
     def next_change(self, instant_ns: int, zone: str) -> int | None:
         """The first opening or closing strictly after the instant."""
         edges = (edge for span in self._spans(instant_ns, zone) for edge in span if edge > instant_ns)

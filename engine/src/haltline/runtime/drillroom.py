@@ -1,17 +1,23 @@
-"""Drills of a running engine: one at a time, through the channels as they are, acknowledged by whoever hears them."""
+"""Drills and test messages of a running engine, through its channels as they are. One drill goes on at a time, and is
+acknowledged by whoever hears it."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from haltline.api import Notifier
-from haltline.clock import NS_PER_S, Clock
+from haltline.clock import Clock
+from haltline.config.drill import DrillEntry
+from haltline.control.readiness import BY_HAND, Standing, Standings
 from haltline.errors import EngineError
 from haltline.journal.record import Entry
 from haltline.notify.drillreport import DrillReport
 from haltline.notify.lane import ChannelLimit
 from haltline.notify.route import Routes
+from haltline.notify.trial import Trial, trial_message, try_channel
 from haltline.runtime.drill import drill_name, run_drill
 
 _KEPT = 20
@@ -24,6 +30,8 @@ class _Begun:
     name: str
     labels: Mapping[str, str]
     wait_ns: int
+    schedule: str
+    due: int
     acked_by: str = ""
     report: DrillReport | None = None
     heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,8 +43,12 @@ class DrillRoom:
 
     def __init__(
         self, channels: Mapping[str, Notifier], routes: Routes, limits: Callable[[], Mapping[str, ChannelLimit]],
-        *, clock: Clock, record: Callable[[Sequence[Entry]], Awaitable[None]],
+        *, clock: Clock, record: Callable[[Sequence[Entry]], Awaitable[None]], standings: Standings,
+        drills: Sequence[DrillEntry], inert: Callable[[str], str],
     ) -> None:  # fmt: skip
+        self._standings = standings
+        self._entries = drills
+        self._inert = inert
         self._channels = channels
         self._routes = routes
         self._limits = limits
@@ -46,12 +58,37 @@ class DrillRoom:
         self._known: OrderedDict[str, _Begun] = OrderedDict()
         self._wake = asyncio.Event()
 
-    def begin(self, labels: Mapping[str, str], *, wait_ns: int) -> str:
+    @property
+    def channels(self) -> Sequence[str]:
+        """The names of the channels, front ends that are some among them."""
+        return tuple(self._channels)
+
+    async def try_channel(self, channel: str) -> Trial:
+        """Send one real message through a channel, past what waits for it."""
+        trial = await try_channel(
+            channel, self._channels[channel], trial_message(channel, self._clock.now()), self._clock
+        )
+        return msgspec.structs.replace(trial, reason=self._inert(trial.reason))
+
+    def standings(self) -> Sequence[Standing]:
+        """What each drill of the set-up has shown the last time, then the last one that somebody started."""
+        names = [*(entry.name for entry in self._entries), BY_HAND]
+        found = [self._standings.get(name) for name in names]
+        return [each for each in found if each.name != BY_HAND or each.score is not None]
+
+    def next_due(self, drill: str) -> int | None:
+        """When a drill of the set-up begins next (UTC nanoseconds)."""
+        entry = next((each for each in self._entries if each.name == drill), None)
+        return entry.next_after(self._clock.now()) if entry is not None else None
+
+    def begin(self, labels: Mapping[str, str], *, wait_ns: int, schedule: str = BY_HAND, due: int = 0) -> str:
         """Ask for one; its name. Raises EngineError while another goes on."""
         if self._current is not None:
             raise EngineError(f"the drill {self._current.name} goes on; wait for its end [E860]")
         name = drill_name(labels, self._clock.now())
-        self._current = _Begun(name=name, labels={**labels, "incident": name}, wait_ns=wait_ns)
+        self._current = _Begun(
+            name=name, labels={**labels, "incident": name}, wait_ns=wait_ns, schedule=schedule, due=due
+        )
         self._known[name] = self._current
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
@@ -99,15 +136,20 @@ class DrillRoom:
                 acknowledge=(lambda: self._heard(begun)) if begun.wait_ns else None,
             )  # fmt: skip
             await self._record([report.entry()])
+            await self._standings.put(self._standings.get(begun.schedule).after(report, begun.due))
             begun.report = report
         finally:
             self._current = None
             begun.ended.set()
 
     async def _heard(self, begun: _Begun) -> str:
-        try:
-            async with asyncio.timeout(begun.wait_ns / NS_PER_S):
-                await begun.heard.wait()
-        except TimeoutError:
-            return ""
+        """Who acknowledged it in time; empty where nobody did."""
+        async with asyncio.TaskGroup() as group:
+            patience = group.create_task(self._give_up(begun, self._clock.now() + begun.wait_ns))
+            await begun.heard.wait()
+            patience.cancel()
         return begun.acked_by
+
+    async def _give_up(self, begun: _Begun, at: int) -> None:
+        await self._clock.sleep_until(at)
+        begun.heard.set()

@@ -36,7 +36,7 @@ class Differences:
             Column(name="ours", label="we have"), Column(name="theirs", label="the broker shows"),
             Column(name="since", label="since", kind=Kind.TIME),
         )  # fmt: skip
-        rows = tuple((str(each.account), each.about, each.ours, each.theirs, each.since / 1e9) for each in found)
+        rows = tuple((str(each.account), each.about, each.ours, each.theirs, each.since) for each in found)
         title = f"{len(found)} differences" if found else "Ours is what the brokers show"
         table = Table(columns=columns, rows=rows, empty="the last comparison found none")
         return Reply(title=title, tone=Tone.BAD if found else Tone.GOOD, parts=(table,))

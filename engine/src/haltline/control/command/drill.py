@@ -1,4 +1,4 @@
-"""A drill of the alarm path: asked for, and what it has shown."""
+"""The alarm path tried: drill and what it has shown, readiness as drills have shown it, ping of single channels."""
 
 from haltline.api.control import Argument, ArgumentKind, Call, Command, Role
 from haltline.api.field import Kind
@@ -6,10 +6,12 @@ from haltline.api.reply import Card, Column, Fact, Paragraph, Part, Reply, Reply
 from haltline.clock import NS_PER_S, format_duration
 from haltline.control.command.reading import number_of, text_of
 from haltline.control.door import Door
+from haltline.control.readiness import Standing, readiness_of
 from haltline.errors import EngineError
 from haltline.model.rule import Severity
 from haltline.notify.drillreport import DrillReport
 from haltline.notify.forecast import summary
+from haltline.notify.trial import TrialResult
 
 SECTION = "Engine"
 LONGEST_S = 120.0
@@ -40,11 +42,23 @@ class DrillCommands:
             name="wait", meaning="how long somebody has to acknowledge it, at most 2m; nobody needs to if left out",
             kind=ArgumentKind.DURATION, required=False,
         )  # fmt: skip
+        channel = Argument(
+            name="channel", meaning="one channel; all of them if left out", kind=ArgumentKind.CHANNEL, required=False
+        )
         return (
             Command(
                 name="drill", meaning="Send a made-up breach through the real alarm path.", run=self.drill,
                 arguments=(account, severity, rule, wait), account="account", mutates=True, role=Role.RISK_MANAGER,
                 section=SECTION, example="drill eval wait=1m",
+            ),
+            Command(
+                name="readiness", meaning="How ready the alarm path is, as drills have shown it.", run=self.readiness,
+                section=SECTION, example="readiness",
+            ),
+            Command(
+                name="ping", meaning="Send a test message through the channels, and say what became of it.",
+                run=self.ping, arguments=(channel,), mutates=True, role=Role.TRADER, section=SECTION,
+                example="ping phone",
             ),
         )  # fmt: skip
 
@@ -62,6 +76,61 @@ class DrillCommands:
         text = "A made-up breach goes through the routes and channels now. No broker and no rule is touched."
         asked = f" Acknowledge it within {format_duration(round(wait_s * NS_PER_S))}." if wait_s else ""
         return Reply(title="DRILL: it has begun", parts=(Paragraph(text=f"{text}{asked}"),), actions=(name,))
+
+    async def readiness(self, call: Call) -> Reply:
+        """One row a drill: when, how well, what is missing, when next."""
+        standings = self._door.drills.standings()
+        columns = (
+            Column(name="drill", label="drill"), Column(name="at", label="last run", kind=Kind.TIME),
+            Column(name="score", label="readiness", kind=Kind.COUNT), Column(name="by", label="acknowledged by"),
+            Column(name="after", label="after", kind=Kind.DURATION), Column(name="wrong", label="not met"),
+            Column(name="next", label="next", kind=Kind.TIME),
+        )  # fmt: skip
+        rows = tuple(
+            (each.name, each.at or None, each.readiness, each.acknowledged_by or None,
+             None if each.ack_ns is None or not each.acknowledged_by else each.ack_ns / NS_PER_S, _unmet(each),
+             self._door.drills.next_due(each.name))
+            for each in standings
+        )  # fmt: skip
+        score = readiness_of(standings)
+        table = Table(columns=columns, rows=rows, tones=tuple(_tone_of(each.readiness) for each in standings),
+                      empty="no drill was run yet: start one with 'drill'")  # fmt: skip
+        title = "No drill was run yet" if score is None else f"Readiness {score} of 100"
+        return Reply(title=title, tone=_tone_of(score), parts=(table,))
+
+    async def ping(self, call: Call) -> Reply:
+        """One row a channel; refused where one did not take it."""
+        named = text_of(call, "channel")
+        trials = [await self._door.drills.try_channel(name) for name in self._door.drills.channels
+                  if named in ("", name)]  # fmt: skip
+        columns = (
+            Column(name="channel", label="channel"), Column(name="result", label="result"),
+            Column(name="took", label="took", kind=Kind.DURATION), Column(name="reason", label="what is wrong"),
+            Column(name="cure", label="what to do"),
+        )  # fmt: skip
+        rows = tuple((each.channel, each.result.value, each.elapsed_ns / NS_PER_S, each.reason, each.cure)
+                     for each in trials)  # fmt: skip
+        good = [each.result is TrialResult.DELIVERED for each in trials]
+        tones = tuple(Tone.GOOD if each else Tone.BAD for each in good)
+        table = Table(columns=columns, rows=rows, tones=tones, empty="there are no channels: nobody hears anything")
+        is_done = bool(trials) and all(good)
+        return Reply(
+            title=f"{sum(good)} of {len(trials)} channels took the test message",
+            tone=Tone.GOOD if is_done else Tone.BAD, parts=(table,),
+            status=ReplyStatus.DONE if is_done else ReplyStatus.REFUSED, code="" if is_done else "E861",
+        )  # fmt: skip
+
+
+def _unmet(standing: Standing) -> str:
+    if standing.missed:
+        return f"missed {standing.missed} times: {standing.reason}"
+    return "; ".join(standing.unmet)
+
+
+def _tone_of(score: int | None) -> Tone:
+    if score is None:
+        return Tone.PLAIN
+    return Tone.GOOD if score == 100 else Tone.WARNING if score else Tone.BAD
 
 
 def drill_reply(report: DrillReport) -> Reply:

@@ -8,6 +8,7 @@ from haltline.api.field import Kind
 from haltline.api.reply import Button, Card, Cell, Column, Fact, Paragraph, Part, Reply, Table, Tone
 from haltline.control.command.reading import MAYBE_ACCOUNT, accounts_of, text_of
 from haltline.control.door import Door
+from haltline.control.readiness import readiness_sentence
 from haltline.control.status import AccountStatus, Status, status_of
 from haltline.model.plan import TradingMode
 
@@ -55,11 +56,15 @@ class Looking:
         """One card an account, then what is wrong."""
         status, chosen = status_of(self._door.kernel), set(accounts_of(call))
         cards: list[Part] = [self._card(status, account) for account in status.accounts if account.id in chosen]
-        live = [each for each in status.incidents if each.entity.partition("/")[0] in chosen or "/" not in each.entity]
+        hidden = {account.id for account in status.accounts} - chosen
+        live = [each for each in status.incidents if each.entity.partition("/")[0] not in hidden]
         worst = Tone.BAD if any(each.fired_at is not None for each in live) else Tone.GOOD
         unwell = [each for each in self._door.wellbeing().services if each.status in ("down", "degraded")]
         cards += [Paragraph(text=f"{each.name} is {each.status}: {each.reason}", tone=Tone.BAD) for each in unwell]
         cards += [Paragraph(text=problem, tone=Tone.BAD) for problem in self._door.wellbeing().problems]
+        ready = readiness_sentence(self._door.drills.standings(), call.now)
+        if ready:
+            cards.append(Paragraph(text=ready, tone=Tone.MUTED))
         title = f"{len(live)} incident{'' if len(live) == 1 else 's'}" if live else "All is within limits"
         buttons = [Button(label="Incidents", command="incidents")] if live else []
         buttons.append(Button(label="Room", command="room"))

@@ -1,0 +1,81 @@
+"""How ready the alarm path has shown itself: what every drill has shown the last time, over restarts."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from haltline.clock import NS_PER_S, format_duration
+from haltline.control.note import Note, Notes
+from haltline.notify.drillreport import DrillReport
+
+SPACE = "drill"
+BY_HAND = "by hand"
+"""The name under which drills are kept that people start; no drill of a set-up can have it."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One drill, and what it has shown the last time it was run (UTC ns); `score` is None where it never was.
+
+    `due` is the last time at which it should have begun, `missed` how many of those were missed since it was run.
+    """
+
+    name: str
+    due: int = 0
+    at: int = 0
+    score: int | None = None
+    is_heard: bool = False
+    acknowledged_by: str = ""
+    ack_ns: int | None = None
+    unmet: tuple[str, ...] = ()
+    missed: int = 0
+    reason: str = ""
+
+    @property
+    def readiness(self) -> int | None:
+        """0 for one that was missed; None for one whose time has not come yet."""
+        return 0 if self.missed else self.score
+
+    def after(self, report: DrillReport, due: int) -> "Standing":
+        """The standing once it was run."""
+        return Standing(
+            name=self.name, due=due, at=report.at, score=report.score, is_heard=report.is_heard,
+            acknowledged_by=report.acknowledged_by, ack_ns=report.ack_ns,
+            unmet=tuple(check.question for check in report.checks if not check.is_met),
+        )  # fmt: skip
+
+
+class Standings:
+    """All standings, on disk before they count."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+
+    def get(self, name: str) -> Standing:
+        """That of a drill; an empty one where nothing is known of it."""
+        kept = self._notes.get(SPACE, name)
+        return msgspec.json.decode(kept, type=Standing) if kept is not None else Standing(name=name)
+
+    async def put(self, standing: Standing) -> None:
+        """Keep one; returns once it is on disk."""
+        text = msgspec.json.encode(standing).decode()
+        await self._notes.put(Note(SPACE, standing.name, max(standing.due, standing.at), text))
+
+
+def readiness_of(standings: Sequence[Standing]) -> int | None:
+    """That of the worst drill that comes again; of the last one by hand where none does; None where none was run."""
+    again = [each.readiness for each in standings if each.name != BY_HAND]
+    by_hand = [each.readiness for each in standings if each.name == BY_HAND]
+    return min((each for each in (again or by_hand) if each is not None), default=None)
+
+
+def readiness_sentence(standings: Sequence[Standing], now: int) -> str:
+    """The readiness for a line of its own, with what is wrong; empty where no drill was ever run."""
+    score = readiness_of(standings)
+    if score is None:
+        return ""
+    missed = [each.name for each in standings if each.missed]
+    unheard = [each.name for each in standings if each.score is not None and not each.is_heard]
+    last = max(each.at for each in standings)
+    age = f"last drill {format_duration((now - last) // (60 * NS_PER_S) * 60 * NS_PER_S)} ago" if last else "never run"
+    flaws = [f"{word}: {', '.join(names)}" for word, names in (("missed", missed), ("not heard", unheard)) if names]
+    return "; ".join([f"Alarm path: readiness {score} of 100, {age}", *flaws])
