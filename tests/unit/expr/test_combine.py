@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from haltline.api.field import Change
-from haltline.expr.combine import comparison, conjunction, disjunction, negation, scaled
+from haltline.expr.combine import comparison, conjunction, disjunction, scaled
 from haltline.expr.compile import compile_truth, compile_value
 
 
@@ -34,11 +34,10 @@ def test_a_threshold_may_be_an_expression(world: Any) -> None:
     assert condition.changes == {"account": Change.QUOTE | Change.FILL}
 
 
-def test_conditions_are_joined_and_negated(world: Any) -> None:
+def test_conditions_are_joined(world: Any) -> None:
     yes, no = world.check("account.equity > 5"), world.check("account.locked")
     assert compile_truth(conjunction(yes, no), world.bindings).is_false(world.account)
     assert compile_truth(disjunction(yes, no), world.bindings).is_true(world.account)
-    assert compile_truth(negation(no), world.bindings).is_true(world.account)
     assert conjunction(yes) is yes
     assert disjunction(no) is no
 

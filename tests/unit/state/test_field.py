@@ -9,7 +9,7 @@ from haltline.api.field import Kind, Provenance
 from haltline.model.event import ConnectionStatus
 from haltline.model.order import Intent, OrderStatus, OrderType, Side
 from haltline.model.rule import Scope
-from haltline.state.field import COLLECTIONS, FIELDS, ROOTS, label_fields
+from haltline.state.field import COLLECTIONS, FIELDS, ROOTS
 
 HOMES = {"clock": Scope.ACCOUNT, "session": Scope.ACCOUNT}
 IN_LANGUAGE = """
@@ -115,11 +115,3 @@ def test_every_root_can_be_reached_from_its_scope(make_world, scope):
     for root in ROOTS[scope]:
         any_field = next(field for field in FIELDS if field.root == root)
         read(world, any_field.reader, scope, root)
-
-
-def test_labels_become_fields_and_are_unknown_where_missing(make_world):
-    world = make_world()
-    (field,) = label_fields([account.spec for account in world.state.accounts.values()])
-    assert field.name == "account.labels.desk"
-    values = [eval(field.reader.format("a"), {"a": account}) for account in world.state.accounts.values()]
-    assert values == ["a", None]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from haltline.api.field import Change, Kind
 from haltline.expr.checked import Checked
-from haltline.expr.node import Arithmetic, Compare, Constant, Logic, Node, Not, cost
+from haltline.expr.node import Arithmetic, Compare, Constant, Logic, Node, cost
 
 type Operator = Literal["gt", "ge", "lt", "le"]
 _WRITTEN: dict[Operator, str] = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -26,11 +26,6 @@ def conjunction(*parts: Checked) -> Checked:
 def disjunction(*parts: Checked) -> Checked:
     """At least one of the conditions."""
     return parts[0] if len(parts) == 1 else _logic("or", parts)
-
-
-def negation(part: Checked) -> Checked:
-    """The opposite condition."""
-    return _combined(Not(Kind.BOOL, f"not ({part.text})", part.tree), (part,))
 
 
 def scaled(part: Checked, factor: float) -> Checked:

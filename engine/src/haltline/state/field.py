@@ -6,7 +6,6 @@ The checker, editor completion, the documentation page and the explain texts all
 from collections.abc import Iterable
 
 from haltline.api.field import Change, Collection, Field, Kind
-from haltline.model.account import AccountSpec
 from haltline.model.event import ConnectionStatus
 from haltline.model.instrument import AssetClass
 from haltline.model.order import OrderStatus, OrderType
@@ -385,19 +384,3 @@ ROOTS: dict[Scope, dict[str, str]] = {
     },
 }
 """Per scope: each root that may be named, and the Python that reaches it from the entity."""
-
-
-def label_fields(accounts: Iterable[AccountSpec]) -> tuple[Field, ...]:
-    """One text field for every label that any account carries: ``account.labels.desk``; UNKNOWN where it is missing."""
-    names = sorted({name for spec in accounts for name in spec.labels if name.isidentifier()})
-    return tuple(
-        Field(
-            name=f"account.labels.{name}",
-            kind=Kind.TEXT,
-            meaning=f"The label {name} given in the set-up.",
-            changes=Change.NONE,
-            code=f"{{0}}.spec.labels.get({name!r})",
-            source="set-up",
-        )
-        for name in names
-    )
