@@ -53,6 +53,7 @@ def clean_env() -> dict[str, str]:
     return {key: text for key, text in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
 
+@pytest.mark.long
 def test_the_examples_own_tests_pass() -> None:
     env = clean_env() | {"PYTHONPATH": str(EXAMPLE / "src")}
     done = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE / "tests", cwd=ROOT, env=env)
