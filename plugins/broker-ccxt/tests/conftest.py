@@ -105,3 +105,18 @@ def desks() -> Callable[..., contextlib.AbstractAsyncContextManager[Desk]]:
 @pytest.fixture
 def raws() -> Callable[..., contextlib.AbstractAsyncContextManager[tuple]]:
     return open_raw
+
+
+@contextlib.asynccontextmanager
+async def open_bare(venue: str, **more: object) -> AsyncIterator[Desk]:
+    """A broker whose halves are made and do not run; the venue counts what it is asked."""
+    async with SIMS[venue](**more) as sim:
+        desk = Desk(venue, sim, config_of(venue, sim))
+        yield desk
+        await desk.reader.close()
+        await desk.actuator.close()
+
+
+@pytest.fixture
+def bares() -> Callable[..., contextlib.AbstractAsyncContextManager[Desk]]:
+    return open_bare

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from lane_world import EVAL, MNQ, FakeVenue, LaneWorld
 
-from haltline.api import Broker, RateLimit
+from haltline.api import Broker, BrokerCall, RateLimit
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.rate import ActingBroker, RateBudget, ReadingBroker
 from haltline.errors import Transient
@@ -155,3 +155,108 @@ async def test_a_burst_of_readings_leaves_no_broker_unread_until_the_limit_is_ov
     assert not await ended(waiting)
     clock.advance_to(11 * NS_PER_S)
     assert await ended(waiting)
+
+
+class MeteredVenue(FakeVenue):
+    """A snapshot is worth 40, and what it sends is worth nothing to the venue."""
+
+    def cost(self, call: BrokerCall) -> int:
+        return {BrokerCall.SNAPSHOT: 40, BrokerCall.FIND_ORDER: 2}.get(call, 0)
+
+
+async def test_a_call_counts_for_what_the_broker_says_it_is_worth() -> None:
+    """Found by the soak of the venues: a snapshot is worth 90 at Binance, and claimed 1 until the venue refused all."""
+    clock = ManualClock(NS_PER_S)
+    venue = MeteredVenue(held={MNQ: Decimal(3)})
+    actor = ActingBroker(venue, budget(clock, per_minute(100)))
+    await actor.snapshot(EVAL)
+    await actor.snapshot(EVAL)
+    clock.advance_to(21 * NS_PER_S)
+    with pytest.raises(Transient) as told:
+        await actor.snapshot(EVAL)
+    assert told.value.retry_after_s == 40.0
+    for _ in range(10):
+        await actor.find_order(EVAL, "c")
+    with pytest.raises(Transient):
+        await actor.submit(ORDER)
+
+
+async def test_an_order_counts_once_of_the_limit_of_orders_and_at_least_once_of_the_other() -> None:
+    clock = ManualClock(NS_PER_S)
+    venue = MeteredVenue(held={MNQ: Decimal(3)})
+    actor = ActingBroker(venue, budget(clock, per_minute(5), per_minute(2)))
+    await actor.submit(ORDER)
+    await actor.cancel(EVAL, OrderId("v0"))
+    with pytest.raises(Transient):
+        await actor.cancel(EVAL, OrderId("v0"))
+    await actor.find_order(EVAL, "c")
+    with pytest.raises(Transient):
+        await actor.find_order(EVAL, "c")
+
+
+async def test_reading_waits_until_all_that_a_call_is_worth_fits_its_share() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = RateBudget(name="venue", clock=clock, calls=RateLimit(calls=200, per_s=5.0), orders=None)
+    reader = ReadingBroker(MeteredVenue(), shared)
+    await reader.snapshot(EVAL)
+    clock.advance_to(3 * NS_PER_S)
+    await reader.snapshot(EVAL)
+    third: asyncio.Task[object] = asyncio.ensure_future(reader.snapshot(EVAL))
+    assert not await ended(third)
+    clock.advance_to(6 * NS_PER_S)
+    assert await ended(third)
+
+
+async def test_a_light_reading_does_not_pass_a_heavy_one_that_waits() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = RateBudget(name="venue", clock=clock, calls=RateLimit(calls=200, per_s=5.0), orders=None)
+    await shared.share(80)
+    heavy: asyncio.Task[object] = asyncio.ensure_future(shared.share(90))
+    assert not await ended(heavy)
+    light: asyncio.Task[object] = asyncio.ensure_future(shared.share(1))
+    assert not await ended(light)
+    clock.advance_to(6 * NS_PER_S)
+    assert await ended(heavy)
+    assert await ended(light)
+
+
+async def test_a_reading_that_is_given_up_while_it_waits_counts_nothing_and_lets_the_next_one_go() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = RateBudget(name="venue", clock=clock, calls=RateLimit(calls=200, per_s=5.0), orders=None)
+    await shared.share(80)
+    heavy: asyncio.Task[object] = asyncio.ensure_future(shared.share(90))
+    assert not await ended(heavy)
+    heavy.cancel()
+    light: asyncio.Task[object] = asyncio.ensure_future(shared.share(20))
+    assert await ended(light)
+
+
+async def test_a_call_that_is_worth_more_than_all_there_is_goes_when_nothing_else_was_taken() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(10))
+    shared.claim(500, is_order=False)
+    with pytest.raises(Transient):
+        shared.claim(1, is_order=False)
+    clock.advance_to(61 * NS_PER_S)
+    shared.claim(500, is_order=False)
+
+
+async def test_enforcement_that_uses_what_is_reserved_delays_no_reading() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(100))
+    shared.claim(50, is_order=False)
+    await shared.share(20)
+    assert await ended(asyncio.ensure_future(shared.share(0)))
+
+
+async def test_what_is_reserved_is_there_for_enforcement_however_much_is_read() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(100))
+    for second in range(1, 60):
+        clock.advance_to(second * NS_PER_S)
+        reading: asyncio.Task[object] = asyncio.ensure_future(shared.share(10))
+        await ended(reading)
+        reading.cancel()
+        await ended(reading)
+    for _ in range(5):
+        shared.claim(10, is_order=False)

@@ -47,6 +47,15 @@ class Capability(StrEnum):
     GREEKS = "greeks"
 
 
+class BrokerCall(StrEnum):
+    """A call of `Broker` that counts against the limits of its kind."""
+
+    SNAPSHOT = "snapshot"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    FIND_ORDER = "find_order"
+
+
 class BrokerRole(StrEnum):
     """What a broker is made for: everything, or one half of a pair: to read and push, or to carry out actions."""
 
@@ -57,7 +66,9 @@ class BrokerRole(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """So many `calls` in any `per_s` seconds; the venue refuses more."""
+    """So many `calls` in any `per_s` seconds; the venue refuses more. Where a venue weighs its calls, `calls` is the
+    weight it takes, and what each is worth is told by `Metered` and with `BrokerSetup.share`.
+    """
 
     calls: int
     per_s: float
@@ -103,7 +114,24 @@ class QuoteTaker(Protocol):
         """Match working orders against the quote; what happens is pushed to the sink."""
 
 
-async def _at_once() -> None:
+@runtime_checkable
+class Metered(Protocol):
+    """A broker whose calls are worth more than one of its kind's `limit`: one call of ours may be many of the venue's,
+    and venues weigh them. Of `order_limit` every submit and cancel is worth one.
+    """
+
+    def cost(self, call: BrokerCall) -> int:
+        """What the next such call is worth, at most; asked right before it."""
+
+
+class Share(Protocol):
+    """Awaited by a broker before a call of its own."""
+
+    def __call__(self, cost: int = 1, /) -> Awaitable[None]:
+        """Return once a call that is worth so much fits beside what is reserved for enforcement; it is counted."""
+
+
+async def _at_once(cost: int = 1, /) -> None:
     """No limit: nothing to wait for."""
 
 
@@ -112,7 +140,8 @@ class BrokerSetup:
     """What a broker is made from: its valid `config`, accounts, instruments, a clock, a directory for its files.
 
     `role` is BOTH unless the kind is `paired`. A broker that polls in `run` awaits `share` before each call of its own:
-    it returns once the kind's rate limit has room beside what is reserved for enforcement.
+    it returns once the kind's rate limit has room beside what is reserved for enforcement. A call that is worth more
+    than one says so: `await setup.share(40)`.
     """
 
     name: str
@@ -122,7 +151,7 @@ class BrokerSetup:
     clock: Clock
     directory: Path | None = None
     role: BrokerRole = BrokerRole.BOTH
-    share: Callable[[], Awaitable[None]] = _at_once
+    share: Share = _at_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,12 @@
-"""How many calls a venue takes: one budget per broker, of which reading never takes the last share."""
+"""How many calls a venue takes: one budget per broker, of which reading never takes the last share.
 
+Calls count for what they are worth to the venue (`api.Metered`), 1 where a broker says nothing.
+"""
+
+import asyncio
 from collections import deque
 
-from haltline.api import AccountSnapshot, Broker, EventSink, RateLimit, Started
+from haltline.api import AccountSnapshot, Broker, BrokerCall, EventSink, Metered, RateLimit, Started
 from haltline.clock import NS_PER_S, Clock
 from haltline.errors import Transient
 from haltline.model.id import AccountId, OrderId
@@ -17,40 +21,64 @@ push would leave it blind until the minute is over.
 """
 
 
-class _Window:
-    """Calls of the last `per_s` seconds."""
+class _Count:
+    """What was taken in the last `per_ns`, at most `most`."""
 
-    __slots__ = ("_calls", "_limit", "_per_ns", "_per_spell", "_read", "_shared")
+    __slots__ = ("_most", "_per_ns", "_taken", "_used")
+
+    def __init__(self, most: int, per_ns: int) -> None:
+        self._most = most
+        self._per_ns = per_ns
+        self._taken: deque[tuple[int, int]] = deque()
+        self._used = 0
+
+    def free_at(self, now: int, cost: int) -> int:
+        """The first instant at which so much more fits; what is more than all there is waits for everything."""
+        while self._taken and self._taken[0][0] <= now - self._per_ns:
+            self._used -= self._taken.popleft()[1]
+        excess = self._used + min(cost, self._most) - self._most
+        if excess <= 0:
+            return now
+        for at, worth in self._taken:
+            excess -= worth
+            if excess <= 0:
+                return at + self._per_ns
+        return now
+
+    def take(self, now: int, cost: int) -> None:
+        self._taken.append((now, cost))
+        self._used += cost
+
+
+class _Window:
+    """One limit: what everybody takes of it, and what reading does."""
+
+    __slots__ = ("_all", "_read", "_spell")
 
     def __init__(self, limit: RateLimit) -> None:
-        self._limit = limit.calls
-        self._shared = limit.calls - max(1, round(limit.calls * RESERVED))
-        self._per_ns = round(limit.per_s * NS_PER_S)
-        spells = max(1, self._per_ns // SPELL_NS)
-        self._per_spell = max(BURST, -(-self._shared // spells))
-        self._calls: deque[int] = deque()
-        self._read: deque[int] = deque(maxlen=self._per_spell)
+        per_ns = round(limit.per_s * NS_PER_S)
+        shared = max(1, limit.calls - max(1, round(limit.calls * RESERVED)))
+        spells = max(1, per_ns // SPELL_NS)
+        self._all = _Count(limit.calls, per_ns)
+        self._read = _Count(shared, per_ns)
+        self._spell = _Count(min(shared, max(BURST, -(-shared // spells))), min(per_ns, SPELL_NS))
 
-    def free_at(self, now: int, *, is_reading: bool) -> int:
-        """The first instant at which one more call fits; `now` if it fits already."""
-        while self._calls and self._calls[0] <= now - self._per_ns:
-            self._calls.popleft()
-        most = max(1, self._shared) if is_reading else self._limit
-        free = now if len(self._calls) < most else self._calls[len(self._calls) - most] + self._per_ns
-        if is_reading and len(self._read) == self._per_spell:
-            free = max(free, self._read[0] + min(self._per_ns, SPELL_NS))
-        return free
+    def free_at(self, now: int, cost: int, *, is_reading: bool) -> int:
+        """The first instant at which a call fits; `now` if it fits already."""
+        counts = (self._all, self._read, self._spell) if is_reading else (self._all,)
+        return max(count.free_at(now, cost) for count in counts)
 
-    def take(self, now: int, *, is_reading: bool = False) -> None:
-        self._calls.append(now)
-        if is_reading:
-            self._read.append(now)
+    def take(self, now: int, cost: int, *, is_reading: bool = False) -> None:
+        for count in (self._all, self._read, self._spell) if is_reading else (self._all,):
+            count.take(now, cost)
 
 
 class RateBudget:
-    """The calls of one broker, whoever makes them. Reading waits for its share; enforcement is told when to come back.
+    """The calls of one broker, whoever makes them. Reading waits for its share, one after the other, so that a heavy
+    call is not passed over for ever; enforcement is told when to come back.
 
-    A limit of a single call has no share for reading beside the reserved one: reading and enforcement then take turns.
+    What enforcement takes of what is reserved for it delays no reading: a guard that acts must go on seeing. A limit of
+    a single call has no share for reading beside the reserved one: reading and enforcement then take turns.
     """
 
     def __init__(self, *, name: str, clock: Clock, calls: RateLimit | None, orders: RateLimit | None) -> None:
@@ -58,27 +86,30 @@ class RateBudget:
         self._clock = clock
         self._all = _Window(calls) if calls is not None else None
         self._orders = _Window(orders) if orders is not None else None
+        self._turn = asyncio.Lock()
 
-    async def share(self) -> None:
-        """Return once a reading call fits beside what is reserved, and count it."""
-        while self._all is not None:
-            now = self._clock.now()
-            free = self._all.free_at(now, is_reading=True)
-            if free <= now:
-                self._all.take(now, is_reading=True)
-                return
-            await self._clock.sleep_until(free)
+    async def share(self, cost: int = 1, /) -> None:
+        """Return once a reading call that is worth so much fits beside what is reserved, and count it."""
+        if self._all is None:
+            return
+        async with self._turn:
+            while (free := self._all.free_at(self._clock.now(), cost, is_reading=True)) > self._clock.now():
+                await self._clock.sleep_until(free)
+            self._all.take(self._clock.now(), cost, is_reading=True)
 
-    def claim(self, *, is_order: bool) -> None:
-        """Count a call of enforcement; raises Transient, with the time to come back, where it would be too many."""
+    def claim(self, cost: int = 1, *, is_order: bool) -> None:
+        """Count a call of enforcement; raises Transient, with the time to come back, where it would be too many. Of the
+        limit of orders each is worth one.
+        """
         now = self._clock.now()
-        windows = [each for each in (self._all, self._orders if is_order else None) if each is not None]
-        free = max((each.free_at(now, is_reading=False) for each in windows), default=now)
+        windows = [(self._all, cost), (self._orders if is_order else None, 1)]
+        wanted = [(window, worth) for window, worth in windows if window is not None]
+        free = max((window.free_at(now, worth, is_reading=False) for window, worth in wanted), default=now)
         if free > now:
             wait_s = (free - now) / NS_PER_S
             raise Transient(f"broker {self._name} takes no more calls for {wait_s:.2f} s", retry_after_s=wait_s)
-        for each in windows:
-            each.take(now)
+        for window, worth in wanted:
+            window.take(now, worth)
 
 
 class ReadingBroker:
@@ -92,7 +123,7 @@ class ReadingBroker:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, once there is a share for it."""
-        await self._budget.share()
+        await self._budget.share(_cost(self._broker, BrokerCall.SNAPSHOT))
         return await self._broker.snapshot(account)
 
 
@@ -111,20 +142,28 @@ class ActingBroker:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth."""
-        self._budget.claim(is_order=False)
+        self._claim(BrokerCall.SNAPSHOT)
         return await self._broker.snapshot(account)
 
     async def submit(self, request: OrderRequest) -> OrderReport:
         """Send an order."""
-        self._budget.claim(is_order=True)
+        self._claim(BrokerCall.SUBMIT)
         return await self._broker.submit(request)
 
     async def cancel(self, account: AccountId, order_id: OrderId) -> None:
         """Cancel an order."""
-        self._budget.claim(is_order=True)
+        self._claim(BrokerCall.CANCEL)
         await self._broker.cancel(account, order_id)
 
     async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
         """The order sent under a client id."""
-        self._budget.claim(is_order=False)
+        self._claim(BrokerCall.FIND_ORDER)
         return await self._broker.find_order(account, client_id)
+
+    def _claim(self, call: BrokerCall) -> None:
+        is_order = call in (BrokerCall.SUBMIT, BrokerCall.CANCEL)
+        self._budget.claim(_cost(self._broker, call), is_order=is_order)
+
+
+def _cost(broker: Broker, call: BrokerCall) -> int:
+    return max(1, broker.cost(call)) if isinstance(broker, Metered) else 1

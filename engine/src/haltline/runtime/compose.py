@@ -1,6 +1,6 @@
 """Brokers, feeds and channels of a set-up, made from what plugins registered."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from haltline.api import (
     NotifierKind,
     NotifierSetup,
     Recording,
+    Share,
     SizedNotifier,
     SurfaceKind,
 )
@@ -67,7 +68,7 @@ class Parts:
 
 def make_brokers(
     parts: Parts, clock: Clock, directory: Path | None, *, role: BrokerRole = BrokerRole.BOTH,
-    shares: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+    shares: Mapping[str, Share] | None = None,
 ) -> dict[str, Broker]:  # fmt: skip
     """One broker per entry that an account names; raises ConfigError for a kind that no plugin brings.
 

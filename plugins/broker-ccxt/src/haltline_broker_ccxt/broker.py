@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Finding, Level, Started
+from haltline.api import AccountSnapshot, BrokerCall, BrokerRole, BrokerSetup, EventSink, Finding, Level, Started
 from haltline.clock import NS_PER_S
 from haltline.errors import OutcomeUnknown, Refused
 from haltline.model.id import AccountId, OrderId
@@ -12,9 +12,13 @@ from haltline_broker_ccxt.reader import Reader
 from haltline_broker_ccxt.row import Malformed
 from haltline_broker_ccxt.setting import Setting
 from haltline_broker_ccxt.stream import Ear
-from haltline_broker_ccxt.venue import Venue
+from haltline_broker_ccxt.venue import Ask, Venue
 
 _REFRESH_NS = 3600 * NS_PER_S
+_ASKS = {
+    BrokerCall.SNAPSHOT: Ask.PULL, BrokerCall.SUBMIT: Ask.PLACE, BrokerCall.CANCEL: Ask.CANCEL,
+    BrokerCall.FIND_ORDER: Ask.FIND,
+}  # fmt: skip
 _UNTOLD = Finding(
     level=Level.WARN, about="positions", text="the account is set up to believe fills, not the venue's positions",
     cure="set positions_from_broker: true for the account",
@@ -46,6 +50,10 @@ class CcxtBroker:
                 await self._open()
         finally:
             await self._venue.line.close()
+
+    def cost(self, call: BrokerCall) -> int:
+        """What a call is worth to the venue."""
+        return self._venue.cost(_ASKS[call])
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The venue's truth."""

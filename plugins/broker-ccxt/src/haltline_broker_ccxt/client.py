@@ -105,12 +105,14 @@ def _tapped(base: Any, tap: Tap) -> Callable[[Any, Any, Any], None]:
 
 
 def _sound(base: Any) -> Callable[[Any, str], object]:
-    """What cannot be decoded would end the receive loop without a word, and the prices before it would stand on."""
+    """What cannot be decoded would end the receive loop without a word, and the prices before it would stand on. The
+    end of a connection is told by every future of it, whether somebody still waits for that one or not.
+    """
 
     def client(self: Any, url: str) -> object:
         found: Any = base.client(self, url)
         if "handle_text_or_binary_message" not in vars(found):
-            read = found.handle_text_or_binary_message
+            read, promise = found.handle_text_or_binary_message, found.future
 
             def decode(data: object) -> None:
                 try:
@@ -118,7 +120,12 @@ def _sound(base: Any) -> Callable[[Any, str], object]:
                 except ValueError:
                     found.on_error(ccxt.NetworkError("a message was no JSON"))
 
-            found.handle_text_or_binary_message = decode
+            def future(message_hash: object) -> object:
+                made: asyncio.Future[object] = promise(message_hash)
+                made.add_done_callback(_retrieve)
+                return made
+
+            found.handle_text_or_binary_message, found.future = decode, future
         return found
 
     return client
@@ -200,9 +207,7 @@ class Line:
 
     def subscribe(self, url: str, name: str, message: object) -> None:
         """One more subscription on a connection that somebody waits on already: that one tells of its end."""
-        future = self.exchange.watch(url, name, message, name)
-        if isinstance(future, asyncio.Future):
-            future.add_done_callback(_retrieve)
+        self.exchange.watch(url, name, message, name)
 
     async def hang_up(self) -> None:
         """Close every stream, and forget what they were subscribed to."""

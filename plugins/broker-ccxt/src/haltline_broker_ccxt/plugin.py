@@ -78,7 +78,7 @@ BINANCE = BrokerKind(
     meaning="Binance USD-M futures",
     capabilities=_KNOWN,
     schema=setting.BINANCE,
-    limit=RateLimit(calls=240, per_s=60.0),
+    limit=RateLimit(calls=2200, per_s=60.0),
     order_limit=RateLimit(calls=100, per_s=10.0),
     paired=True,
 )
@@ -88,7 +88,7 @@ HYPERLIQUID = BrokerKind(
     meaning="Hyperliquid perpetuals",
     capabilities=_KNOWN,
     schema=setting.HYPERLIQUID,
-    limit=RateLimit(calls=120, per_s=60.0),
+    limit=RateLimit(calls=1100, per_s=60.0),
     paired=True,
 )
 ANY = BrokerKind(

@@ -18,7 +18,7 @@ from haltline_broker_ccxt.health import Health
 from haltline_broker_ccxt.market import Leg, leg_of, spec_of
 from haltline_broker_ccxt.setting import Setting
 from haltline_broker_ccxt.stream import Ear, Streams
-from haltline_broker_ccxt.venue import Doubt, Venue
+from haltline_broker_ccxt.venue import Ask, Doubt, Venue
 from haltline_broker_ccxt.watermark import Watermark
 
 _SETTLE_NS = NS_PER_S // 5
@@ -28,6 +28,7 @@ _SPACING_NS = NS_PER_S // 2
 _REFRESH_NS = 1200 * NS_PER_S
 _OVERLAP_MS = 5_000
 _STALE_NS = 60 * NS_PER_S
+_LOOK_NS = NS_PER_S // 2
 _WORDS_S = 2.0
 _STREAMS_S = 5.0
 """How long the start waits for the streams; without them REST does."""
@@ -78,6 +79,7 @@ class Reader:
                 if self._is_streamed:
                     group.create_task(self._streams.keep(self._symbols))
                     group.create_task(self._refresh())
+                    group.create_task(self._keep_priced())
                     await self._wait(self._streams.up, _STREAMS_S)
                 if self._setting.dead_man_s:
                     group.create_task(self._dead_man.keep(self._renew))
@@ -87,7 +89,7 @@ class Reader:
 
     async def _begin(self) -> None:
         self._venue.line.reopen()
-        await self._setup.share()
+        await self._share(Ask.OPEN)
         await self._venue.open()
         await self._set_clock()
         await self._read()
@@ -118,7 +120,7 @@ class Reader:
                 if late:
                     self._streams.renew(f"a push on {late} did not come")
                     self._behind.set()
-                if not self._is_streamed or self._is_quiet:
+                if not self._is_streamed:
                     await self._read_quotes()
             except _MISSED as failure:
                 self._health.rest(str(failure))
@@ -127,8 +129,7 @@ class Reader:
 
     async def _read(self) -> None:
         """Pull everything and tell it; orders that ended unheard are looked up one by one."""
-        for _ in range(self._venue.shares):
-            await self._setup.share()
+        await self._share(Ask.PULL)
         asked_at = self._clock.now()
         snapshot = await self._pull()
         if self._told.is_unexplained(snapshot.account):
@@ -137,7 +138,7 @@ class Reader:
         for event in self._told.pull(snapshot, asked_at):
             self._tell(event)
         for order in gone:
-            await self._setup.share()
+            await self._share(Ask.FIND)
             update = self._told.ended(order, await self._venue.find_by_id(order), self._clock.now())
             if update is not None:
                 self._tell(update)
@@ -145,7 +146,7 @@ class Reader:
         self._health.rest()
         if self._wants_markets:
             self._wants_markets = False
-            await self._setup.share()
+            await self._share(Ask.OPEN)
             await self._venue.open()
         if self._is_streamed and not self._told.symbols() <= self._watched:
             self._streams.renew("another market is traded", is_planned=True)
@@ -164,7 +165,7 @@ class Reader:
             raise Transient(f"{self._venue.name} did not answer in time") from failure
 
     async def _read_quotes(self) -> None:
-        await self._setup.share()
+        await self._share(Ask.QUOTES)
         for quote in await self._venue.quotes(self._symbols()):
             self._tell(quote)
 
@@ -189,7 +190,7 @@ class Reader:
         """Ask for what happened since; what a venue refuses to tell is said once and not asked for again."""
         if what in self._forbidden:
             return True
-        await self._setup.share()
+        await self._share(Ask(what))
         try:
             found = await ask(since_ms)  # type: ignore[misc]  # one of two methods of a venue
         except Refused as refusal:
@@ -212,7 +213,7 @@ class Reader:
                 self._streams.renew(str(failure))
 
     async def _set_clock(self) -> None:
-        await self._setup.share()
+        await self._share(Ask.CLOCK)
         line = self._venue.line
         await line.set_clock()
         remark = ""
@@ -222,6 +223,9 @@ class Reader:
         if remark and not self._health.remark:
             _log.warning("%s: %s; requests carry the venue's time", self._account, remark)
         self._health.remark = remark
+
+    async def _share(self, ask: Ask) -> None:
+        await self._setup.share(self._venue.cost(ask))
 
     async def _wait(self, event: asyncio.Event, longest_s: float) -> bool:
         """Until the event is set, or so long; True for the event."""
@@ -290,10 +294,21 @@ class Reader:
             symbol for symbol in self._told.symbols() if self._venue.markets.get(symbol) is None
         }
 
-    @property
-    def _is_quiet(self) -> bool:
-        quiet_ms = self._ear.now_ms() - self._ear.quoted_ms
-        return quiet_ms > self._setting.reconcile_s * 1000
+    async def _keep_priced(self) -> None:
+        """Prices by REST while the streams tell none: what is held must not lose money unseen until a stream that fell
+        silent is noticed, which takes longer than a quiet market may be silent.
+        """
+        asked_ms = 0
+        while True:
+            await self._clock.sleep_until(self._clock.now() + _LOOK_NS)
+            longest_s = self._venue.quiet_s if self._told.symbols() else self._setting.reconcile_s
+            if self._ear.now_ms() - max(self._ear.quoted_ms, asked_ms) < longest_s * 1000:
+                continue
+            asked_ms = self._ear.now_ms()
+            try:
+                await self._read_quotes()
+            except _MISSED as failure:
+                _log.info("prices for %s could not be read: %s", self._account, failure)
 
     def _renew(self, reason: str) -> None:
         self._streams.renew(reason, is_planned=True)

@@ -34,7 +34,7 @@ from haltline_broker_ccxt.row import (
     text,
 )
 from haltline_broker_ccxt.setting import AnySetting
-from haltline_broker_ccxt.venue import Subscription
+from haltline_broker_ccxt.venue import Ask, Subscription
 
 CODES = Codes(pattern=re.compile(r"(?!)"))
 """Nothing is known of its codes: the class of ccxt's exception must do."""
@@ -53,7 +53,7 @@ _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 class UnifiedVenue:
     """`Venue` through ccxt's unified calls."""
 
-    shares = 3
+    quiet_s = 5.0
 
     def __init__(self, setting: AnySetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self.name = setting.exchange
@@ -72,6 +72,10 @@ class UnifiedVenue:
         self.line = Line(exchange, venue=self.name, codes=CODES, clock=clock)
         self.markets = Markets(())
         self._symbol_of: dict[str, str] = {}
+
+    def cost(self, ask: Ask) -> int:
+        """Requests, as far as they can be told for an exchange that is not known."""
+        return {Ask.PULL: 3, Ask.CLOCK: 2}.get(ask, 1)
 
     async def open(self) -> None:
         """Load the markets."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from haltline.api import AccountSnapshot, Finding
@@ -15,6 +16,20 @@ from haltline_broker_ccxt.market import Market, Markets
 
 class Doubt(Exception):
     """A message says that something may have been missed: everything is read again and the streams are made anew."""
+
+
+class Ask(StrEnum):
+    """What is asked of a venue: one of these may be many of its calls."""
+
+    OPEN = "open"
+    CLOCK = "clock"
+    PULL = "pull"
+    QUOTES = "quotes"
+    FILLS = "fills"
+    FLOWS = "flows"
+    FIND = "find"
+    PLACE = "place"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +45,13 @@ class Venue(Protocol):
     """One account at one venue. Methods raise Transient, Refused, OutcomeUnknown; `hear` raises Malformed and Doubt."""
 
     name: str
-    shares: int
-    """How many calls of the kind's rate limit one `pull` is worth."""
+    quiet_s: float
+    """Streams that tell no price for so long, while something is held, have prices asked for by REST."""
     line: Line
     markets: Markets
+
+    def cost(self, ask: Ask) -> int:
+        """What the next such question is worth of the kind's limit, at most."""
 
     async def open(self) -> None:
         """Load what must be known before anything can be read: markets, the mode of positions."""
@@ -86,6 +104,16 @@ async def together[A, B, C](one: Awaitable[A], two: Awaitable[B], three: Awaitab
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures
     return tasks[0].result(), tasks[1].result(), tasks[2].result()
+
+
+async def each_of[T](awaitables: Iterable[Awaitable[T]]) -> list[T]:
+    """Await all at once, in order; the first failure is raised as itself, and the others end."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_of(each)) for each in awaitables]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return [task.result() for task in tasks]
 
 
 async def _of[T](awaitable: Awaitable[T]) -> T:

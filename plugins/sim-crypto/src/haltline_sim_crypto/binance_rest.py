@@ -39,7 +39,7 @@ _INCOME = {Cause.FUNDING: "FUNDING_FEE", Cause.DEPOSIT: "TRANSFER", Cause.LIQUID
 
 _OF_ALL = {
     "GET /fapi/v1/ticker/24hr": 40, "GET /fapi/v1/openOrders": 40, "GET /fapi/v1/openAlgoOrders": 40,
-    "GET /fapi/v1/ticker/bookTicker": 5,
+    "GET /fapi/v1/ticker/bookTicker": 5, "GET /fapi/v1/premiumIndex": 10,
 }  # fmt: skip
 """What calls weigh that name no symbol."""
 
@@ -63,9 +63,9 @@ class BinanceRest:
         for call, public, known, weight in (
             ("GET /fapi/v1/ping", lambda account, given: {}, "", 1),
             ("GET /fapi/v1/time", self.time, "", 1), ("GET /fapi/v1/exchangeInfo", self.info, "", 1),
-            ("GET /fapi/v1/premiumIndex", self.premium, "symbol", 10),
+            ("GET /fapi/v1/premiumIndex", self.premium, "symbol", 1),
             ("GET /fapi/v1/ticker/24hr", self.ticker, "symbol", 1),
-            ("GET /fapi/v1/ticker/bookTicker", self.book_ticker, "symbol", 5),
+            ("GET /fapi/v1/ticker/bookTicker", self.book_ticker, "symbol", 2),
             ("GET /fapi/v1/klines", self.candles, "interval " + _SPAN, 5),
             ("GET /fapi/v1/depth", self.depth, "symbol limit", 10),
             ("POST /fapi/v1/listenKey", self.open_key, "listenKey", 1),

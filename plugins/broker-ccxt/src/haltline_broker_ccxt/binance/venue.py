@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from haltline.api import AccountSnapshot, Finding, Level
-from haltline.clock import Clock
+from haltline.clock import NS_PER_S, Clock
 from haltline.errors import OutcomeUnknown, Refused
-from haltline.model.event import Event, Quote
+from haltline.model.event import Event, OrderUpdate, Quote
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
 from haltline_broker_ccxt.binance.wire import ALGO, Translator
@@ -17,7 +17,7 @@ from haltline_broker_ccxt.failure import Codes, Gone, Repeated
 from haltline_broker_ccxt.market import Leg, Market, Markets, leg_of, read_markets
 from haltline_broker_ccxt.row import Row, millis, row, rows, text
 from haltline_broker_ccxt.setting import BinanceSetting
-from haltline_broker_ccxt.venue import Doubt, Subscription, together
+from haltline_broker_ccxt.venue import Ask, Doubt, Subscription, each_of, together
 
 CODES = Codes(
     pattern=re.compile(r'"code":\s*"?(?P<code>-\d+)"?,\s*"msg":\s*"(?P<reason>[^"]*)"'),
@@ -29,6 +29,9 @@ CODES = Codes(
     repeated=frozenset({"-4116", "-4111"}),
 )
 _DEAD_MAN_OFF = 0
+_MOST_MARKETS = 8
+"""Orders of more markets than these are cheaper to read for all markets at once, which is worth 40 times one."""
+_INCOME_NS = 2 * NS_PER_S
 _DAY_MS = 86_400_000
 _PUSHES = frozenset({"ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE", "ALGO_UPDATE"})
 
@@ -37,7 +40,7 @@ class BinanceVenue:
     """`Venue` for a USD-M futures account."""
 
     name = "Binance"
-    shares = 9
+    quiet_s = 2.0
 
     def __init__(self, setting: BinanceSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
@@ -62,6 +65,22 @@ class BinanceVenue:
         self._symbol_of: dict[str, str] = {}
         self._seen: dict[str, None] = {}
         self._listen_key = ""
+        self._is_reader = tap is not None
+        self._has_sent = False
+        self._whole_at = 0
+        self._paid: tuple[int, int, list[Row]] = (0, 0, [])
+
+    def cost(self, ask: Ask) -> int:
+        """The venue's weights. What acts and has sent nothing yet may look for an order from before a restart, which
+        means looking in every market that anything happened in.
+        """
+        markets, quotes = len(self._seen), 3 * len(self._seen) if len(self._seen) <= _MOST_MARKETS else 15
+        worth = {
+            Ask.OPEN: 5, Ask.CLOCK: 2, Ask.PULL: 90 if self._wants_all_markets else 10 + 2 * markets,
+            Ask.QUOTES: max(3, quotes), Ask.FILLS: 30 + 5 * markets, Ask.FLOWS: 30, Ask.PLACE: 3,
+            Ask.FIND: 2 if self._is_reader or self._has_sent else 30 + 2 * markets,
+        }  # fmt: skip
+        return worth.get(ask, 1)
 
     async def open(self) -> None:
         """Load the markets."""
@@ -71,7 +90,11 @@ class BinanceVenue:
         self._wire.markets = self.markets
 
     async def pull(self) -> AccountSnapshot:
-        """Account, positions and orders; conditional orders live apart and are asked for as well."""
+        """Account, positions and orders; conditional orders live apart and are asked for as well.
+
+        Orders of all markets weigh as much as those of forty. So they are asked for every now and then, and in between
+        the orders of each market that anything was heard of.
+        """
         now = self._clock.now()
         account, positions, orders = await together(
             self.line.read_row("fapiPrivateV3GetAccount"),
@@ -88,14 +111,17 @@ class BinanceVenue:
         )
 
     async def quotes(self, symbols: Collection[str]) -> Sequence[Quote]:
-        """Mark and best prices by REST."""
+        """Mark and best prices by REST, of few markets one by one."""
         wanted = {market.venue_id for symbol in symbols if (market := self.markets.get(symbol)) is not None}
-        found = []
-        for method in ("fapiPublicGetPremiumIndex", "fapiPublicGetTickerBookTicker"):
-            for each in rows(await self.line.read(method)):
-                if text(each, "symbol") in wanted:
-                    at = self.line.at_ns(millis(each, "time"))
-                    found.append(self._wire.quote(each, at, self._clock.now()))
+        asked = [{"symbol": symbol} for symbol in sorted(wanted)] if len(wanted) <= _MOST_MARKETS else [{}]
+        methods = ("fapiPublicGetPremiumIndex", "fapiPublicGetTickerBookTicker")
+        answers = await each_of(self.line.read(method, place) for method in methods for place in asked)
+        told = [each for answer in answers for each in (rows(answer) if isinstance(answer, list) else [row(answer)])]
+        found = [
+            self._wire.quote(each, self.line.at_ns(millis(each, "time")), self._clock.now())
+            for each in told
+            if text(each, "symbol") in wanted
+        ]
         return [quote for quote in found if quote is not None]
 
     async def fills(self, since_ms: int) -> Sequence[Event]:
@@ -110,7 +136,9 @@ class BinanceVenue:
     async def flows(self, since_ms: int) -> Sequence[Event]:
         """Transfers and funding."""
         found: list[Event] = []
-        for each in await self._income(since_ms):
+        since, read_at, income = self._paid
+        is_fresh = since == since_ms and self._clock.now() - read_at < _INCOME_NS
+        for each in income if is_fresh else await self._income(since_ms):
             flow = self._wire.income(each, self.line.at_ns(millis(each, "time")), self._clock.now())
             if flow is not None:
                 found.append(flow)
@@ -119,6 +147,7 @@ class BinanceVenue:
     async def place(self, request: OrderRequest, market: Market) -> OrderReport:
         """Look for the id first, as Binance lets the id of a filled order be used again; then send."""
         self._note([market.venue_id])
+        self._has_sent = True
         if request.client_id:
             self._remember(self._wire.ids.to_venue(request.client_id), market.venue_id)
             known = await self._find_in(self._wire.ids.to_venue(request.client_id), market.venue_id)
@@ -143,7 +172,7 @@ class BinanceVenue:
             call, asked = "fapiPrivateDeleteAlgoOrder", {"algoId": order_id.removeprefix(ALGO)}
         else:
             if order_id not in self._symbol_of:
-                for each in await self._orders():
+                for each in await self._orders_anywhere():
                     self._order(each)
             symbol = self._symbol_of.get(order_id)
             if symbol is None:
@@ -204,7 +233,11 @@ class BinanceVenue:
             return [] if quote is None else [quote]
         if kind == "listenKeyExpired":
             raise Doubt("the listen key has expired")
-        return list(self._wire.pushed(said, self._held, at, now)) if kind in _PUSHES else ()
+        heard = list(self._wire.pushed(said, self._held, at, now)) if kind in _PUSHES else []
+        for event in heard:
+            if isinstance(event, OrderUpdate) and (market := self.markets.get(event.order.symbol)) is not None:
+                self._note([market.venue_id])
+        return heard
 
     async def refresh(self) -> None:
         """Keep the listen key alive; one that is not known any more puts the stream in doubt."""
@@ -240,11 +273,28 @@ class BinanceVenue:
     def _note(self, symbols: Iterable[str]) -> None:
         self._seen.update(dict.fromkeys(symbols))
 
+    @property
+    def _wants_all_markets(self) -> bool:
+        """Whether orders are read for all markets next. What acts looks everywhere once at the beginning of an action,
+        what reads every ten seconds; a stream tells of orders elsewhere at once.
+        """
+        age_ns = self._clock.now() - self._whole_at
+        return not 0 < len(self._seen) <= _MOST_MARKETS or age_ns > (10 if self._is_reader else 3) * NS_PER_S
+
     async def _orders(self) -> list[Row]:
         """Working orders of both sorts."""
+        if self._wants_all_markets:
+            return await self._orders_anywhere()
+        methods = ("fapiPrivateGetOpenOrders", "fapiPrivateGetOpenAlgoOrders")
+        answers = await each_of(self.line.read(each, {"symbol": symbol}) for symbol in self._seen for each in methods)
+        return [each for answer in answers for each in rows(answer)]
+
+    async def _orders_anywhere(self) -> list[Row]:
+        now = self._clock.now()
         plain = rows(await self.line.read("fapiPrivateGetOpenOrders"))
         algo = rows(await self.line.read("fapiPrivateGetOpenAlgoOrders"))
         self._note(text(each, "symbol") for each in (*plain, *algo))
+        self._whole_at = now
         return [*plain, *algo]
 
     async def _find_in(self, there: str, symbol: str) -> OrderReport | None:
@@ -268,7 +318,9 @@ class BinanceVenue:
 
     async def _traded(self, since_ms: int) -> list[str]:
         """Markets that money was made, lost or paid in."""
-        return sorted({text(each, "symbol") for each in await self._income(since_ms)} - {""} | set(self._seen))
+        now, income = self._clock.now(), await self._income(since_ms)
+        self._paid = since_ms, now, income
+        return sorted({text(each, "symbol") for each in income} - {""} | set(self._seen))
 
     async def _open_user(self) -> None:
         """A new listen key for each connection: ccxt would dial the old one again for twenty minutes."""

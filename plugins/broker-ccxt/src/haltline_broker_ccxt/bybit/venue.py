@@ -17,7 +17,7 @@ from haltline_broker_ccxt.failure import Codes, Gone, Repeated
 from haltline_broker_ccxt.market import Leg, Market, Markets, leg_of, read_markets
 from haltline_broker_ccxt.row import Row, child, millis, row, rows, text
 from haltline_broker_ccxt.setting import BybitSetting
-from haltline_broker_ccxt.venue import Subscription, together
+from haltline_broker_ccxt.venue import Ask, Subscription, together
 
 CODES = Codes(
     pattern=re.compile(r'"retCode":\s*"?(?P<code>-?\d+)"?,\s*"retMsg":\s*"(?P<reason>[^"]*)"'),
@@ -41,7 +41,7 @@ class BybitVenue:
     """`Venue` for a unified account."""
 
     name = "Bybit"
-    shares = 3
+    quiet_s = 2.0
 
     def __init__(self, setting: BybitSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
@@ -67,6 +67,12 @@ class BybitVenue:
         self._held: dict[str, Decimal] = {}
         self._symbol_of: dict[str, str] = {}
         self._dead_man = False
+
+    def cost(self, ask: Ask) -> int:
+        """Requests: positions and orders are asked for by settle coin, and clocks are read twice."""
+        coins = len(self._setting.settle)
+        worth = {Ask.OPEN: 4, Ask.CLOCK: 2, Ask.PULL: 1 + 2 * coins, Ask.FLOWS: 2, Ask.FIND: 1 + coins}
+        return worth.get(ask, 1)
 
     async def open(self) -> None:
         """Load the markets."""

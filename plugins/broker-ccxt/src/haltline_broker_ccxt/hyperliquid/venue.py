@@ -19,7 +19,7 @@ from haltline_broker_ccxt.hyperliquid.wire import Translator
 from haltline_broker_ccxt.market import Market, Markets, read_markets
 from haltline_broker_ccxt.row import ZERO, Row, above_zero, child, millis, row, rows, text
 from haltline_broker_ccxt.setting import HyperliquidSetting
-from haltline_broker_ccxt.venue import Subscription, together
+from haltline_broker_ccxt.venue import Ask, Subscription, together
 
 CODES = Codes(
     pattern=re.compile(r'"(?:error|response)":\s*"(?P<reason>[^"]*)"|"status":\s*"(?P<code>unknownOid)"'),
@@ -32,6 +32,10 @@ CODES = Codes(
 
 _MOST_DECIMALS = 6
 _OPEN = frozenset({"open", "triggered"})
+_WEIGHTS = {
+    Ask.OPEN: 40, Ask.CLOCK: 4, Ask.PULL: 22, Ask.QUOTES: 20, Ask.FILLS: 20, Ask.FLOWS: 40, Ask.FIND: 2, Ask.PLACE: 5,
+    Ask.CANCEL: 3,
+}  # fmt: skip
 _CHANNELS = frozenset({"clearinghouseState", "orderUpdates", "userFills", "activeAssetCtx"})
 
 
@@ -39,7 +43,7 @@ class HyperliquidVenue:
     """`Venue` for one account."""
 
     name = "Hyperliquid"
-    shares = 3
+    quiet_s = 5.0
 
     def __init__(self, setting: HyperliquidSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
@@ -63,6 +67,10 @@ class HyperliquidVenue:
         self._wire = Translator(account, self.markets, ClientIds(for_hyperliquid), setting.wallet)
         self._held: dict[str, Decimal] = {}
         self._known: dict[str, OrderReport] = {}
+
+    def cost(self, ask: Ask) -> int:
+        """The venue's weights: 2 for a small question, 20 for a large one, 1 for an action."""
+        return _WEIGHTS[ask]
 
     async def open(self) -> None:
         """Load the markets. The tick depends on the price there (five digits); the finest one is taken."""
