@@ -35,11 +35,11 @@ def filled(made, quantity, order=None, fill_id=""):
     )  # fmt: skip
 
 
-def asked_by_operator(made):
+def asked_by_operator(made, name="flatten", *, request_id="r1"):
     request = ActionRequest(
-        at=made.now, received_at=made.now, account=EVAL, name="flatten", request_id="r1", operator="ann", reason="news"
+        at=made.now, received_at=made.now, account=EVAL, name=name, request_id=request_id, operator="ann", reason="news"
     )
-    (action,) = [each for each in made.send(request).plan if each.name == "flatten"]
+    (action,) = [each for each in made.send(request).plan if each.name == name]
     return action.id
 
 
@@ -175,18 +175,9 @@ def test_orders_cancelled_by_what_gave_way_to_the_flatten_are_watched_too(world)
     made = world()
     made.quote(21_000)
     made.order("o1", 1)
-    request = ActionRequest(
-        at=made.now,
-        received_at=made.now,
-        account=EVAL,
-        name="cancel_orders",
-        request_id="r0",
-        operator="ann",
-        reason="",
-    )
-    (cancel,) = made.send(request).plan
+    cancel = asked_by_operator(made, "cancel_orders", request_id="r0")
     flatten = asked_by_operator(made)
-    ended(made, cancel.id, SUPERSEDED, cancelled=["o1"], by=flatten)
+    ended(made, cancel, SUPERSEDED, cancelled=["o1"], by=flatten)
     made.at(2)
     ended(made, flatten)
     made.at(3)
@@ -211,17 +202,8 @@ def test_orders_that_were_cancelled_before_the_flatten_are_watched_too(world):
 def test_what_was_cancelled_long_after_a_flatten_belongs_to_no_flatten(flat):
     flat.at(6 + LATE_NS / NS_PER_S + 1)
     flat.order("o2", 1)
-    request = ActionRequest(
-        at=flat.now,
-        received_at=flat.now,
-        account=EVAL,
-        name="cancel_orders",
-        request_id="r0",
-        operator="ann",
-        reason="",
-    )
-    (cancel,) = flat.send(request).plan
-    ended(flat, cancel.id, cancelled=["o2"])
+    cancel = asked_by_operator(flat, "cancel_orders", request_id="r0")
+    ended(flat, cancel, cancelled=["o2"])
     filled(flat, 1, "o2")
     assert undone(flat) == []
 
@@ -230,17 +212,8 @@ def test_what_a_cancel_alone_has_cancelled_is_not_watched(world):
     made = world()
     made.quote(21_000)
     made.order("o1", 1)
-    request = ActionRequest(
-        at=made.now,
-        received_at=made.now,
-        account=EVAL,
-        name="cancel_orders",
-        request_id="r0",
-        operator="ann",
-        reason="",
-    )
-    (cancel,) = made.send(request).plan
-    ended(made, cancel.id, cancelled=["o1"])
+    cancel = asked_by_operator(made, "cancel_orders", request_id="r0")
+    ended(made, cancel, cancelled=["o1"])
     made.at(3)
     filled(made, 1, "o1")
     assert undone(made) == []
@@ -286,19 +259,11 @@ def test_disarming_withdraws_the_close_of_a_late_fill(flat):
 
 
 def test_a_late_fill_under_another_flatten_is_left_to_it(flat):
-    again = asked_by_operator_again(flat)
+    again = asked_by_operator(flat, request_id="r2")
     filled(flat, 1, "o1")
     assert undone(flat) == []
     ended(flat, again)
     assert undone(flat) == []
-
-
-def asked_by_operator_again(made):
-    request = ActionRequest(
-        at=made.now, received_at=made.now, account=EVAL, name="flatten", request_id="r2", operator="ann", reason="again"
-    )
-    (action,) = [each for each in made.send(request).plan if each.name == "flatten"]
-    return action.id
 
 
 def test_a_late_fill_of_an_unknown_instrument_is_no_stop(flat):

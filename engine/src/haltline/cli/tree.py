@@ -38,7 +38,7 @@ def _grow(tree: Tree, part: Explanation, depth: int) -> None:
     branch = tree.add(_line(part))
     if depth < _DEEPEST:
         for child in part.children:
-            if not _is_constant(child):
+            if not child.is_number_as_written:
                 _grow(branch, child, depth + 1)
 
 
@@ -64,13 +64,3 @@ def _tone(value: float | str | bool) -> str:
     if isinstance(value, bool):
         return "bold red" if value else "bold green"
     return "bold cyan"
-
-
-def _is_constant(part: Explanation) -> bool:
-    if part.children or isinstance(part.value, bool):
-        return False
-    try:
-        float(part.text)
-    except ValueError:
-        return False
-    return True

@@ -80,6 +80,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
     children: tuple["Explanation", ...] = ()
 
+    @property
+    def is_number_as_written(self) -> bool:
+        """Whether it is a plain number of the expression, of which there is nothing to tell."""
+        if self.children or isinstance(self.value, bool):
+            return False
+        try:
+            float(self.text)
+        except ValueError:
+            return False
+        return True
+
 
 def explain(checked: Checked, entity: object, bindings: Mapping[str, object]) -> Explanation:
     """Evaluate on an entity and tell how; never raises for what the state holds."""

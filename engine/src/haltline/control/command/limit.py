@@ -157,7 +157,7 @@ def reasoning_branch(reasoning: Reasoning) -> Branch:
 
 def explanation_branch(part: Explanation) -> Branch:
     """A sub-expression with its value, its unit and its age."""
-    children = tuple(explanation_branch(child) for child in part.children if not _is_constant(child))
+    children = tuple(explanation_branch(child) for child in part.children if not child.is_number_as_written)
     if part.value is None or (isinstance(part.value, float) and math.isnan(part.value)):
         return Branch(text=f"{part.text} = unknown {part.unknown}".rstrip(), tone=Tone.WARNING, children=children)
     age = f", {part.age_s:.0f} s old" if part.age_s is not None else ""
@@ -169,13 +169,3 @@ def _shown(value: float | str | bool) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,.10g}" if isinstance(value, int | float) else repr(value)
-
-
-def _is_constant(part: Explanation) -> bool:
-    if part.children or isinstance(part.value, bool):
-        return False
-    try:
-        float(part.text)
-    except ValueError:
-        return False
-    return True
