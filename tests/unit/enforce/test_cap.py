@@ -66,6 +66,28 @@ async def test_consent_lets_it_go_beyond() -> None:
     assert (await run(LaneWorld(), caps=Caps(max_positions=0), consent="ann: yes")).status is DONE
 
 
+@pytest.mark.parametrize(
+    ("caps", "consent", "why"),
+    [
+        (Caps(max_positions=1, over=Over.PROCEED), "", "'over: proceed'"),
+        (Caps(max_positions=1), "ann: yes", "consented to by ann: yes"),
+    ],
+)
+async def test_what_goes_beyond_its_caps_by_leave_says_so_on_its_receipt(caps: Caps, consent: str, why: str) -> None:
+    world = LaneWorld()
+    receipt = await run(world, caps=caps, consent=consent)
+    assert (receipt.status, set(world.venue.held.values())) == (DONE, {Decimal(0)})
+    assert receipt.beyond == f"beyond its caps it touched 2 positions (max_positions: 1); {why}"
+    assert str(receipt).endswith(receipt.beyond)
+
+
+async def test_leave_to_go_beyond_costs_no_call_and_within_them_nothing_is_said() -> None:
+    free, bound = LaneWorld(), LaneWorld()
+    assert (await run(free, caps=Caps(max_positions=2, over=Over.PROCEED))).beyond == ""
+    assert (await run(bound)).beyond == ""
+    assert free.venue.calls == bound.venue.calls
+
+
 async def test_entries_are_cancelled_whatever_the_cap_and_stops_stay() -> None:
     world = LaneWorld()
     entry, stop = order("entry", Side.BUY, 1), order("stop", Side.SELL, 3, stop=True)

@@ -62,23 +62,24 @@ def receipts_reply(receipts: Sequence[Receipt], *, asked: int) -> Reply:
 def _parts(receipt: Receipt) -> tuple[Card | Table, ...]:
     if not receipt.legs:
         return (_card(receipt),)
-    columns = (
-        Column(name="request", label="request"), Column(name="status", label="status"),
-        Column(name="filled", label="filled", kind=Kind.QUANTITY), Column(name="detail", label="detail"),
-    )  # fmt: skip
-    rows = tuple((leg.leg, leg.status, float(leg.filled), leg.detail) for leg in receipt.legs)
-    return (_card(receipt), Table(columns=columns, rows=rows, title="requests"))
+    columns = (Column(name="request", label="request"), Column(name="outcome", label="what became of it"))
+    rows = tuple(leg.words for leg in receipt.legs)
+    return (_card(receipt), Table(columns=columns, rows=rows, title="Requests"))
 
 
 def _card(receipt: Receipt) -> Card:
     about = f"{receipt.symbol} on {receipt.account}" if receipt.symbol else str(receipt.account)
-    took_s = (receipt.ended_at - receipt.started_at) / NS_PER_S
+    took_s = receipt.took_ns / NS_PER_S
     left = str(receipt.remaining) if receipt.remaining is not None else None
     facts = [
         Fact(label="outcome", value=receipt.status.value, tone=_TONES[receipt.status]),
         Fact(label="took", value=took_s, kind=Kind.DURATION),
         Fact(label="the broker shows", value=left),
     ]
+    if receipt.confirmation:
+        facts.append(Fact(label="proof", value=receipt.confirmation))
+    if receipt.beyond:
+        facts.append(Fact(label="caps", value=receipt.beyond, tone=Tone.WARNING))
     if receipt.reason:
         facts.append(Fact(label="reason", value=receipt.reason))
     return Card(title=f"{receipt.name.replace('_', ' ')} {about}", facts=tuple(facts), tone=_TONES[receipt.status])

@@ -53,16 +53,33 @@ class Reach:
         return " and ".join(found)
 
 
-async def capped_desk(action: Action, planned: PlannedAction, desk: Desk, value_of: ValueOf) -> Desk:
-    """The desk the action is given: a counting one where it has caps that nobody lifted.
+def beyond(planned: PlannedAction, reach: Reach, value_of: ValueOf) -> str:
+    """What of an action that may go beyond its caps went beyond them, and why it might, in words; empty if nothing."""
+    caps = planned.caps
+    excess = reach.excess(caps, value_of) if caps is not None and _is_free(planned, caps) else ""
+    why = f"consented to by {planned.consent}" if planned.consent else "'over: proceed'"
+    return f"beyond its caps it touched {excess}; {why}" if excess else ""
+
+
+def _is_free(planned: PlannedAction, caps: Caps) -> bool:
+    """Whether an action may go beyond its caps, by the set-up's word or an operator's."""
+    return caps.over is Over.PROCEED or bool(planned.consent)
+
+
+async def capped_desk(
+    action: Action, planned: PlannedAction, desk: Desk, value_of: ValueOf, reach: Reach | None = None
+) -> Desk:
+    """The desk the action is given: one that counts in `reach` where it has caps, and stops it if it may not go on.
 
     Raises OverCap if a rehearsal goes beyond them; entries that it cancels are cancelled all the same.
     """
-    caps, account = planned.caps, planned.account
-    if caps is None or caps.is_open or caps.over is Over.PROCEED or planned.consent:
+    caps, account, reach = planned.caps, planned.account, reach if reach is not None else Reach()
+    if caps is None or caps.is_open:
         return desk
     if account is None or action.run is None:
         return desk
+    if _is_free(planned, caps):
+        return _Noting(desk, reach)
     rehearsal = _Rehearsal(desk, await desk.snapshot(account))
     await action.run(planned, rehearsal)
     excess = rehearsal.reach.excess(caps, value_of)
@@ -70,7 +87,7 @@ async def capped_desk(action: Action, planned: PlannedAction, desk: Desk, value_
         for order in rehearsal.entries:
             await desk.cancel(account, order)
         raise OverCap(_text(planned, f"would touch {excess}; nothing of it was sent"))
-    return _Counting(desk, planned, caps, value_of)
+    return _Counting(desk, reach, planned, caps, value_of)
 
 
 class _Rehearsal:
@@ -123,15 +140,12 @@ class _Rehearsal:
         self.reach.orders += 1
 
 
-class _Counting:
-    """`api.Desk` that counts what is really done, and stops before the first request that goes beyond the caps."""
+class _Noting:
+    """`api.Desk` that counts what is really done, by what the action itself has looked at: it costs no call."""
 
-    def __init__(self, desk: Desk, planned: PlannedAction, caps: Caps, value_of: ValueOf) -> None:
+    def __init__(self, desk: Desk, reach: Reach) -> None:
         self._desk = desk
-        self._planned = planned
-        self._caps = caps
-        self._value_of = value_of
-        self._reach = Reach()
+        self._reach = reach
         self._last: AccountSnapshot | None = None
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
@@ -150,8 +164,15 @@ class _Counting:
     async def fix(self, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
         return await self._desk.fix(aims)
 
+    async def _seen(self, account: AccountId) -> AccountSnapshot | None:
+        return self._last
+
+    def _require(self) -> None:
+        """Called before each request, which is counted already."""
+
     async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
-        size = abs(quantity_of(await self.snapshot(account), symbol))
+        seen = await self._seen(account)
+        size = abs(quantity_of(seen, symbol) if seen is not None else was)
         if size > to:
             self._reach.cuts[symbol] = max(self._reach.cuts.get(symbol, ZERO), size - to)
             self._reach.orders += 1
@@ -167,6 +188,19 @@ class _Counting:
         self._reach.orders += 1
         self._require()
         await self._desk.move_stop(account, symbol, price=price)
+
+
+class _Counting(_Noting):
+    """The same, looking again before each position, and stopping before the first request beyond the caps."""
+
+    def __init__(self, desk: Desk, reach: Reach, planned: PlannedAction, caps: Caps, value_of: ValueOf) -> None:
+        super().__init__(desk, reach)
+        self._planned = planned
+        self._caps = caps
+        self._value_of = value_of
+
+    async def _seen(self, account: AccountId) -> AccountSnapshot | None:
+        return await self.snapshot(account)
 
     def _require(self) -> None:
         excess = self._reach.excess(self._caps, self._value_of)

@@ -10,7 +10,7 @@ from haltline.api import AccountSnapshot, Action, Broker, HandledBy
 from haltline.api.registry import Shelf
 from haltline.clock import Clock
 from haltline.enforce.budget import Budget
-from haltline.enforce.cap import OverCap, ValueOf, capped_desk
+from haltline.enforce.cap import OverCap, ValueOf, beyond, capped_desk
 from haltline.enforce.confirm import Confirmation, Step
 from haltline.enforce.desk import ActionDesk, MarkOf
 from haltline.enforce.lane import Job, Lane
@@ -239,7 +239,7 @@ class Executor:
 
     async def _attempt(self, job: Job, desk: ActionDesk) -> tuple[OutcomeStatus, str]:
         try:
-            await _run(job.action, job.planned, desk, self._value_of)
+            await _run(job, desk, self._value_of)
         except OverCap as over:
             return OutcomeStatus.NEEDS_CONSENT, f"{over} [E804]"
         except OutcomeUnknown as failure:
@@ -390,7 +390,7 @@ class Executor:
             action=planned.id, name=planned.name, account=account, symbol=planned.symbol, status=status,
             started_at=job.started_at or now, ended_at=now, legs=job.desk.book.legs if job.desk is not None else (),
             remaining=job.remaining, reason=reason, rules=planned.rules, proven_at=proven_at,
-            superseded_by=superseded_by, aims=job.history.aims,
+            superseded_by=superseded_by, aims=job.history.aims, beyond=beyond(planned, job.reach, self._value_of),
             retry_at=job.desk.come_back_at if job.desk is not None and status is not OutcomeStatus.DONE else None,
         )  # fmt: skip
 
@@ -429,12 +429,13 @@ class Executor:
                 self._known.discard(self._order.popleft())
 
 
-async def _run(action: Action, planned: PlannedAction, desk: ActionDesk, value_of: ValueOf) -> None:
+async def _run(job: Job, desk: ActionDesk, value_of: ValueOf) -> None:
     """The action, once more where it left something after all (a fill in between, say)."""
+    action, planned = job.action, job.planned
     if action.run is None:
         raise Refused(f"action {action.name!r} brings nothing to run")
     await desk.recall()
-    verbs = await capped_desk(action, planned, desk, value_of)
+    verbs = await capped_desk(action, planned, desk, value_of, job.reach)
     await action.run(planned, verbs)
     if planned.account is None or planned.name not in ("flatten", "close_position", "reduce_to"):
         return

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from haltline.api import Action
+from haltline.enforce.cap import Reach
 from haltline.enforce.confirm import Confirmation
 from haltline.enforce.desk import ActionDesk
 from haltline.enforce.legs import History
@@ -31,6 +32,7 @@ class Job:
     desk: ActionDesk | None = None
     confirmation: Confirmation | None = None
     remaining: Remaining | None = None
+    reach: Reach = field(default_factory=Reach)
 
 
 class Lane:

@@ -128,7 +128,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     at which it was asked for: what happened later is not part of the proof. Of a flatten or close that is done,
     `proof` says who confirmed it, `proof_note` why it was not the pushes, `reached_at` since when it was so, and
     `held_ns` how long it was watched. `superseded_by` names the action that took over. `aims` is what it had fixed to
-    be reached, `retry_at` when the broker wants to be asked again.
+    be reached, `retry_at` when the broker wants to be asked again, `beyond` what it touched beyond its caps, in words.
     """
 
     action: ActionId
@@ -150,6 +150,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     superseded_by: ActionId | None = None
     aims: dict[Symbol, Aim] = {}
     retry_at: int | None = None
+    beyond: str = ""
 
     @property
     def took_ns(self) -> int:
@@ -159,7 +160,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     def __str__(self) -> str:
         count = f"{len(self.legs)} request{'' if len(self.legs) == 1 else 's'}"
         text = f"{self.reason + '; ' if self.reason else ''}{count} in {format_duration(self.took_ns)}; {self._left()}"
-        return f"{text}; {self.confirmation}" if self.proof is not None else text
+        return "; ".join([text, *(each for each in (self.confirmation, self.beyond) if each)])
 
     @property
     def confirmation(self) -> str:
