@@ -108,3 +108,43 @@ def test_a_set_up_with_mistakes_does_not_start(desk):
     assert ran.returncode == 1
     assert "account.day.entries" in ran.stderr
     assert not (desk / "var").exists()
+
+
+FAR = """version: 1
+mode: live
+accounts:
+  deaf: {broker: far, balance: 1000}
+  eval: {broker: paper, balance: 1000}
+brokers:
+  far: {kind: paper_remote, config: {port: 9}}
+plugins: [sim_paper]
+channels: {terminal: {kind: console}}
+rules: [rules.yaml]
+"""
+
+
+def test_an_account_whose_broker_does_not_answer_holds_up_neither_the_others_nor_a_stop(tmp_path):
+    pytest.importorskip("haltline_sim_paper", reason="needs the plugin sim-paper, a venue that may be away")
+    (tmp_path / "haltline.yaml").write_text(FAR)
+    (tmp_path / "rules.yaml").write_text("version: 1\nrules: []\n")
+    code, lines, err = guard(tmp_path, "--plain")
+    told = next(line for line in lines if "  started" in line)
+    assert "guarding eval with 0 rules; NOT guarded until its broker answers: deaf" in told
+    assert (code, lines[-1].endswith("stopped in good order; everything is saved")) == (0, True)
+    assert "Traceback" not in err
+
+
+def test_a_stop_does_not_wait_for_a_broker_that_does_not_answer(tmp_path):
+    pytest.importorskip("haltline_sim_paper", reason="needs the plugin sim-paper, a venue that may be away")
+    (tmp_path / "haltline.yaml").write_text(FAR)
+    (tmp_path / "rules.yaml").write_text("version: 1\nrules: []\n")
+    with subprocess.Popen(
+        [*PROGRAM, "run", "--plain"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        assert "starting" in process.stdout.readline()
+        assert "Armed" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "stopped in good order" in out

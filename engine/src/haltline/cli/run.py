@@ -21,7 +21,7 @@ from haltline.cli.liveview import PHASE_STYLES, draw_status
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
 from haltline.cli.workspace import find_setup, require_meaning
-from haltline.clock import to_iso
+from haltline.clock import NS_PER_S, to_iso
 from haltline.control.status import status_of
 from haltline.errors.inert import inert
 from haltline.model.account import AccountSpec
@@ -29,6 +29,7 @@ from haltline.model.plan import Result
 from haltline.model.verdict import Transition
 from haltline.runtime.compose import Parts
 from haltline.runtime.embed import Haltline, load_parts
+from haltline.runtime.health import EngineStatus
 from haltline.runtime.pace import calm, settle
 from haltline.runtime.service_manager import ServiceManager
 
@@ -36,6 +37,8 @@ app = command_app()
 FRAME_S = 0.25
 INTERRUPTED = 130
 _KEPT = 200
+PATIENCE_NS = 10 * NS_PER_S
+"""For so long the start waits for brokers; accounts of those that have not answered are shown as not guarded."""
 
 
 @app.command(cls=HelpfulCommand)
@@ -83,22 +86,40 @@ def _run_loop(work: Coroutine[None, None, int]) -> int:
 
 async def _guard(parts: Parts, path: Path, output: Output, *, moving: bool) -> int:
     stopped: asyncio.Queue[int] = asyncio.Queue()
+    log = _Log(output, moving=moving)
+    starting = Haltline.from_parts(
+        parts, in_memory=False, subscribers=[log.see], watch=True, patience_ns=PATIENCE_NS
+    )  # fmt: skip
+
+    def stop(number: int) -> None:
+        stopped.put_nowait(number)
+        starting.proceed()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no handlers on the loop: Ctrl-C ends the process there
-            loop.add_signal_handler(number, stopped.put_nowait, number)
+            loop.add_signal_handler(number, stop, number)
     output.say(f"starting {path}", style="dim")
     calm()
-    log = _Log(output, moving=moving)
-    async with Haltline.from_parts(parts, in_memory=False, subscribers=[log.see], watch=True) as engine:
-        accounts = ", ".join(account.id for account in parts.setup.accounts) or "no account"
+    async with starting as engine:
         _tell_service_manager(engine)
         settle()
-        log.started(engine, f"guarding {accounts} with {len(parts.book.rules)} rules")
+        log.started(engine, _guarded(engine.status(), rules=len(parts.book.rules)))
         received = await (_picture(engine, log, path, output, stopped) if moving else stopped.get())
         ServiceManager.from_environ(os.environ).stopping()
         log.stopped(engine)
     return received
+
+
+def _guarded(status: EngineStatus, *, rules: int) -> str:
+    """What is guarded, and what is not because its broker has not answered."""
+    guarded = ", ".join(sorted(status.reconciled)) or ("nothing yet" if status.accounts else "no account")
+    text = f"guarding {guarded} with {rules} rules"
+    waiting = sorted(set(status.accounts) - set(status.reconciled))
+    if not waiting:
+        return text
+    reasons = [f"{each.name}: {each.reason}" for each in status.services if each.reason and "broker" in each.name]
+    return f"{text}; NOT guarded until its broker answers: {', '.join(waiting)}" + "".join(f" ({r})" for r in reasons)
 
 
 def _tell_service_manager(engine: Haltline) -> None:

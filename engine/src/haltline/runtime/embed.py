@@ -33,7 +33,7 @@ from haltline.runtime.engine import Engine
 from haltline.runtime.health import EngineStatus
 from haltline.runtime.publish import Subscriber
 from haltline.runtime.reload import ReloadReport
-from haltline.runtime.supervise import Supervisor
+from haltline.runtime.supervise import Supervisor, wait_for_either
 from haltline.runtime.writer import InlineWriter, ThreadWriter
 
 _KEPT = 1000
@@ -58,9 +58,11 @@ class Haltline:
     def __init__(
         self, parts: Parts, *, clock: Clock | None = None, in_memory: bool = False,
         feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
-        subscribers: Sequence[Subscriber] = (), watch: bool = False,
+        subscribers: Sequence[Subscriber] = (), watch: bool = False, patience_ns: int | None = None,
     ) -> None:  # fmt: skip
         self._parts = parts
+        self._patience_ns = patience_ns
+        self._ready = asyncio.Event()
         self._subscribers = tuple(subscribers)
         self._watch = watch
         self._clock = clock or SystemClock()
@@ -86,26 +88,29 @@ class Haltline:
     def from_parts(
         cls, parts: Parts, *, clock: Clock | None = None, in_memory: bool = True,
         feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
-        subscribers: Sequence[Subscriber] = (), watch: bool = False,
+        subscribers: Sequence[Subscriber] = (), watch: bool = False, patience_ns: int | None = None,
     ) -> Self:  # fmt: skip
         """An engine from parts already loaded; with `in_memory` nothing is written to disk.
 
-        `subscribers` are told of every result from the first one on, those of recovery included.
+        `subscribers` are told of every result from the first one on, those of recovery included. With `patience_ns`
+        entering waits no longer than that for brokers to answer.
         """
         return cls(
-            parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget, subscribers=subscribers, watch=watch
+            parts, clock=clock, in_memory=in_memory, feeds=feeds, budget=budget, subscribers=subscribers, watch=watch,
+            patience_ns=patience_ns,
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
-        """Recover, connect, reconcile; returns once every broker's accounts are confirmed."""
-        ready = asyncio.Event()
+        """Recover, connect, reconcile; returns once every broker's accounts are confirmed, or after `proceed`."""
+        ready = self._ready
         self._engine = engine = self._make()
         engine.publisher.subscribers.extend(self._subscribers)
         self._supervisor = supervisor = Supervisor(self._clock)
         await supervisor.__aenter__()
         supervisor.once("engine", lambda: engine.run(ready.set))
         try:
-            await ready.wait()
+            until = None if self._patience_ns is None else self._clock.now() + self._patience_ns
+            await wait_for_either(ready, self._clock, until)
         except BaseException as error:
             await self._leave(type(error), error, error.__traceback__)
             raise
@@ -124,6 +129,10 @@ class Haltline:
         if self._engine is None:
             raise EngineError("the engine is not running; use it inside `async with Haltline.open(...)` [E810]")
         return self._engine
+
+    def proceed(self) -> None:
+        """Wait no longer for brokers that have not answered: `async with` goes on, what can be guarded is guarded."""
+        self._ready.set()
 
     def put(self, event: Event) -> None:
         """Give the engine an event of your own: a quote, a fill, an operator's request."""

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from haltline.api import AccountSnapshot, Broker, Feed, HandledBy, QuoteTaker
+from haltline.api import Broker, Feed, HandledBy, QuoteTaker
 from haltline.clock import NS_PER_S, Clock
 from haltline.compose.kernel import build_kernel
 from haltline.config.secret import secret_values
@@ -22,12 +22,12 @@ from haltline.control.readiness import Standings
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
 from haltline.enforce.progress import OnProgress, Progress
-from haltline.errors import EngineError, InvariantBroken
+from haltline.errors import EngineError
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import event_entry, notice_entry
 from haltline.journal.recover import Store
 from haltline.journal.store import Journal
-from haltline.model.event import ActionOutcome, ConnectionStatus, ConnectionUpdate, Event
+from haltline.model.event import ActionOutcome, Event
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, Result, TradingMode
@@ -39,6 +39,7 @@ from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
 from haltline.runtime.arming import armed_message, arming_by_file
 from haltline.runtime.backups import Backups, copy_apart
+from haltline.runtime.believer import Believer, Means
 from haltline.runtime.comparison import Comparison
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
@@ -49,10 +50,10 @@ from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.loosening import hold
-from haltline.runtime.pair import BrokerPairs, Puller
+from haltline.runtime.pair import BrokerPairs
 from haltline.runtime.publish import Publisher, tell_when_due
 from haltline.runtime.pump import Pump
-from haltline.runtime.reconcile import activity_of, corrections
+from haltline.runtime.reach import Reach
 from haltline.runtime.recovery import Resumed, resume_kernel
 from haltline.runtime.reload import Reloader
 from haltline.runtime.sampler import Sampler
@@ -64,9 +65,6 @@ from haltline.runtime.witness import KernelWitness, pushing_accounts
 from haltline.runtime.writer import Writer
 
 SAVE_EVERY_NS = 10 * NS_PER_S
-_RETRY_NS = 2 * NS_PER_S
-_CALL_S = 15.0
-_PULLS = 5
 _LAST_WORDS_S = 5.0
 
 
@@ -87,10 +85,16 @@ class Engine:
         self.health = HealthBook(
             secrets=secret_values(parts.setup, os.environ if parts.environ is None else parts.environ)
         )
-        self.reconciled: set[AccountId] = set()
         self.kernel = build_kernel(parts.setup, parts.book, parts.registry, now=clock.now())
         self._writer = writer
         self._pairs = BrokerPairs(parts, clock, directory)
+        self.believer = Believer(
+            Means(
+                setup=parts.setup, kernel=self.kernel, clock=clock, health=self.health, puller=self._pairs.puller,
+                put=self.inbox.put, settle=self._settle_inbox, resume=self._resume,
+            )
+        )  # fmt: skip
+        self.reconciled = self.believer.confirmed
         self._brokers = self._pairs.readers
         self._feeds: dict[str, Feed] = dict(feeds or {})
         self._isolated: Faults = {}
@@ -166,7 +170,6 @@ class Engine:
         self.control = make_control(parts, self._door, notes_kept)
         self._console = Console(self.control, parts.setup.store.path) if directory is not None else None
         self._watches = watch
-        self._connected: asyncio.Queue[str] = asyncio.Queue()
         self._receipts: asyncio.Queue[Receipt] = asyncio.Queue()
         self._stop = asyncio.Event()
         self._resumed = Resumed()
@@ -269,12 +272,17 @@ class Engine:
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
         supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
-        supervisor.vital("reconciler", partial(self._reconcile_all, partial(self._start, started)))
+        self.believer.expect(set(self._brokers), partial(self._start, started))
         self._guard_journal(supervisor)
         if self.watchdog is not None:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
             supervisor.guard("comparison", self.comparison.run)
+            reach = Reach(
+                self.parts.setup, kernel=self.kernel, confirmed=self.reconciled, health=self.health, clock=self.clock,
+                tell=self.alarm,
+            )  # fmt: skip
+            supervisor.guard("reach", reach.run)
         if self._watches:
             supervisor.guard("rules", self.reloader.watch)
         if self._console is not None:
@@ -284,6 +292,16 @@ class Engine:
             supervisor.vital(f"enforce {account}", partial(self._executor.run_lane, account))
         for channel in self._outbox.channels:
             supervisor.vital(f"channel {channel}", partial(self._outbox.run_lane, channel))
+        self._start_brokers(supervisor)
+        for name, feed in self._feeds.items():
+            self.health.set(f"feed {name}", "starting", at=self.clock.now())
+            up = partial(self.health.set, f"feed {name}", "up")
+            supervisor.guard(f"feed {name}", partial(feed.run, self.inbox.put, up))
+
+    def _start_brokers(self, supervisor: Supervisor) -> None:
+        for account in self.parts.setup.accounts:
+            if account.broker in self._brokers:
+                supervisor.vital(f"confirm {account.id}", partial(self.believer.run, account))
         for name, broker in self._brokers.items():
             self.health.set(f"broker {name}", "starting", at=self.clock.now())
             supervisor.guard(f"broker {name}", partial(self._serve_broker, name, broker))
@@ -291,10 +309,6 @@ class Engine:
             self.health.set(f"actuator {name}", "starting", at=self.clock.now())
             up = partial(self.health.set, f"actuator {name}", "up")
             supervisor.guard(f"actuator {name}", partial(actuator.run, self.inbox.put, up))
-        for name, feed in self._feeds.items():
-            self.health.set(f"feed {name}", "starting", at=self.clock.now())
-            up = partial(self.health.set, f"feed {name}", "up")
-            supervisor.guard(f"feed {name}", partial(feed.run, self.inbox.put, up))
 
     def _start(self, started: Callable[[], None]) -> None:
         if self.watchdog is not None:
@@ -330,57 +344,13 @@ class Engine:
             supervisor.guard("backup", backups.run)
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
-        await broker.run(self.inbox.put, partial(self._connected.put_nowait, name))
+        await broker.run(self.inbox.put, partial(self.believer.connected, name))
 
-    async def _reconcile_all(self, started: Callable[[], None]) -> None:
-        """Believe each broker whenever it connects; carry on what a crash left half done, once per account."""
-        expected = set(self._brokers)
-        if not expected:
-            started()
-        is_told = not expected
-        while True:
-            name = await self._connected.get()
-            for account in self.parts.setup.accounts:
-                if account.broker == name:
-                    await self._reconcile(account.id, self._pairs.puller(name))
-            self.health.set(f"broker {name}", "up", at=self.clock.now())
-            expected.discard(name)
-            if not expected and not is_told:
-                is_told = True
-                started()
-
-    async def _reconcile(self, account: AccountId, broker: Puller) -> None:
-        for _ in range(_PULLS):
-            before = activity_of(self.kernel, account)
-            snapshot = await self._pull(account, broker)
-            await self._settle_inbox()
-            if activity_of(self.kernel, account) == before:
-                break  # otherwise something was filled or cancelled meanwhile, and the snapshot may be from before it
-        for event in corrections(self.kernel, snapshot, self.clock.now()):
-            self.inbox.put(event)
-        await self._settle_inbox()
-        self.reconciled.add(account)
-        if self.kernel.state.accounts[account].connection in (None, ConnectionStatus.DISCONNECTED):
-            now = self.clock.now()  # a plugin may say more of its connection than we know, but need not
-            self.inbox.put(
-                ConnectionUpdate(at=now, received_at=now, account=account, status=ConnectionStatus.CONNECTED)
-            )
+    async def _resume(self, account: AccountId) -> None:
+        """Carry on what a crash left half done, once the account is confirmed."""
         actions = [action for action in self._resumed.unfinished.actions if action.account == account]
         self._executor.resume(actions, self._resumed.unfinished.histories)
         await self._executor.tell_refused()
-
-    async def _pull(self, account: AccountId, broker: Puller) -> AccountSnapshot:
-        """The broker's truth, asked for until it answers."""
-        while True:
-            try:
-                async with asyncio.timeout(_CALL_S):
-                    return await broker.snapshot(account)
-            except InvariantBroken:
-                raise
-            except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
-                reason = str(failure) or type(failure).__name__
-                self.health.set(f"broker {account}", "starting", reason, at=self.clock.now())
-                await self.clock.sleep_until(self.clock.now() + _RETRY_NS)
 
     async def _settle_inbox(self) -> None:
         while len(self.inbox) or self.pump.is_busy:
@@ -427,15 +397,8 @@ class Engine:
         now, reason = self.clock.now(), self.health.inert(reason)
         self.health.set(name, status, reason, at=now)
         sort, _, broker = name.partition(" ")
-        if sort != "broker":
-            return
-        for account in self.parts.setup.accounts:
-            if account.broker == broker:
-                self.reconciled.discard(account.id)
-                down: Event = ConnectionUpdate(
-                    at=now, received_at=now, account=account.id, status=ConnectionStatus.DISCONNECTED, reason=reason
-                )
-                self.inbox.put(down)
+        if sort == "broker":
+            self.believer.lost(broker, reason)
 
     async def _raise_alarm(self, failure: BaseExceptionGroup[BaseException]) -> None:
         text = f"The engine stopped: {_cause(failure)}. Accounts are NOT guarded until it runs again; check them now."

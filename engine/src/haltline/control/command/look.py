@@ -10,6 +10,7 @@ from haltline.control.command.reading import MAYBE_ACCOUNT, accounts_of, text_of
 from haltline.control.door import Door
 from haltline.control.readiness import readiness_sentence
 from haltline.control.status import AccountStatus, Status, status_of
+from haltline.model.event import ConnectionStatus
 from haltline.model.plan import TradingMode
 
 SECTION = "See"
@@ -55,24 +56,38 @@ class Looking:
     async def status(self, call: Call) -> Reply:
         """One card an account, then what is wrong."""
         status, chosen = status_of(self._door.kernel), set(accounts_of(call))
+        lost = [name for name in sorted(chosen) if self._is_lost(name)]
         cards: list[Part] = [self._card(status, account) for account in status.accounts if account.id in chosen]
         hidden = {account.id for account in status.accounts} - chosen
         live = [each for each in status.incidents if each.entity.partition("/")[0] not in hidden]
-        worst = Tone.BAD if any(each.fired_at is not None for each in live) else Tone.GOOD
+        worst = Tone.BAD if lost or any(each.fired_at is not None for each in live) else Tone.GOOD
         unwell = [each for each in self._door.wellbeing().services if each.status in ("down", "degraded")]
         cards += [Paragraph(text=f"{each.name} is {each.status}: {each.reason}", tone=Tone.BAD) for each in unwell]
         cards += [Paragraph(text=problem, tone=Tone.BAD) for problem in self._door.wellbeing().problems]
         ready = readiness_sentence(self._door.drills.standings(), call.now)
         if ready:
             cards.append(Paragraph(text=ready, tone=Tone.MUTED))
-        title = f"{len(live)} incident{'' if len(live) == 1 else 's'}" if live else "All is within limits"
+        said = [f"not guarded: {', '.join(lost)}"] if lost else []
+        said += [f"{len(live)} incident{'' if len(live) == 1 else 's'}"] if live else []
+        title = "; ".join(said) or "All is within limits"
+        title = title[0].upper() + title[1:]
         buttons = [Button(label="Incidents", command="incidents")] if live else []
         buttons.append(Button(label="Room", command="room"))
         return Reply(title=title, tone=worst, parts=tuple(cards), buttons=tuple(buttons))
 
+    def _is_lost(self, account: str) -> bool:
+        """Whether its broker is out of reach: nothing can be done there, and what we know of it may be old."""
+        is_cut = self._door.kernel.state.accounts[account].connection == ConnectionStatus.DISCONNECTED
+        return is_cut or account in self._door.wellbeing().unconfirmed
+
     def _card(self, status: Status, account: AccountStatus) -> Card:
         money = account.currency
-        facts = [
+        facts = (
+            [Fact(label="broker", value="out of reach: this is what was last known, and entries wait", tone=Tone.BAD)]
+            if self._is_lost(account.id)
+            else []
+        )
+        facts += [
             Fact(label="mode", value=account.mode.value, tone=_MODES[account.mode]),
             Fact(label="rules", value="live" if account.live else "shadow: nothing is sent"),
             Fact(label="equity", value=account.equity, kind=Kind.MONEY, unit=money),
