@@ -166,7 +166,7 @@ class Soak:
 
     async def _clear_up(self) -> None:
         """Quotes alone until the journal has let go of what is too old: a busy machine may be behind with that."""
-        end = time.monotonic() + LONGEST_S
+        end = time.monotonic() + 2 * LONGEST_S
         while True:
             self.beyond = await asyncio.to_thread(beyond_retention, self._folder)
             if not self.beyond or time.monotonic() > end:
@@ -220,9 +220,11 @@ class Soak:
         await self._hand.do(Break(fault=fault), type(None))
 
     async def _cut(self) -> None:
-        """The broker's link goes down, whatever goes on."""
+        """The broker's link goes down, whatever goes on. Each time every rule of every position is UNKNOWN for a while,
+        which is twelve thousand records: much oftener, and the journal would be busy with nothing else.
+        """
         while not self.over.is_set():
-            await self._rest(self._lot.uniform(3, 8))
+            await self._rest(self._lot.uniform(12, 20))
             away_s = self._lot.choice((None, 0.3, 1.0))
             self.done["link cut" if away_s is None else "venue away"] += 1
             await self._hand.do(Cut(away_s=away_s), type(None))
@@ -357,7 +359,7 @@ def symbols_of(number: int) -> list[str]:
 def write_rules(folder: Path, *, loosest: int = 0, is_broken: bool = False) -> None:
     """Fifty rules that hold, one of which differs from time to time, and the one that is broken by a crash."""
     rules: list[dict[str, Any]] = []
-    for number, spec in enumerate(rule_specs()):
+    for number, spec in enumerate(rule_specs(per_position=10, per_account=40)):
         rule: dict[str, Any] = {"id": str(spec.id), "each": spec.each.value, "then": ["block_entries", "notify"]}
         if spec.limit is None:
             rule["when"] = spec.when
