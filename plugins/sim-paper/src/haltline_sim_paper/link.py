@@ -6,13 +6,13 @@ Nothing reached the venue: Transient. It answered no: Refused. It may have acted
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import cast
 
 import msgspec
 
 from haltline.clock import NS_PER_S, Clock
 from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
-from haltline_sim_paper.wire import ANSWERS, LONGEST_LINE, Answer, Ask, Call, Failure, Login, Push, Token, line_of
+from haltline_sim_paper.line import LinePeer
+from haltline_sim_paper.wire import ANSWERS, Answer, Ask, Call, Failure, Login, Push, Token, line_of
 
 _CONNECT_S = 5.0
 
@@ -76,7 +76,7 @@ class Link:
 
     async def _connected(self) -> "_Wire":
         async with self._connecting:
-            if self._wire is None or self._wire.is_closed:
+            if self._wire is None or self._wire.ended.is_set():
                 self._wire = await self._connect()
             return self._wire
 
@@ -148,47 +148,17 @@ class Link:
         self._on_push(None)
 
 
-class _Wire(asyncio.Protocol):
-    """Lines of one connection."""
+class _Wire(LinePeer[Answer]):
+    """One connection, and whether it has ended."""
 
     def __init__(self, on_answer: Callable[[Answer], None], on_end: Callable[[], None]) -> None:
-        self.is_closed = False
+        super().__init__(ANSWERS, on_answer)
         self.ended = asyncio.Event()
-        self._on_answer = on_answer
         self._on_end = on_end
-        self._buffer = bytearray()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # those of uvloop are of no asyncio class
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        *lines, rest = self._buffer.split(b"\n")
-        self._buffer = bytearray(rest)
-        if len(rest) > LONGEST_LINE:
-            self.abort()
-        for line in lines:
-            try:
-                answer = ANSWERS.decode(line)
-            except msgspec.DecodeError:
-                self.abort()
-                return
-            self._on_answer(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_closed = True
         self.ended.set()
         self._on_end()
 
     def send(self, line: bytes) -> bool:
-        """Send a line; False where the connection is known to be lost."""
-        if self._transport is None or self.is_closed or self._transport.is_closing():
-            return False
-        self._transport.write(line)
-        return True
-
-    def abort(self) -> None:
-        """Cut it."""
-        if self._transport is not None:
-            self._transport.abort()
+        return not self.ended.is_set() and super().send(line)

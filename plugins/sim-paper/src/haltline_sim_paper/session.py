@@ -1,56 +1,32 @@
 """One connection at the venue: lines in, answers and numbered pushes out."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import cast
-
-import msgspec
 
 from haltline.model.event import Event, Fill
 from haltline.model.id import AccountId
 from haltline_sim_paper.fault import FaultBox, FaultKind
-from haltline_sim_paper.wire import ASKS, LONGEST_LINE, Answer, Ask, Push, line_of
+from haltline_sim_paper.line import LinePeer
+from haltline_sim_paper.wire import ASKS, Answer, Ask, Push, line_of
 
 KEPT = 5_000
 
 
-class Session(asyncio.Protocol):
+class Session(LinePeer[Ask]):
     """Reads asks and hands them on. Pushes are numbered from 1 and the last ones are kept, for who missed some."""
 
     def __init__(
         self, faults: FaultBox, on_ask: Callable[["Session", Ask], None], on_end: Callable[["Session"], None]
     ) -> None:
+        super().__init__(ASKS, lambda ask: on_ask(self, ask))
         self.accounts: tuple[AccountId, ...] = ()
         self.is_subscribed = False
         self.is_by_hand = False
         self.seq = 0
         self._faults = faults
-        self._on_ask = on_ask
         self._on_end = on_end
-        self._buffer = bytearray()
-        self._transport: asyncio.Transport | None = None
         self._sent: deque[Push] = deque(maxlen=KEPT)
         self._held: list[Push] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is there."""
-        self._transport = cast("asyncio.Transport", transport)  # those of uvloop are of no asyncio class
-
-    def data_received(self, data: bytes) -> None:
-        """Split into lines; one that is no frame ends the connection."""
-        self._buffer += data
-        *lines, rest = self._buffer.split(b"\n")
-        self._buffer = bytearray(rest)
-        if len(rest) > LONGEST_LINE:
-            self.abort()
-        for line in lines:
-            try:
-                ask = ASKS.decode(line)
-            except msgspec.DecodeError:
-                self.abort()
-                return
-            self._on_ask(self, ask)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -58,13 +34,7 @@ class Session(asyncio.Protocol):
 
     def answer(self, answer: Answer) -> None:
         """Send an answer; nothing happens once the client is gone."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(line_of(answer))
-
-    def abort(self) -> None:
-        """Cut the connection at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        self.send(line_of(answer))
 
     def push(self, event: Event) -> None:
         """Push an event that concerns one of the accounts, or all."""
