@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S, ManualClock
-from haltline.model.event import AccountReport, CashFlow, ConnectionStatus, Fill, OrderUpdate, PositionReport
+from haltline.model.event import AccountReport, CashFlow, ConnectionStatus, Fill, OrderUpdate, PositionReport, Quote
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline_broker_ccxt.book import Told, flat
 from haltline_broker_ccxt.health import Health
@@ -54,6 +55,41 @@ def test_a_change_that_no_stream_tells_in_time_is_noticed_once() -> None:
     list(told.pull(snapshot(position("BTC", 4)), 20 * NS_PER_S))
     told.push(position("BTC", 4))
     assert told.overdue(30 * NS_PER_S) == ""
+
+
+def test_what_is_only_worth_more_or_less_is_no_news() -> None:
+    """Found by the soak of the venues: Hyperliquid tells the account with every price, and reading it each time used up
+    what the venue takes."""
+
+    def account(balance: str | None, equity: float) -> AccountReport:
+        given = None if balance is None else Decimal(balance)
+        return AccountReport(at=0, received_at=0, account="main", balance=given, equity=equity)
+
+    told = Told("main")
+    for event, is_news in (
+        (Quote(at=0, received_at=0, symbol="BTC", last=1.0), False),
+        (account(None, 1.0), False),
+        (account("100", 100.0), True),
+        (account("100.01", 90.0), False),
+        (account("100.03", 90.0), True),
+        (position("BTC", 2), True),
+        (position("BTC", 2, at=5), False),
+        (msgspec.structs.replace(position("BTC", 2), margin=7.0), False),
+        (msgspec.structs.replace(position("BTC", 2), average_price=Decimal(2)), True),
+        (position("BTC", 0), True),
+        (OrderUpdate(at=0, received_at=0, order=order("1")), True),
+    ):
+        assert told.is_news(event) is is_news, event
+        told.push(event)
+        told.note(event)
+
+
+def test_a_push_that_contradicts_what_was_read_is_news() -> None:
+    told = Told("main")
+    told.is_news(position("BTC", 2))
+    told.push(position("BTC", 2))
+    list(told.pull(snapshot(position("BTC", 3)), 1))
+    assert told.is_news(position("BTC", 2))
 
 
 def test_an_order_that_vanishes_is_looked_up_and_ends() -> None:

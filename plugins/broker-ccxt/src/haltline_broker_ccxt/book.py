@@ -7,7 +7,7 @@ import msgspec
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S
-from haltline.model.event import AccountReport, CashFlow, Event, Fill, OrderUpdate, PositionReport
+from haltline.model.event import AccountReport, CashFlow, Event, Fill, OrderUpdate, PositionReport, Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderReport, OrderStatus
 from haltline_broker_ccxt.row import ZERO
@@ -15,6 +15,7 @@ from haltline_broker_ccxt.row import ZERO
 _MOST = 20_000
 _LEAST_JUMP, _LEAST_PART = Decimal(1), Decimal("0.0005")
 """What a balance may change by without anybody asking why."""
+_CENT = Decimal("0.01")
 _OVERDUE_NS = 2 * NS_PER_S
 """A push that comes later than this after REST showed its news was missed."""
 
@@ -27,6 +28,7 @@ class Told:
         self._positions: dict[str, Decimal] = {}
         self._working: dict[str, tuple[OrderReport, int]] = {}
         self._unheard: dict[str, tuple[Decimal, int]] = {}
+        self._heard: dict[str, tuple[Decimal, Decimal]] = {}
         self._seen: dict[str, None] = {}
         self._balance: Decimal | None = None
         self._has_reason = True
@@ -47,6 +49,22 @@ class Told:
             self._has_reason = False
         elif isinstance(event, Fill | CashFlow):
             self._has_reason = True
+
+    def is_news(self, event: Event) -> bool:
+        """Whether a push is worth reading everything again, to be asked before it is told. Some venues tell the state
+        of an account with every price: what only became worth more or less is no news.
+        """
+        match event:
+            case Quote() | AccountReport(balance=None):
+                return False
+            case PositionReport(symbol=symbol, quantity=quantity, average_price=average):
+                before = self._heard.get(symbol)
+                self._heard[symbol] = quantity, average
+                return before != (quantity, average) or self._positions.get(symbol, ZERO) != quantity
+            case AccountReport(balance=balance) if balance is not None and self._balance is not None:
+                return abs(balance - self._balance) > _CENT
+            case _:
+                return True
 
     def push(self, event: Event) -> bool:
         """Note what a stream said; False for a fill or flow that was told before."""

@@ -238,13 +238,14 @@ class Reader:
 
     def _take(self, event: Event) -> None:
         """A stream has said something."""
+        is_news = self._told.is_news(event)
         if not self._told.push(event):
             return
         if isinstance(event, AccountReport) and self._told.is_unexplained(event):
             self._woken.set()
             return
         self._tell(event)
-        if not isinstance(event, Quote):
+        if is_news:
             self._woken.set()
 
     def _tell(self, event: Event) -> None:
