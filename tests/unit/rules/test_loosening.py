@@ -12,6 +12,8 @@ from haltline.model.rule import (
     ActionSpec,
     Comparison,
     Definition,
+    Evidence,
+    EvidenceSpec,
     Latch,
     LimitSpec,
     OnUnknown,
@@ -48,6 +50,11 @@ def ladder(*rungs):
     return LimitSpec(value="account.day.loss", comparison=Comparison.AT, steps=steps)
 
 
+def needs(grade=None, *, hold_ns=None, **actions):
+    return EvidenceSpec(grade=grade, actions=actions, hold_ns=hold_ns)
+
+
+WITNESS, FRESH, SURE = Evidence
 TIGHTER = [
     ("limit", limit(500.0), limit(400.0)),
     ("limit", limit(500.0, Comparison.MIN), limit(600.0, Comparison.MIN)),
@@ -73,6 +80,13 @@ TIGHTER = [
     ("except", ("09:30-16:00",), ()),
     ("mode", RuleMode.SHADOW, RuleMode.LIVE),
     ("severity", Severity.INFO, Severity.CRITICAL),
+    ("evidence", needs(SURE), needs(FRESH)),
+    ("evidence", needs(SURE), None),
+    ("evidence", None, needs(WITNESS)),
+    ("evidence", needs(flatten=SURE), needs(flatten=WITNESS)),
+    ("evidence", needs(SURE, flatten=SURE), needs(SURE, flatten=FRESH)),
+    ("evidence", needs(SURE, lock=SURE), needs(FRESH, lock=FRESH)),
+    ("evidence", needs(SURE, hold_ns=60), needs(SURE, hold_ns=30)),
     ("loosening", None, LooseningPolicy.BOTH),
     ("loosening", LooseningPolicy.BOTH, LooseningPolicy.SECOND_OPERATOR),
 ]
@@ -106,6 +120,10 @@ def test_a_key_that_tightens_and_the_same_one_back(key, old, new):
         ("then", (ActionSpec(name="lock", params={"for": "2h"}),), (ActionSpec(name="lock", params={"for": "1h"}),)),
         ("on_clear", (), (NOTIFY,)),
         ("on_unknown", OnUnknown.HOLD, OnUnknown.BLOCK),
+        ("evidence", None, needs(FRESH)),
+        ("evidence", needs(FRESH), None),
+        ("evidence", needs(SURE), needs(SURE, hold_ns=30)),
+        ("evidence", needs(SURE, hold_ns=30), needs(FRESH)),
         ("latch", Latch.CLEAR, Latch.MANUAL),
         ("latch", Latch.ACK, Latch.SESSION),
     ],
@@ -151,6 +169,33 @@ def test_actions_exchanged_are_both_asked_for():
     move = move_of(rule(then=(FLATTEN,)), rule(then=(LOCK,)))
     assert move.direction is Direction.MIXED
     assert move.stricter.then == (FLATTEN, LOCK)
+
+
+def test_of_evidence_that_goes_both_ways_the_least_of_each_is_asked_for():
+    move = move_of(rule(evidence=needs(SURE, lock=WITNESS, hold_ns=60)), rule(evidence=needs(FRESH, hold_ns=90)))
+    assert move.direction is Direction.MIXED
+    assert move.stricter.evidence == needs(FRESH, lock=WITNESS, hold_ns=60)
+
+
+def test_evidence_that_stands_as_its_default_is_no_change():
+    assert move_of(rule(evidence=needs()), rule()).direction is Direction.NEUTRAL
+    assert move_of(rule(evidence=needs(SURE, flatten=SURE)), rule(evidence=needs(SURE))).direction is Direction.NEUTRAL
+
+
+@given(
+    old=st.builds(needs, st.sampled_from([None, *Evidence]), flatten=st.sampled_from(list(Evidence))),
+    new=st.builds(needs, st.sampled_from([None, *Evidence]), lock=st.sampled_from(list(Evidence))),
+    own=st.sampled_from(list(Evidence)),
+)
+def test_whatever_actions_ask_for_themselves_the_stricter_rule_never_asks_for_more(old, new, own):
+    move = move_of(rule(evidence=old), rule(evidence=new))
+    for name in ("flatten", "lock", "close_position"):
+        was, now = (each.actions.get(name) or each.grade or own for each in (old, new))
+        if move.is_safe:
+            assert now.rank <= was.rank
+        if move.stricter is not None:
+            spec = move.stricter.evidence or needs()
+            assert (spec.actions.get(name) or spec.grade or own).rank <= min(was.rank, now.rank)
 
 
 def test_hours_moved_are_both_guarded():

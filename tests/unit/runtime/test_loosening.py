@@ -330,6 +330,7 @@ async def test_older_prices_wait(folder: Path) -> None:
         ("evidence", "evidence: {tolerance: 0.5%}", "evidence: {tolerance: 2%}"),
         ("evidence", "evidence: {hold: 60s}", "evidence: {hold: 1s}"),
         ("caps", "caps: {max_positions: 1}", "caps: {max_positions: 9}"),
+        ("caps", "caps: {max_positions: 4, over: proceed}", "caps: {max_positions: 5, over: proceed}"),
     ],
 )
 async def test_what_holds_enforcement_back_waits_and_what_frees_it_does_not(

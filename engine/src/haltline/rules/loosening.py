@@ -16,6 +16,8 @@ from haltline.model.rule import (
     ActionSpec,
     Comparison,
     ConstantValue,
+    Evidence,
+    EvidenceSpec,
     Latch,
     LimitSpec,
     OnUnknown,
@@ -199,6 +201,38 @@ def _then(old: tuple[ActionSpec, ...], new: tuple[ActionSpec, ...]) -> _Found:
     return (Direction.LOOSENS if lost else Direction.TIGHTENS if won else Direction.NEUTRAL), both
 
 
+def _evidence(old: EvidenceSpec | None, new: EvidenceSpec | None) -> _Found:
+    """What needs less evidence, or waits for it less long, acts on all it acted on before and no later."""
+    was, now = old or EvidenceSpec(), new or EvidenceSpec()
+    names = sorted({*was.actions, *now.actions})
+    found = {name: _grade(was.actions.get(name, was.grade), now.actions.get(name, now.grade)) for name in names}
+    general, hold = _grade(was.grade, now.grade), _hold(was.hold_ns, now.hold_ns)
+    if any(value is _NONE for _, value in (*found.values(), general, hold)):
+        return _UNPROVEN
+    least = EvidenceSpec(
+        grade=general[1], hold_ns=hold[1], actions={name: each for name, (_, each) in found.items() if each is not None}
+    )
+    direction = _joined(way for way, _ in (*found.values(), general, hold))
+    return direction, None if least == EvidenceSpec() else least
+
+
+def _grade(old: Evidence | None, new: Evidence | None) -> _Found:
+    """None is what the action asks for by itself: no less than one witness, no more than corroborated prices."""
+    if old is new:
+        return Direction.NEUTRAL, new
+    if Evidence.FRESH in (old, new) and None in (old, new):
+        return _UNPROVEN
+    least = min(old, new, key=lambda grade: 1 if grade is None else grade.rank)
+    return (Direction.TIGHTENS if least is new else Direction.LOOSENS), least
+
+
+def _hold(old: int | None, new: int | None) -> _Found:
+    """None is what the set-up says, which is not known here."""
+    if old == new:
+        return Direction.NEUTRAL, new
+    return _UNPROVEN if old is None or new is None else _least(old, new)
+
+
 def _policy(old: LooseningPolicy | None, new: LooseningPolicy | None) -> _Found:
     was, now = old or LooseningPolicy.AT_ONCE, new or LooseningPolicy.AT_ONCE
     return (Direction.TIGHTENS if now.is_as_strict_as(was) else Direction.LOOSENS), was.joined(now)
@@ -267,6 +301,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], _Found]] = {
     "excluding": _excluding,
     "mode": _rank(RuleMode.OFF, RuleMode.SHADOW, RuleMode.LIVE),
     "severity": _rank(Severity.INFO, Severity.WARNING, Severity.CRITICAL),
+    "evidence": _evidence,
     "loosening": _policy,
 }
 _YAML = {"for_ns": "for", "clear_for_ns": "clear_for", "cooldown_ns": "cooldown", "excluding": "except"}

@@ -23,7 +23,7 @@ from haltline.model.account import AccountSpec
 from haltline.model.event import CancelLoosening, Event, LooseningRequest
 from haltline.model.id import AccountId
 from haltline.model.loosening import LooseningPolicy, LooseningSort, Pending
-from haltline.model.plan import Caps
+from haltline.model.plan import Caps, Over
 from haltline.model.verdict import Phase
 from haltline.rules.exchange import Exchange, RuleSet, Waiting, has_locks, plan_exchange
 
@@ -142,7 +142,7 @@ def _is_wider(new: Caps, old: Caps) -> bool:
     pairs = (
         (new.max_positions, old.max_positions), (new.max_notional, old.max_notional), (new.max_orders, old.max_orders)
     )  # fmt: skip
-    return new.over is old.over and all(
+    return new.over in (old.over, Over.PROCEED) and all(
         most is None or (before is not None and most >= before) for most, before in pairs
     )  # fmt: skip
 
