@@ -109,7 +109,6 @@ class Action:
     run: Callable[[PlannedAction, Desk], Awaitable[None]] | None = None
     rank: int = 50
     example: str = ""
-    reduces_only: bool = True
     follows: bool = False
     schema: Mapping[str, object] = field(default_factory=dict)
     evidence: Evidence | None = None
