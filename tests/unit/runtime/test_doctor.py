@@ -43,6 +43,7 @@ class FakeVenue:
         self.calls: list[str] = []
         self.wrong: Exception | None = None
         self.quiet = False
+        self.source = ""
         self.barred = False
         self.findings: Sequence[Finding] | Exception = (
             Finding(level=Level.WARN, about="permissions", text="the key may withdraw", cure="make one that may not"),
@@ -59,7 +60,7 @@ class FakeVenue:
             raise self.wrong
         self.is_running = True
         if not self.quiet:
-            sink(Quote(at=1, received_at=1, symbol=Symbol("CON.MNQ"), last=1.0))
+            sink(Quote(at=1, received_at=1, symbol=Symbol("CON.MNQ"), last=1.0, source=self.source))
         started()
         try:
             await asyncio.Event().wait()
@@ -143,6 +144,30 @@ async def test_a_broker_is_asked_seen_and_left_and_nothing_is_sent_to_it(world: 
 
 async def test_a_quote_under_an_alias_counts_for_its_instrument(world: World) -> None:
     assert "ok prices: quoted: MNQ" in await world.look()
+
+
+@pytest.mark.parametrize(("source", "is_told"), [("other", True), ("", False)])
+async def test_one_name_for_the_markets_of_two_venues_is_told(world: World, source: str, is_told: bool) -> None:
+    other = FakeVenue()
+    other.source = source
+    world.registry.owner = "odd"
+    capabilities = frozenset({Capability.PUSH_QUOTES})
+    world.registry.add_broker(
+        BrokerKind(name="other", make=other.make, meaning="m", schema={}, capabilities=capabilities)
+    )
+    setup = world.parts.setup
+    world.parts = replace(
+        world.parts,
+        setup=replace(
+            setup, brokers=(*setup.brokers, BrokerEntry(name="second", kind="other", config={})),
+            accounts=(*setup.accounts, AccountSpec(id=AccountId("two"), broker="second")),
+        ),
+    )  # fmt: skip
+    told = [line for line in await world.look() if "is one price" in line]
+    assert len(told) == is_told
+    assert not is_told or told[0].startswith(
+        "warn prices: CON.MNQ: CON.MNQ is quoted by the brokers 'main' and 'second'"
+    )
 
 
 async def test_an_instrument_without_a_quote_is_told(world: World) -> None:

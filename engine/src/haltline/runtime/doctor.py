@@ -17,7 +17,7 @@ from typing import cast
 
 import msgspec
 
-from haltline.api import Broker, BrokerKind, BrokerRole, Capability, Diagnosing, Feed, Finding, Level
+from haltline.api import Broker, BrokerKind, BrokerRole, Capability, Diagnosing, EventSink, Feed, Finding, Level
 from haltline.clock import Clock
 from haltline.config.secret import hidden, secret_values
 from haltline.config.settings import BrokerEntry
@@ -31,6 +31,7 @@ from haltline.model.event import Event, Quote
 from haltline.model.id import AccountId
 from haltline.notify.trial import TrialResult, trial_message, try_channel
 from haltline.runtime.compose import Parts, make_brokers, make_channels, make_feeds
+from haltline.runtime.namesake import CURE, Namesakes
 from haltline.runtime.surface import make_surfaces, speaking
 
 CONNECT_S = 15.0
@@ -65,6 +66,7 @@ class Examination:
         self._quote_s = quote_s
         self._send = send
         self._quoted: set[str] = set()
+        self._namesakes = Namesakes()
         self.found: list[Examined] = []
 
     async def run(self) -> Sequence[Examined]:
@@ -171,7 +173,7 @@ class Examination:
     async def _see(self, subject: str, broker: Broker, kind: BrokerKind, accounts: Sequence[AccountId]) -> None:
         """Connect, show every account, listen for prices."""
         try:
-            async with self._served(broker):
+            async with self._served(broker, self._namesakes.between(subject.removeprefix("broker "), self._hear)):
                 self.say(subject, Level.OK, "connection", "it answers, and its stream has begun")
                 for account in accounts:
                     await self._account(subject, broker, account)
@@ -197,11 +199,11 @@ class Examination:
         self.say(subject, Level.OK, f"account {account}", text)
 
     @asynccontextmanager
-    async def _served(self, plugin: Broker | Feed) -> AsyncIterator[None]:
+    async def _served(self, plugin: Broker | Feed, sink: EventSink) -> AsyncIterator[None]:
         """Within it the plugin runs; entered once it has started."""
         started = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(plugin.run(self._hear, started.set))
+            task = group.create_task(plugin.run(sink, started.set))
             async with asyncio.timeout(self._connect_s):
                 await started.wait()
             try:
@@ -241,7 +243,7 @@ class Examination:
                 self.say(subject, Level.WARN, "recording", "it brings no live prices", "it is for haltline replay")
                 continue
             try:
-                async with self._served(cast("Feed", feed)):
+                async with self._served(cast("Feed", feed), self._hear):
                     self.say(subject, Level.OK, "connection", "it has begun")
                     await self._listen()
             except (TimeoutError, ExceptionGroup) as failure:
@@ -258,6 +260,8 @@ class Examination:
         for symbol in sorted(wanted - quoted):
             self.say("prices", Level.WARN, symbol, f"no quote within {self._quote_s:g} s",
                      "its market may be closed; else check its symbol and aliases")  # fmt: skip
+        for symbol, text in sorted(self._namesakes.found.items()):
+            self.say("prices", Level.WARN, symbol, text, CURE)
         if quoted:
             self.say("prices", Level.OK, "quoted", ", ".join(sorted(quoted)))
         elif not wanted:

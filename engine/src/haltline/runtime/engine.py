@@ -50,6 +50,7 @@ from haltline.runtime.frontdoor import FrontDoor
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.loosening import hold
+from haltline.runtime.namesake import Namesakes
 from haltline.runtime.pair import BrokerPairs
 from haltline.runtime.publish import Publisher, tell_when_due
 from haltline.runtime.pump import Pump
@@ -88,6 +89,7 @@ class Engine:
         self.kernel = build_kernel(parts.setup, parts.book, parts.registry, now=clock.now())
         self._writer = writer
         self._pairs = BrokerPairs(parts, clock, directory)
+        self._namesakes = Namesakes()
         self.believer = Believer(
             Means(
                 setup=parts.setup, kernel=self.kernel, clock=clock, health=self.health, puller=self._pairs.puller,
@@ -274,6 +276,7 @@ class Engine:
         supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
         self.believer.expect(set(self._brokers), partial(self._start, started))
         self._guard_journal(supervisor)
+        supervisor.guard("names", partial(self._namesakes.run, self.alarm))
         if self.watchdog is not None:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
@@ -344,7 +347,8 @@ class Engine:
             supervisor.guard("backup", backups.run)
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
-        await broker.run(self.inbox.put, partial(self.believer.connected, name))
+        sink = self._namesakes.between(name, self.inbox.put)
+        await broker.run(sink, partial(self.believer.connected, name))
 
     async def _resume(self, account: AccountId) -> None:
         """Carry on what a crash left half done, once the account is confirmed."""
