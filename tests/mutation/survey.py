@@ -24,7 +24,9 @@ LONGEST_TEST_S = 120
 
 
 class Visit(msgspec.Struct):
-    """What one test does while nothing is wrong: how long it takes, and the lines of each module it comes by."""
+    """What one test does while nothing is wrong: how long it takes of the processor (on a machine that is busy with other
+    things the wall's clock would say nothing), and the lines of each module it comes by.
+    """
 
     seconds: float
     lines: dict[str, list[int]]
@@ -103,13 +105,13 @@ def _visits(items: Sequence[pytest.Item], modules: frozenset[str], begun_file: P
         signal.alarm(LONGEST_TEST_S)
         hits.clear()
         monitoring.restart_events()
-        reports.failed, begun = False, time.perf_counter()
+        reports.failed, begun = False, time.process_time()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if hits and not reports.failed:
             lines: dict[str, list[int]] = defaultdict(list)
             for module, line in hits:
                 lines[module].append(line)
-            found[item.nodeid] = Visit(time.perf_counter() - begun, dict(lines))
+            found[item.nodeid] = Visit(time.process_time() - begun, dict(lines))
     signal.alarm(0)
     return found
 

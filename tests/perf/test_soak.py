@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).with_name("soak.py")
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--minutes", "1"], capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, str(SCRIPT), "--minutes", "1"], capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
