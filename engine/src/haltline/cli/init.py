@@ -55,15 +55,15 @@ def init(
         return
     for name in written:
         output.console.print(f"[green]wrote[/] {folder / name}  [dim]{BLUEPRINT[name]}[/]", soft_wrap=True)
-    where = "" if folder == Path() else f"cd {folder} && "
     output.say()
     output.say("Next:", style="bold")
     for command, meaning in (
+        *([] if folder == Path() else [(f"cd {folder}", "the rest is said there")]),
         ("haltline check", "finds mistakes"),
         ("haltline test", "plays the stories"),
         ("haltline run", "guards, in shadow: it watches and tells, but does not act"),
     ):
-        output.console.print(f"  [bold cyan]{where}{command}[/]  {meaning}", soft_wrap=True)
+        output.console.print(f"  [bold cyan]{command}[/]  {meaning}", soft_wrap=True)
 
 
 def _refuse_overwriting(folder: Path) -> None:
