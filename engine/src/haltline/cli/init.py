@@ -58,7 +58,7 @@ def init(
     output.say()
     output.say("Next:", style="bold")
     for command, meaning in (
-        *([] if folder == Path() else [(f"cd {folder}", "the rest is said there")]),
+        *([] if folder == Path() else [(f"cd {folder}", "goes there")]),
         ("haltline check", "finds mistakes"),
         ("haltline test", "plays the stories"),
         ("haltline run", "guards, in shadow: it watches and tells, but does not act"),
