@@ -1,5 +1,7 @@
 """Typed lines: words go to arguments, and nothing in them is anything but text."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,9 @@ from operator_desk import BY_NAME, PEOPLE, Open
 
 from haltline.api import ReplyStatus, Role
 from haltline.control.line import LineProblem, read_line, read_words, split_command
+from haltline.model.event import PositionReport
+from haltline.model.id import AccountId, Symbol
+from haltline.model.instrument import InstrumentSpec
 
 ADA = PEOPLE[Role.ADMIN]
 
@@ -28,6 +33,13 @@ ADA = PEOPLE[Role.ADMIN]
                                             "price": "21000.5"}),
         ("ask eval account.equity > 2", {"account": "eval", "expression": "account.equity > 2"}),
         ("status", {}),
+        ("cancel eval 1002", {"account": "eval", "order": "1002"}),
+        ("cancel eval fef28cd9-8ab1 it hangs", {"account": "eval", "order": "fef28cd9-8ab1", "reason": "it hangs"}),
+        ("cancel eval it hangs since 9", {"account": "eval", "reason": "it hangs since 9"}),
+        ("lock eval 10ns", {"account": "eval", "for": "10ns"}),
+        ("lock eval 2 losses in a row", {"account": "eval", "reason": "2 losses in a row"}),
+        ("override daily-loss eval 1h 150usd news",
+         {"rule": "daily-loss", "entity": "eval", "for": "1h", "extra": "150usd", "reason": "news"}),
     ],
 )  # fmt: skip
 def test_words_go_to_the_arguments_they_fit(line: str, given: dict[str, str]) -> None:
@@ -79,7 +91,9 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         "unlock nothing why", "history nan", "pnl year", "rule nothing", "why daily-loss nobody",
         "lock eval reason=a\u0007b", "lock eval reason=a\u202eb",
         "approve nothing why", "consent nothing why", "arm nobody why", "close eval", "cancel eval order=nothing",
-        "flatten eval lock=soon", "reload",
+        "flatten eval lock=soon", "reload", "lock eval 10ns", "lock eval 0s", "override daily-loss eval 0s why",
+        "cancel eval 999999", "override daily-loss eval 1h 3x why", "silence daily-loss 999999999h",
+        "lock eval symbol=NOPE", "close eval NOPE",
     ],
 )  # fmt: skip
 async def test_what_cannot_be_read_is_refused_in_words_and_changes_nothing(opened: Open, line: str) -> None:
@@ -97,3 +111,27 @@ async def test_what_people_write_stays_text(opened: Open) -> None:
         await desk.done(ADA, f"pause eval {hostile}")
         lock = desk.engine.engine.kernel.governor.locks.get("pause@eval")
         assert lock is not None and lock.reason == hostile
+
+
+async def test_a_root_or_a_market_with_two_sides_is_no_position_to_close_or_lock(opened: Open) -> None:
+    async with opened() as desk:
+        state = desk.engine.engine.kernel.state
+        for symbol in ("MNQZ5", "BTCUSDT", "BTCUSDT:LONG"):
+            state.add_instrument(InstrumentSpec(symbol=Symbol(symbol)))
+        now = desk.clock.now()
+        for symbol in ("MNQZ5", "BTCUSDT:LONG"):
+            desk.engine.put(
+                PositionReport(
+                    at=now, received_at=now, account=AccountId("eval"), symbol=Symbol(symbol), quantity=Decimal(5),
+                    average_price=Decimal(100),
+                )
+            )  # fmt: skip
+        await desk.engine.until_idle()
+        for line, there in (
+            ("close eval MNQ", "there is MNQZ5"), ("lock eval 1h symbol=MNQ", "there is MNQZ5"),
+            ("close eval BTCUSDT", "there is BTCUSDT:LONG"),
+        ):  # fmt: skip
+            reply = await desk.say(ADA, line)
+            assert reply.status is ReplyStatus.REFUSED
+            assert there in str(reply.parts)
+        assert (await desk.say(ADA, "close eval MNQZ5")).status is ReplyStatus.ASKS

@@ -42,9 +42,20 @@ def read_arguments(
             values[argument.name] = read_argument(argument, text, names, accounts)
         except ValueError as error:
             problems.append(f"{argument.name}: {error}")
+    problems += _unmet(command, values, names)
     if problems:
         raise WrongArguments([*problems, f"write: {usage(command)}"])
     return values
+
+
+def _unmet(command: Command, values: Mapping[str, Cell], names: LiveNames) -> list[str]:
+    """What is done to a symbol must find it: closing or locking a name that nothing trades as would do nothing."""
+    account = values.get("account")
+    named = [argument.name for argument in command.arguments if argument.kind is ArgumentKind.SYMBOL]
+    if not command.mutates or not isinstance(account, str):
+        return []
+    found = [(name, names.unmet(symbol, account)) for name in named if isinstance(symbol := values.get(name), str)]
+    return [f"{name}: {problem}" for name, problem in found if problem]
 
 
 def read_argument(argument: Argument, text: str, names: LiveNames, accounts: Sequence[str]) -> Cell:
@@ -85,7 +96,10 @@ def _quantity(text: str) -> float:
 
 
 def _duration(text: str) -> float:
-    return parse_duration(text) / NS_PER_S
+    length_ns = parse_duration(text)
+    if not length_ns:
+        raise ValueError(f"{text!r} is no time at all")
+    return length_ns / NS_PER_S
 
 
 def _flag(text: str) -> bool:

@@ -78,11 +78,15 @@ def _without(waiting: Sequence[Argument], taken: Argument) -> list[Argument]:
 def next_of(waiting: Sequence[Argument], word: str) -> Argument | None:
     """Which argument a word is for: the first that must be there, or an optional one before it that the word fits.
 
-    What cannot be told from its looks (a symbol, an order) is only taken where no text comes after it.
+    What cannot be told from its looks (a symbol) is only taken where no text comes after it. What looks as if it were
+    meant for one (``10ns``, ``3x``, an order's id) is, and is refused if it is none: as the beginning of a reason it
+    would change what is asked for, a lock without end, an exemption, all orders cancelled.
     """
     has_rest = any(argument.rest for argument in waiting)
     for argument in waiting:
         if argument.required or argument.rest:
+            return argument
+        if argument.kind in _MEANT and _MEANT[argument.kind].fullmatch(word):
             return argument
         if argument.kind in _LOOKS:
             if _LOOKS[argument.kind](argument, word):
@@ -124,6 +128,14 @@ _LOOKS: Mapping[ArgumentKind, Callable[[Argument, str], bool]] = {
     ArgumentKind.QUANTITY: _is_number,
     ArgumentKind.CHOICE: _is_choice,
 }
+
+
+_MEANT: Mapping[ArgumentKind, re.Pattern[str]] = {
+    ArgumentKind.DURATION: re.compile(r"[+-]?\d[\d.]*[A-Za-z]\w*"),
+    ArgumentKind.NUMBER: re.compile(r"[+-]?\.?\d\S*"),
+    ArgumentKind.ORDER: re.compile(r"\S*\d\S*"),
+}
+"""A number with letters at it, something that begins like a number, something with a digit in it."""
 
 
 def _words(text: str) -> Iterator[tuple[int, str, str]]:

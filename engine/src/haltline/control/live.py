@@ -5,9 +5,11 @@ from typing import Any
 
 from haltline.api.control import Argument, ArgumentKind, Choice
 from haltline.clock import to_iso
+from haltline.config.finding import did_you_mean
 from haltline.control.door import Door
 from haltline.kernel.view import IncidentView
 from haltline.model.order import Side
+from haltline.rules.rule import is_in_play
 
 type Named = tuple[str, str, tuple[str, ...]]
 """A name, what it means, and the accounts it concerns."""
@@ -44,6 +46,25 @@ class LiveNames:
         if argument.kind in _FREE:
             return True
         return any(each == name for each, _, _ in self.named(argument.kind, None))
+
+    def unmet(self, symbol: str, account: str) -> str:
+        """Why nothing that an account trades goes by a symbol, in words; empty where something does, or may.
+
+        A root (``MNQ`` of ``MNQZ5``) and a market with two sides (``BTCUSDT`` of ``BTCUSDT:LONG``) are no positions.
+        """
+        known, holder = self._state.names.get(symbol), self._state.accounts.get(account)
+        traded = {str(name) for name in holder.book} if holder is not None else set()
+        traded |= {str(order.symbol) for order in holder.order_book.values()} if holder is not None else set()
+        if symbol in traded:
+            return ""
+        traded |= {str(each.symbol) for each in self._state.instruments.values() if is_in_play(each)}
+        near = sorted(each for each in traded if each.startswith(symbol) and each != symbol)
+        sides = [each for each in near if each.startswith(f"{symbol}:")]
+        if sides or (near and (known is None or not is_in_play(known))):
+            return f"nothing trades as {symbol!r}; there {'is' if len(near) == 1 else 'are'} {', '.join(near)}"
+        if known is None:
+            return f"there is no symbol {symbol!r}; {did_you_mean(symbol, sorted(traded), sort='there are')}"
+        return ""
 
     def concerned(self, kind: ArgumentKind, name: str) -> tuple[str, ...]:
         """The accounts that a name concerns; all of them for a name that says none."""
