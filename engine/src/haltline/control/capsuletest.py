@@ -199,6 +199,7 @@ def _text(capsule: Capsule, story: _Story, rules: list[str], name: str) -> str:
         "note": f"Written by 'haltline capsule to-test' from {capsule.path.name}",
         "rules": rules,
         "stale_after": f"{basis.stale_after_ns / NS_PER_S:g}s",
+        "evidence": {"tolerance": basis.tolerance, "hold": f"{basis.hold_ns / NS_PER_S:g}s"},
         "accounts": accounts_of(basis.accounts),
     }
     if story.instruments:

@@ -80,14 +80,21 @@ async def capped_desk(
         return desk
     if _is_free(planned, caps):
         return _Noting(desk, reach)
-    rehearsal = _Rehearsal(desk, await desk.snapshot(account))
-    await action.run(planned, rehearsal)
-    excess = rehearsal.reach.excess(caps, value_of)
+    wanted, entries = await rehearse(action, planned, desk)
+    excess = wanted.excess(caps, value_of)
     if excess:
-        for order in rehearsal.entries:
+        for order in entries:
             await desk.cancel(account, order)
         raise OverCap(_text(planned, f"would touch {excess}; nothing of it was sent"))
     return _Counting(desk, reach, planned, caps, value_of)
+
+
+async def rehearse(action: Action, planned: PlannedAction, desk: Desk) -> tuple[Reach, list[OrderReport]]:
+    """Run an action that has an account without sending anything: its reach, and the entries that it would cancel."""
+    assert action.run is not None and planned.account is not None
+    rehearsal = _Rehearsal(desk, await desk.snapshot(planned.account))
+    await action.run(planned, rehearsal)
+    return rehearsal.reach, rehearsal.entries
 
 
 class _Rehearsal:

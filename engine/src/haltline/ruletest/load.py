@@ -22,11 +22,12 @@ from haltline.ruletest.reading import Reader
 from haltline.ruletest.step import read_step
 
 FILE_KEYS = (
-    "version", "rules", "book", "define", "accounts", "instruments", "stale_after", "setup", "channels", "notify", "at",
-    "tests", "note",
+    "version", "rules", "book", "define", "accounts", "instruments", "stale_after", "evidence", "caps", "setup",
+    "channels", "notify", "at", "tests", "note",
 )  # fmt: skip
 CASE_KEYS = ("name", "at", "state", "steps", "covers", "note")
-_SETUP_KEYS = ("accounts", "instruments", "stale_after")
+_SETUP_KEYS = ("accounts", "instruments", "stale_after", "evidence", "caps")
+_NAMED_KEYS = ("notify", "evidence", "caps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,9 @@ def load_suite(path: Path, registry: Registry, *, environ: Mapping[str, str] | N
 
 def make_kernel(suite: Suite, registry: Registry, at: int) -> Kernel:
     """A fresh kernel with the set-up and rules of the file, at an instant (UTC nanoseconds)."""
-    return Kernel(build_state(suite.setup, registry, now=at), suite.compiled)
+    kernel = Kernel(build_state(suite.setup, registry, now=at), suite.compiled)
+    kernel.gate.caps = suite.setup.caps
+    return kernel
 
 
 class _Loader:
@@ -101,18 +104,18 @@ class _Loader:
     def _setup(self, root: MappingNode) -> Setup | None:
         """The test file's own accounts and instruments as a set-up in which every account is armed."""
         entries: dict[str, Node] = {"version": _scalar("1", root.place, value=1), "mode": _scalar("live", root.place)}
+        entries.update(self._named(root))
         entries.update({key: root.entries[key] for key in _SETUP_KEYS if key in root.entries})
         if "accounts" not in entries:
             self._findings.add("E283", root.place, "'accounts' is missing", "add 'accounts: {eval: {balance: 50000}}'")
-        entries.update(self._messages(root))
         keys = {key: root.place_of(key) for key in entries}
         node = MappingNode(entries=entries, keys=keys, place=root.place)
         source = Source(file=self._source.file, text=self._source.text, root=node)
         return SetupBinder(source, self._path, self._registry, self._findings).bind()
 
-    def _messages(self, root: MappingNode) -> dict[str, Node]:
-        """Channels and routes: the test file's own, or those of the set-up it names. Of a channel only its name and
-        severities count: nothing is sent."""
+    def _named(self, root: MappingNode) -> dict[str, Node]:
+        """Channels and routes, evidence and caps: of the set-up that the test file names, or else its own. Of a channel
+        only its name and severities count: nothing is sent."""
         written = root
         name = self._reader.text(root.get("setup"), "setup")
         if name is not None:
@@ -124,7 +127,7 @@ class _Loader:
             source = read_source(file)
             self.sources[source.file] = source.text
             written = source.root if isinstance(source.root, MappingNode) else root
-        found: dict[str, Node] = {key: node for key in ("notify",) if (node := written.get(key)) is not None}
+        found: dict[str, Node] = {key: node for key in _NAMED_KEYS if (node := written.get(key)) is not None}
         channels = written.get("channels")
         if isinstance(channels, MappingNode):
             entries: dict[str, Node] = {each: _silent(node) for each, node in channels.entries.items()}

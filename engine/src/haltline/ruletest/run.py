@@ -87,7 +87,7 @@ def run_case(case: Case, suite: Suite, registry: Registry, tally: Tally | None =
     """Run one case; what it has shown is tallied if it passed."""
     try:
         hall = Hall(suite.setup, registry) if suite.setup.channels else None
-        run = _Run(case, lambda: make_kernel(suite, registry, case.at), hall)
+        run = _Run(case, lambda: make_kernel(suite, registry, case.at), hall, registry)
     except EngineError as error:  # what it begins from was saved by another version
         mismatch = Mismatch(subject="state", expected="a state this version can begin from", actual=str(error))
         failure = Failure(place=case.place, title="the test cannot begin", mismatches=(mismatch,))
@@ -104,14 +104,16 @@ def run_case(case: Case, suite: Suite, registry: Registry, tally: Tally | None =
 class _Run:
     """One case being played."""
 
-    def __init__(self, case: Case, make_kernel: Callable[[], Kernel], hall: Hall | None) -> None:
+    def __init__(
+        self, case: Case, make_kernel: Callable[[], Kernel], hall: Hall | None, registry: Registry
+    ) -> None:  # fmt: skip
         self.case = case
         self.failures: list[Failure] = []
         self.seen: dict[str, Seen] = {}
         self.step = case.steps[0] if case.steps else Step(name="start", place=case.place)
         self._restarted = False
         self._serial = 0
-        self.world = World(make_kernel, case.at, case.state, hall)
+        self.world = World(make_kernel, case.at, case.state, hall, registry.actions.get)
 
     def play(self) -> None:
         """All steps; a failing one does not stop the test, so that every difference is seen at once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from haltline.api import Action
 from haltline.errors import InvariantBroken
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import ActionOutcome, Event, OutcomeStatus, Tick
@@ -11,6 +12,7 @@ from haltline.model.verdict import Transition
 from haltline.ruletest.case import Fate
 from haltline.ruletest.hearing import Hall
 from haltline.ruletest.outcome import is_done
+from haltline.ruletest.rehearsal import excess_of
 
 _MOST_ROUNDS = 1000
 _DONE = Fate(status=OutcomeStatus.DONE)
@@ -24,13 +26,17 @@ class World:
 
     It begins empty, or from a saved `state`. Nothing is enforced: positions and orders change by the steps of the test
     alone. An enforcement that is planned (and not in shadow) is reported as done as soon as they agree with it, as an
-    enforcer that looks would do; one with another `fate` ends like that, each time it is tried.
+    enforcer that looks would do; one with another `fate` ends like that, each time it is tried; one that would go
+    beyond its caps needs consent.
     """
 
     def __init__(
-        self, make_kernel: Callable[[], Kernel], start: int, state: bytes = b"", hall: Hall | None = None
+        self, make_kernel: Callable[[], Kernel], start: int, state: bytes = b"", hall: Hall | None = None,
+        action_of: Callable[[str], Action | None] = lambda name: None,
     ) -> None:  # fmt: skip
         self._make_kernel = make_kernel
+        self._action_of = action_of
+        self._excess: dict[ActionId, str] = {}
         self.hall = hall
         self._under_way: dict[ActionId, PlannedAction] = {}
         self._fates: dict[str, Fate] = {}
@@ -102,6 +108,9 @@ class World:
         for action in result.plan:
             if action.account is not None and not action.shadow and action.name not in _NOT_ENFORCED:
                 self._under_way[action.id] = action
+                excess = excess_of(self._action_of(action.name), action, self.kernel.state, self.now)
+                if excess:
+                    self._excess[action.id] = f"{action.name} would touch {excess}"
 
     def _report_ended(self) -> None:
         for _ in range(_MOST_ROUNDS):
@@ -116,7 +125,9 @@ class World:
         return self._fate(action).status is not OutcomeStatus.DONE or is_done(action, self.kernel.state)
 
     def _fate(self, action: PlannedAction) -> Fate:
-        fate = self._fates.get(action.name, _DONE)
+        excess = self._excess.get(action.id)
+        needs = _DONE if excess is None else Fate(status=OutcomeStatus.NEEDS_CONSENT, detail=excess)
+        fate = self._fates.get(action.name, needs)
         return _DONE if fate.status is OutcomeStatus.NEEDS_CONSENT and action.consent else fate
 
     def _outcome(self, action: PlannedAction) -> ActionOutcome:
