@@ -24,8 +24,8 @@ LONGEST_TEST_S = 120
 
 
 class Visit(msgspec.Struct):
-    """What one test does while nothing is wrong: how long it takes of the processor (what the wall's clock shows depends
-    on what else the machine does), and the lines of each module it comes by.
+    """What one test does while nothing is wrong: how much of the processor it takes, because what it takes on the wall
+    depends on what else the machine does, and the lines of each module it comes by.
     """
 
     seconds: float

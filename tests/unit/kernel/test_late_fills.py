@@ -3,12 +3,14 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from haltline.clock import NS_PER_S
 from haltline.kernel.late import LATE_NS
 from haltline.model.event import ActionOutcome, ActionRequest, ArmRequest, Fill, LockRequest, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, FillId, OrderId, Symbol
 from haltline.model.order import Side
+from haltline.model.plan import PlannedAction
 
 EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 DONE, FAILED, SUPERSEDED = OutcomeStatus.DONE, OutcomeStatus.FAILED, OutcomeStatus.SUPERSEDED
@@ -280,3 +282,18 @@ def test_the_close_of_a_late_fill_that_an_older_snapshot_knows_nothing_of_is_don
     flat.kernel.late.clear()
     ended(flat, last_undo(flat))
     assert flat.kernel.late == {}
+
+
+def test_an_action_of_no_account_leaves_nothing_to_be_watched(world):
+    made = world()
+    made.kernel.arbiter.launch(PlannedAction(id=ActionId("x"), at=made.now, name="flatten", account=None))
+    ended(made, "x", cancelled=["o1"])
+    assert made.kernel.late == {}
+
+
+def test_what_is_under_way_in_an_account_that_is_gone_from_the_set_up_is_given_up(flat):
+    filled(flat, 1, "o1")
+    flight = flat.kernel.arbiter.flights[last_undo(flat)]
+    flight.action = replace(flight.action, account=AccountId("gone"))
+    assert not flat.kernel.is_wanted(flight)
+    assert not flat.kernel.still_wanted(flight.action)

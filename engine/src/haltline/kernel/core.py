@@ -406,21 +406,22 @@ class Core:
 
     def is_wanted(self, flight: Flight) -> bool:
         """Whether what failed is tried again; never in an account that is in shadow by now, where nothing is sent."""
-        account = self.state.accounts.get(flight.action.account or "")
-        if account is not None and not account.live:
-            return False
-        return flight.insists(self.now) or self.still_wanted(flight.action)
+        return self._is_armed(flight.action) and (flight.insists(self.now) or self.still_wanted(flight.action))
 
     def still_wanted(self, action: PlannedAction) -> bool:
         """Whether a failed action is worth another try: its incident lives, the lock behind it stands, what it undoes
         is still there, or the operator who asked for it still needs it."""
         if is_of_operator(action):
-            return is_needed(self, action)
+            return self._is_armed(action) and is_needed(self, action)
         if is_undoing(action):
-            return is_still_late(self, action)
+            return self._is_armed(action) and is_still_late(self, action)
         if not action.incidents:
             return any(lock.account == action.account for lock in self.governor.locks)
         return any(incident in self.live for incident in action.incidents)
+
+    def _is_armed(self, action: PlannedAction) -> bool:
+        account = self.state.accounts.get(action.account or "")
+        return action.account is None or (account is not None and account.live)
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 

@@ -34,13 +34,13 @@ class Aftermath(msgspec.Struct, kw_only=True):
     """What cancels and flattens of an account leave to be watched.
 
     `orders` are those that were cancelled, each with the instant until which a fill of it is late. `flat_at` is the
-    instant as of which `flatten`, the newest one, was proven; None before. `counts` tells of a symbol since when fills
-    are counted, and what it held then, once something was undone.
+    instant as of which `flatten`, the newest one, was proven; 0 before. `counts` tells of a symbol since when fills are
+    counted, and what it held then, once something was undone.
     """
 
     orders: dict[str, int] = {}
     flatten: PlannedAction | None = None
-    flat_at: int | None = None
+    flat_at: int = 0
     counts: dict[Symbol, tuple[int, Decimal]] = {}
     serial: int = 0
 
@@ -67,7 +67,7 @@ def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now:
 def take_fill(core: "Core", event: Fill, now: int, out: Emission) -> None:
     """Undo what a late fill has opened."""
     after = core.late.get(event.account)
-    if after is None or after.flat_at is None or now >= after.flat_at + LATE_NS:
+    if after is None or now >= after.flat_at + LATE_NS:
         return
     if event.order_id is None or after.orders.get(event.order_id, 0) <= now:
         return
@@ -83,9 +83,7 @@ def is_undoing(action: PlannedAction) -> bool:
 
 def is_needed(core: "Core", action: PlannedAction) -> bool:
     """Whether there is still something to be taken off."""
-    account: Any = core.state.accounts.get(action.account or "")
-    if account is None or not account.live:
-        return False
+    account: Any = core.state.accounts[action.account or ""]
     position = account.book.get(action.symbol)
     allowed = action.params.get("quantity") or 0.0
     assert isinstance(allowed, float | int)
@@ -121,11 +119,8 @@ def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol,
 
 def _sums(after: Aftermath, account: Any, symbol: Symbol, until: int = _FOR_EVER) -> tuple[Decimal, Decimal]:
     """What late fills and all others have made since the account was flat, or since something was undone."""
-    ledger = account.ledgers.get(symbol)
-    if after.flat_at is None or ledger is None:
-        return _ZERO, _ZERO
     since, base = after.counts.get(symbol, (after.flat_at, _ZERO))
-    recent = [each for each in ledger.executions if since < each.applied_at <= until]
+    recent = [each for each in account.ledgers[symbol].executions if since < each.applied_at <= until]
     late = sum((each.quantity for each in recent if each.order_id in after.orders), _ZERO)
     return late, base + sum((each.quantity for each in recent), _ZERO) - late
 

@@ -54,9 +54,7 @@ def is_of_operator(action: PlannedAction) -> bool:
 
 def is_needed(core: "Core", action: PlannedAction) -> bool:
     """Whether what an operator asked for is worth another try."""
-    account = core.state.accounts.get(action.account or "")
-    if account is None or not account.live:
-        return False
+    account = core.state.accounts[action.account or ""]
     if action.name == "flatten":
         return core.governor.locks.get(f"flatten@{action.account}") is not None
     if action.name == "close_position":
