@@ -101,6 +101,20 @@ async def test_a_broken_invariant_while_it_is_judged_or_watched_ends_the_lane(na
         await lane
 
 
+async def test_what_cannot_be_judged_because_the_broker_breaks_down_is_unknown() -> None:
+    world = LaneWorld()
+    world.venue.script["snapshot", "before"] = [None, ValueError("no JSON")]
+    assert await carry_out(world, "cancel_orders") is OutcomeStatus.UNKNOWN
+    assert (world.receipt("a").reason, world.receipt("a").remaining) == ("no JSON", None)
+
+
+async def test_an_outcome_names_the_orders_that_were_cancelled() -> None:
+    world = LaneWorld()
+    entry = world.venue.rest(MNQ, Side.BUY)
+    assert await carry_out(world, "flatten") is OutcomeStatus.DONE
+    assert world.outcomes[0].cancelled == (entry,)
+
+
 async def test_a_broken_invariant_in_the_last_word_ends_the_lane() -> None:
     world = LaneWorld(venue=FakeVenue(held={MNQ: D(3)}, rests=True))
     asked = [0]
