@@ -43,7 +43,7 @@ class CryptoWorld:
     account, other = AccountId("main"), None
     symbol, ccxt = Symbol("BTCUSDT"), "BTC/USDT:USDT"
     lot, tick, price = Decimal("0.01"), Decimal("0.1"), Decimal(60000)
-    patience_s = 12.0
+    patience_s = 90.0
     sim_class: type
     hostile: Mapping[VenueFault, object]
 
@@ -64,7 +64,7 @@ class CryptoWorld:
     def make(self, config: Mapping[str, object] | None = None) -> Broker:
         usual = {
             **self.keys(), "host": f"127.0.0.1:{self._sim.port}", "symbols": {self.symbol: self.ccxt},
-            "timeout_s": 1.0, "silence_s": 1.5, "quote_silence_s": 20.0, "reconcile_s": 0.7,
+            "timeout_s": 5.0, "silence_s": 1.5, "quote_silence_s": 20.0, "reconcile_s": 0.7,
         }  # fmt: skip
         accounts = [AccountSpec(id=self.account)]
         setup = BrokerSetup(

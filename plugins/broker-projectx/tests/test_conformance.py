@@ -47,7 +47,7 @@ class SimWorld:
     account, other, symbol = AccountId("eval"), AccountId("second"), Symbol("MNQZ5")
     lot, tick, price = Decimal(1), Decimal("0.25"), Decimal("21000.25")
     secrets = (KEY,)
-    patience_s = 8.0
+    patience_s = 90.0
 
     def __init__(self, sim: ProjectXSim) -> None:
         self._sim = sim
@@ -58,7 +58,7 @@ class SimWorld:
         usual = {
             "user": USER, "key": KEY, "api_url": f"{self._sim.url}/api", "hub_url": f"{self._sim.url}/hubs",
             "accounts": {"eval": "PRACTICE77", "second": "EVAL-2"}, "contracts": ["MNQ"],
-            "timeout_s": 1.0, "silence_s": 1.0, "poll_s": 0.5, "blind_s": 1.0,
+            "timeout_s": 5.0, "silence_s": 1.0, "poll_s": 0.5, "blind_s": 1.0,
         }  # fmt: skip
         accounts = [AccountSpec(id=each) for each in (self.account, self.other)]
         return PROJECTX.make(

@@ -54,7 +54,7 @@ class RemoteWorld:
     account, other, symbol = AccountId("eval"), AccountId("second"), Symbol("MNQ")
     lot, tick, price = Decimal(1), Decimal("0.25"), Decimal("21000.25")
     secrets = (KEY,)
-    patience_s = 4.0
+    patience_s = 60.0
 
     def __init__(self, host: Host, venue: Venue) -> None:
         self._host = host

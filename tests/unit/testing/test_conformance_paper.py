@@ -33,7 +33,7 @@ class PaperWorld:
     account, other, symbol = AccountId("eval"), AccountId("second"), Symbol("MNQ")
     lot, tick, price = Decimal(1), Decimal("0.25"), Decimal("21000.25")
     secrets = ()
-    patience_s = 3.0
+    patience_s = 60.0
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -126,9 +126,37 @@ def _sound(base: Any) -> Callable[[Any, str], object]:
                 return made
 
             found.handle_text_or_binary_message, found.future = decode, future
+            _end_whole(found)
         return found
 
     return client
+
+
+def _end_whole(client: Any) -> None:
+    """ccxt closes a connection that stands. One that is still being made would be made all the same, and live on,
+    subscribed to nothing and owned by nobody: it is given up as well.
+    """
+    connect, leave = client.open, client.close
+    making: list[asyncio.Task[object]] = []
+    is_left = asyncio.Event()
+
+    async def open_(session: object, backoff_delay: float = 0) -> None:
+        task = asyncio.current_task()
+        if is_left.is_set() or task is None:
+            return
+        making.append(task)
+        try:
+            await connect(session, backoff_delay)
+        finally:
+            making.clear()
+
+    async def close(code: int = 1000) -> None:
+        is_left.set()
+        for task in making:
+            task.cancel()
+        await leave(code)
+
+    client.open, client.close = open_, close
 
 
 def _turned(found: object, host: str) -> object:

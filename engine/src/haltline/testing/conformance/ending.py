@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import warnings
 from pathlib import Path
 
 from haltline.api import Capability
@@ -12,22 +13,32 @@ from haltline.testing.conformance.case import case
 from haltline.testing.conformance.world import VenueFault
 
 _FILES = Path("/proc/self/fd")
+_MOMENTS_S = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3)
+"""When a start is cut short: while it asks for markets, logs in, or makes its connections."""
 
 
 @case("BRK-100", is_served=False)
 async def nothing_is_left(bench: Bench) -> None:
     """after `run` was cancelled no task and no socket is left"""
-    tasks, sockets = _tasks(), _sockets()
+    before = _tasks(), _sockets()
     await bench.start()
     await bench.snapshot()
     await bench.submit(bench.order())
     await bench.stop()
+    await _until_clean(bench, *before)
 
-    def is_clean() -> bool:
-        gc.collect()
-        return _tasks() <= tasks and _sockets() <= sockets
 
-    await bench.until(is_clean, f"tasks and sockets to be gone (there were {sockets} sockets and {len(tasks)} tasks)")
+@case("BRK-106", is_served=False)
+async def nothing_is_left_of_a_start(bench: Bench) -> None:
+    """`run` that is cancelled at any moment of its start leaves no task and no socket"""
+    before = _tasks(), _sockets()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # a half-made connection that the collector closes is closed
+        for moment_s in _MOMENTS_S:
+            bench.begin()
+            await asyncio.sleep(moment_s)
+            await bench.stop()
+        await _until_clean(bench, *before)
 
 
 @case("BRK-101")
@@ -82,6 +93,14 @@ async def wrong_key(bench: Bench) -> None:
     assert isinstance(bench.losses[0], Refused), f"a wrong key is Refused, not {bench.losses[0]!r}"
     assert str(bench.losses[0])
     _check_silence(bench, bench.said)
+
+
+async def _until_clean(bench: Bench, tasks: set[asyncio.Task[object]], sockets: int) -> None:
+    def is_clean() -> bool:
+        gc.collect()
+        return _tasks() <= tasks and _sockets() <= sockets
+
+    await bench.until(is_clean, f"tasks and sockets to be gone (there were {sockets} sockets and {len(tasks)} tasks)")
 
 
 def _check_silence(bench: Bench, said: list[str]) -> None:
