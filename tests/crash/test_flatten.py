@@ -111,7 +111,7 @@ def test_a_flatten_killed_twice_ends_flat_locked_and_on_record(calm: dict[str, A
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("story", ["hang", "lost_ack"])
+@pytest.mark.parametrize("story", [pytest.param("hang", marks=pytest.mark.long), "lost_ack"])
 def test_a_flatten_takes_over_from_a_close_whose_order_is_in_doubt(story: str) -> None:
     require_kept(run([(None, None, story)]))
 

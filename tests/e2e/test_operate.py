@@ -57,6 +57,7 @@ def running(tmp_path: Path) -> Iterator[Path]:
         assert secret not in said
 
 
+@pytest.mark.long
 def test_channels_are_tried_by_the_engine_that_runs(running: Path) -> None:
     ran = haltline(running, "notify", "test", "--json")
     said = json.loads(ran.stdout)

@@ -73,7 +73,7 @@ def play(made, story, other):
                 made.save()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(
     story=happenings,
     lead_s=st.sampled_from([0, 1, 60, 600]),
