@@ -49,8 +49,10 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
         })  # fmt: skip
         pauses = [lock for lock in kernel.governor.locks.of_account(account.id) if lock.entries_only]
         reasons += [f"{account.id} is paused by {lock.operator}: {describe(lock)}" for lock in pauses]
-        if blocking or not pauses:
+        if blocking:
             reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
+        elif not pauses:
+            reasons.append(f"{account.id} may only reduce: a flatten is not proven done yet")
     symbol = kernel.state.resolve(intent.symbol).symbol
     if symbol in kernel.governor.barred and mode is TradingMode.ACTIVE and account.live:
         reasons.append(f"{symbol} may not be entered: {', '.join(_barring(kernel, symbol))}")
