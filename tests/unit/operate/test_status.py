@@ -35,3 +35,9 @@ async def test_an_account_whose_connection_is_lost_is_told_as_such(opened: Open)
         await desk.engine.until_idle()
         assert (await desk.say(VIC, "status")).title == "Not guarded: other"
         assert (await desk.say(VIC, "status eval")).title == "All is within limits"
+
+
+async def test_an_account_that_is_locked_although_nothing_is_broken_is_told_as_such(opened: Open) -> None:
+    async with opened() as desk:
+        await desk.done(PEOPLE[Role.TRADER], "lock eval 1h")
+        assert (await desk.say(VIC, "status")).title == "Locked: eval"

@@ -1,9 +1,10 @@
-"""What another rule set would do now: tried on a copy of the state, so that nothing real moves."""
+"""What another rule set, or one more fill, would do now: tried on a copy of the state, so that nothing real moves."""
 
 from haltline.api.registry import Registry
 from haltline.compose.kernel import build_state
 from haltline.config.settings import Setup
 from haltline.kernel.kernel import Kernel
+from haltline.model.event import Fill
 from haltline.model.plan import Result
 from haltline.rules.compile import CompiledRules
 
@@ -16,3 +17,13 @@ def rehearse(
     copy = Kernel(build_state(setup, registry, now=now), current)
     copy.restore(state)
     return copy.replace_rules(other, now)
+
+
+def rehearse_fill(
+    setup: Setup, registry: Registry, *, state: bytes, current: CompiledRules, fill: Fill, now: int
+) -> Result:
+    """The result of a fill that nobody has made, in a kernel whose snapshot is `state`; raises DataRefused for one that
+    no account could have."""
+    copy = Kernel(build_state(setup, registry, now=now), current)
+    copy.restore(state)
+    return copy.step(fill, now)

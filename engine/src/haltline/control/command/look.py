@@ -68,6 +68,8 @@ class Looking:
         if ready:
             cards.append(Paragraph(text=ready, tone=Tone.MUTED))
         said = [f"not guarded: {', '.join(lost)}"] if lost else []
+        shut = [each.id for each in status.accounts if each.id in chosen and each.mode is TradingMode.HALTED]
+        said += [f"locked: {', '.join(shut)}"] if shut else []
         said += [f"{len(live)} incident{'' if len(live) == 1 else 's'}"] if live else []
         title = "; ".join(said) or "All is within limits"
         title = title[0].upper() + title[1:]
