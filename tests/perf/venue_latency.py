@@ -33,8 +33,6 @@ from haltline import Haltline
 
 ORIGIN_MS = 500.0
 WARM = 2
-PAUSE_S = 3.0
-"""Between two rounds: a breach every second would measure the venues' limits of calls, which make enforcement wait."""
 RULES = """version: 1
 rules:
   - id: open-loss
@@ -61,6 +59,10 @@ class Venue:
     start: float
     size: float
     call: str
+    pause_s: float
+    """Between two rounds: a breach every second would measure the venue's limit of calls, which makes enforcement wait.
+    ProjectX takes 200 a minute, and a breach with what is read around it about a dozen.
+    """
 
     @property
     def loss(self) -> float:
@@ -69,10 +71,10 @@ class Venue:
 
 
 VENUES = {
-    "projectx": Venue("broker_projectx", "MNQZ5", 21_000.0, 4, "Position/closeContract"),
-    "bybit": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place"),
-    "binance": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place"),
-    "hyperliquid": Venue("broker_ccxt", "BTC", 50_000.0, 0.1, "place"),
+    "projectx": Venue("broker_projectx", "MNQZ5", 21_000.0, 4, "Position/closeContract", 6.0),
+    "bybit": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 2.0),
+    "binance": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 3.0),
+    "hyperliquid": Venue("broker_ccxt", "BTC", 50_000.0, 0.1, "place", 3.0),
 }
 
 
@@ -154,7 +156,7 @@ async def measure(name: str, rounds: int) -> list[float]:
                 found.append(await loop.run_in_executor(None, here.recv))
                 await until(lambda: not any(each.quantity for each in book.values()))
                 await engine.until_idle()
-                await asyncio.sleep(PAUSE_S)  # sleeps: the venue's limits of calls
+                await asyncio.sleep(venue.pause_s)  # sleeps: the venue's limits of calls
                 here.send("flat")
             await loop.run_in_executor(None, here.recv)
     process.join(10)

@@ -21,7 +21,7 @@ from haltline_sim_projectx import hub
 from haltline_sim_projectx.server import KEY, USER, ProjectXSim
 
 EVAL, SECOND = AccountId("eval"), AccountId("second")
-QUICK = {"timeout_s": 1.0, "silence_s": 1.0, "poll_s": 0.5, "blind_s": 1.0}
+QUICK = {"timeout_s": 5.0, "silence_s": 1.0, "poll_s": 0.5, "blind_s": 1.0}
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Desk:
         """What was heard of one kind."""
         return [event for event in self.heard if isinstance(event, kind)]
 
-    async def until(self, look: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+    async def until(self, look: Callable[[], object], *, timeout_s: float = 60.0) -> None:
         """Wait until something is so."""
         clock = SystemClock()
         deadline = clock.now() + round(timeout_s * NS_PER_S)

@@ -1,6 +1,5 @@
-"""The whole engine at the platform: how soon a breach becomes a close there."""
+"""The whole engine at the platform: each breach becomes one close there."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +47,10 @@ def write(folder: Path, url: str) -> None:
 
 
 @pytest.mark.long
-async def test_a_breach_becomes_a_close_within_half_a_second(desk: Any, tmp_path: Path) -> None:
+async def test_each_breach_becomes_one_close(desk: Any, tmp_path: Path) -> None:
+    """How soon is measured by `tests/perf/venue_latency.py`, and stands in docs/brokers.md."""
     sim, trader = desk.sim, desk.trader
     write(tmp_path, sim.url)
-    times: list[float] = []
     budget = Budget(hold_ns=NS_PER_S // 50)
     async with Haltline(load_parts(tmp_path / "haltline.yaml"), budget=budget) as engine:
         account = engine.engine.kernel.state.accounts["eval"]
@@ -60,15 +59,8 @@ async def test_a_breach_becomes_a_close_within_half_a_second(desk: Any, tmp_path
             trader.buys("MNQZ5", 2)
             await desk.until(lambda: "MNQZ5" in account.book)
             await engine.until_idle()
-            closes = len(sim.calls("Position/closeContract"))
-            began = time.time()
             for points in (-5, -10, -15, -20):
                 sim.price("MNQZ5", 21_000.0 + points - number % 3 * 0.25)
-            await sim.until(lambda closes=closes: len(sim.calls("Position/closeContract")) > closes, timeout_s=10)
-            times.append((sim.calls("Position/closeContract")[-1].at - began) * 1_000)
             await desk.until(lambda: trader.is_flat and "MNQZ5" not in account.book)
             await engine.until_idle()
-    times.sort()
-    p50, p99 = times[ROUNDS // 2], times[-1]
-    print(f"price to close at the platform, {ROUNDS} breaches: p50 {p50:.0f} ms, worst {p99:.0f} ms")
-    assert p50 < 500
+            assert len(sim.calls("Position/closeContract")) == number + 1

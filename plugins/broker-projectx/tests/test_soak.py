@@ -16,7 +16,7 @@ from haltline.model.id import AccountId
 
 EVAL = AccountId("eval")
 SECONDS = 40
-CALM_S = 12.0
+CALM_S = 60.0
 
 
 def trade_something(desk: Any, chance: random.Random, seen: set[int]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from haltline.api import AccountSnapshot, BrokerRole, BrokerSetup, EventSink, Finding, Started
+from haltline.api import AccountSnapshot, BrokerCall, BrokerRole, BrokerSetup, EventSink, Finding, Started
 from haltline.clock import NS_PER_S
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.id import AccountId, OrderId, Symbol
@@ -42,11 +42,9 @@ class ProjectXBroker:
             self._session, symbols=self._setting.symbols, instruments=setup.instruments, live=self._setting.live
         )
         accounts = Accounts(setup.accounts, self._setting.accounts)
-        is_actuator = setup.role is BrokerRole.ACTUATOR  # what acts never waits for the share of reading
-        share = _at_once if is_actuator else setup.share
         self._puller = Puller(
-            self._session, accounts=accounts, contracts=self._contracts, clock=setup.clock, share=share,
-            money_age_ns=_MONEY_NS if is_actuator else -1,
+            self._session, accounts=accounts, contracts=self._contracts, clock=setup.clock,
+            money_age_ns=_MONEY_NS if setup.role is BrokerRole.ACTUATOR else -1,
         )  # fmt: skip
         path = setup.directory / f"projectx-{setup.name}-closes.jsonl" if setup.directory else None
         self._closes = CloseBook(path)
@@ -103,6 +101,12 @@ class ProjectXBroker:
         if close is not None:
             return await self._outcome(close, account, number)
         return await self._tagged(account, number, client_id)
+
+    def cost(self, call: BrokerCall) -> int:
+        """How many of the platform's calls one of ours is, at most; a contract that is met first is one more."""
+        if call is BrokerCall.SNAPSHOT:
+            return 3 - self._puller.has_recent_money
+        return {BrokerCall.SUBMIT: 3, BrokerCall.CANCEL: 2, BrokerCall.FIND_ORDER: 2}[call]
 
     async def diagnose(self) -> Sequence[Finding]:
         """What `haltline doctor` asks: login, clock, accounts, contracts."""
@@ -239,10 +243,6 @@ class ProjectXBroker:
     @property
     def _now(self) -> int:
         return self._clock.now()
-
-
-async def _at_once() -> None:
-    """Nothing to wait for."""
 
 
 def _sent(request: OrderRequest, order_id: OrderId) -> OrderReport:

@@ -106,14 +106,15 @@ class Hub:
 
     async def _watch(self, attempt: "_Attempt") -> None:
         """Return once the attempt has ended, or was silent for too long."""
-        began = self.state.last_heard = self._clock.now()
+        began = self.state.last_heard = looked = self._clock.now()
         while not attempt.ended.is_set():
             try:
                 async with asyncio.timeout(_LOOK_NS / NS_PER_S):
                     await attempt.ended.wait()
             except TimeoutError:
                 now = self._clock.now()
-                silent_ns = now - self.state.last_heard
+                self.state.last_heard += max(0, now - looked - 2 * _LOOK_NS)  # while we did not look we did not hear
+                looked, silent_ns = now, now - self.state.last_heard
                 if not self.state.is_up and now - began >= _OPENING_NS:
                     attempt.end("it did not open in time")
                 elif silent_ns >= self._silence_ns:

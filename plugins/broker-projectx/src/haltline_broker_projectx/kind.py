@@ -31,9 +31,9 @@ PROJECTX = BrokerKind(
         }
     ),
     schema=SCHEMA,
-    limit=RateLimit(calls=150, per_s=60.0),
+    limit=RateLimit(calls=180, per_s=60.0),
     paired=True,
 )
 """The gateway has no reduce-only flag. A reducing order at the market keeps that promise as an exact close, which can
-never turn a position round; a protective stop is an ordinary order there. It takes 200 calls a minute; what acts
-makes one or two for each of ours, and what reads counts each one."""
+never turn a position round; a protective stop is an ordinary order there. It takes 200 calls a minute from a login; the
+rest is for logins, for pings and for contracts that are met first."""

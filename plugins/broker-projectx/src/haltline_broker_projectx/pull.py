@@ -1,7 +1,7 @@
 """The platform's truth, pulled: accounts by name, positions, orders, trades, and all of it as one snapshot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S, Clock, to_iso
@@ -66,20 +66,17 @@ class Accounts:
 
 
 class Puller:
-    """Reads through one session. `share` is awaited before each call that the engine has not counted.
-
-    In a snapshot, money that was read up to `money_age_ns` ago is not asked for again: it then carries that time.
+    """Reads through one session. In a snapshot, money that was read up to `money_age_ns` ago is not asked for again: it
+    then carries that time.
     """
 
     def __init__(
-        self, session: Session, *, accounts: Accounts, contracts: Contracts, clock: Clock,
-        share: Callable[[], Awaitable[None]], money_age_ns: int = 0,
-    ) -> None:  # fmt: skip
+        self, session: Session, *, accounts: Accounts, contracts: Contracts, clock: Clock, money_age_ns: int = 0
+    ) -> None:
         self._session = session
         self._money_age_ns = money_age_ns
         self._money: tuple[int, Sequence[WireAccount]] = (0, ())
         self._clock = clock
-        self._share = share
         self.accounts = accounts
         self.contracts = contracts
 
@@ -121,11 +118,8 @@ class Puller:
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """All of one account, in two or three calls at once."""
         if not self.accounts.is_bound:
-            await self._share()
             await self.all_accounts()
         number = self.accounts.number(account)
-        for _ in range(2):
-            await self._share()
         try:
             async with asyncio.TaskGroup() as group:
                 told = group.create_task(self._recent_accounts())
@@ -151,8 +145,13 @@ class Puller:
         except ValueError as mistake:
             raise Transient(f"account {account} cannot be read: {mistake}") from mistake
 
+    @property
+    def has_recent_money(self) -> bool:
+        """Whether the next snapshot need not ask for balances."""
+        return self._clock.now() - self._money[0] <= self._money_age_ns
+
     async def _recent_accounts(self) -> tuple[int, Sequence[WireAccount]]:
-        if self._clock.now() - self._money[0] > self._money_age_ns:
+        if not self.has_recent_money:
             await self.all_accounts()
         return self._money
 
