@@ -66,7 +66,7 @@ CALM, NEAR, CRASHED = 100.0, 97.7, 90.0
 """Bids: at the second the account has lost nearly as much as it may, at the third much more."""
 LIMIT = 40
 LONGEST_S = 90.0
-FEWEST = 5
+FEWEST = 3
 """Crashes that there are in any case, however short it lasts."""
 KEPT_NS = 5 * NS_PER_S
 PASS_NS = 5 * NS_PER_S
@@ -161,7 +161,7 @@ class Soak:
             troubles = (self._trade, self._trade, self._operate, self._reload, self._cut, self._sample)
             others = [group.create_task(trouble()) for trouble in troubles]
             await asyncio.sleep(seconds)  # sleeps: this is how long it lasts
-            end = time.monotonic() + LONGEST_S
+            end = time.monotonic() + 3 * LONGEST_S
             while self.model.crashes < FEWEST and time.monotonic() < end:  # noqa: ASYNC110 - counted by two tasks
                 await asyncio.sleep(0.5)  # sleeps: a busy machine has not come far by now
             self.over.set()
