@@ -88,6 +88,11 @@ def test_a_notice_shows_its_facts_below_its_sentences() -> None:
     assert (view.buttons, [picture.text for picture in view.pictures]) == (message.buttons, ["LIMIT REACHED"])
 
 
+def test_the_end_of_something_does_not_look_like_its_beginning() -> None:
+    message = Message(id="m", at=0, severity=Severity.CRITICAL, title="eval is fine again", text="", phase="resolved")
+    assert message_view(message).text == "✅ eval is fine again"
+
+
 def test_a_notice_of_several_things_keeps_them_apart() -> None:
     message = Message(id="m", at=0, severity=Severity.INFO, title="Two", text="one. two.", items=("one.", "two."))
     assert [item.text for item in message_view(message).items] == ["Two", "one.", "two."]

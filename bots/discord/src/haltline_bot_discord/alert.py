@@ -95,7 +95,7 @@ class Alerts:
                 await self._log_in()
             assert self._client is not None
             yield self._client
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        except (discord.DiscordException, aiohttp.ClientError, OSError, ValueError) as error:
             reason = classified(error)
             if not isinstance(error, discord.HTTPException | discord.RateLimited):
                 await self.close()

@@ -23,6 +23,8 @@ def classified(error: BaseException) -> Transient | Refused:
         return Transient(f"Discord closed the connection: {error.code}")
     if isinstance(error, aiohttp.ClientError | OSError | TimeoutError):
         return Transient("Discord cannot be reached")
+    if isinstance(error, ValueError):
+        return Transient("what stands between us and Discord answered with no JSON")
     return Transient(f"the connection to Discord ended in a {type(error).__name__}")
 
 

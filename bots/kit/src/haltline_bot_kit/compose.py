@@ -11,6 +11,7 @@ from haltline_bot_kit.view import Item, Style, View
 PHONE_COLUMNS = 38
 _DEEPEST = 12
 _TONES = {Severity.INFO: Tone.PLAIN, Severity.WARNING: Tone.WARNING, Severity.CRITICAL: Tone.BAD}
+_BY_PHASE: dict[str, Tone] = {Phase.WARNING: Tone.WARNING, Phase.RESOLVED: Tone.GOOD}
 _SIGNS = {Tone.GOOD: "✅", Tone.WARNING: "⚠️", Tone.BAD: "⛔", Tone.PLAIN: "", Tone.MUTED: ""}
 
 
@@ -44,7 +45,7 @@ def reply_view(reply: Reply, *, columns: int = PHONE_COLUMNS) -> View:
 
 def message_view(message: Message) -> View:
     """A notice as it is shown: title, sentences, facts beneath them, buttons and picture."""
-    tone = Tone.WARNING if message.phase == Phase.WARNING else _TONES[message.severity]
+    tone = _BY_PHASE.get(message.phase, _TONES[message.severity])
     items = [heading(message.title, tone)]
     items += [Item(text=_without(message.title, text)) for text in message.items or (message.text,)]
     items.append(Item(text="\n".join(_fact(label, value) for label, value in message.facts), style=Style.NOTE))

@@ -173,6 +173,7 @@ class Engine:
         self._console = Console(self.control, parts.setup.store.path) if directory is not None else None
         self._watches = watch
         self._receipts: asyncio.Queue[Receipt] = asyncio.Queue()
+        self._is_telling = False
         self._stop = asyncio.Event()
         self._resumed = Resumed()
 
@@ -225,7 +226,8 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether every event is processed, every action ended, every message delivered."""
         is_quiet = not len(self.inbox) and not self.pump.is_wanted and self._executor.is_idle
-        return is_quiet and self._receipts.empty() and self._outbox.is_idle and self.reloader.is_idle
+        is_told = self._receipts.empty() and not self._is_telling
+        return is_quiet and is_told and self._outbox.is_idle and self.reloader.is_idle
 
     async def _begin(self, resumed: Resumed) -> None:
         """What the last run left unsaid goes on record now; then the state is saved, so that nothing is said twice."""
@@ -369,7 +371,9 @@ class Engine:
     async def _tell_receipts(self) -> None:
         while True:
             receipt = await self._receipts.get()
+            self._is_telling = True
             await self.publisher.tell_receipt(receipt)
+            self._is_telling = False
 
     def progress(self) -> tuple[Progress, ...]:
         """What enforcement has under way: every action with the state of its requests, account by account."""
