@@ -17,6 +17,7 @@ from haltline.clock import NS_PER_S, Clock
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline_broker_ccxt.failure import ClockApart, Codes, judge
 from haltline_broker_ccxt.row import Row, row
+from haltline_broker_ccxt.setting import Setting
 
 type Tap = Callable[[str, object], bool]
 """Shown each message of a stream, with its address, before ccxt sees it; True where ccxt need not see it at all."""
@@ -73,6 +74,15 @@ def make_exchange(name: str, config: Mapping[str, object], *, host: str = "", ta
         exchange.urls["api"] = _turned(exchange.urls["api"], host)
         exchange.timeout_on_exit = 0
     return exchange
+
+
+def make_streaming(name: str, config: Mapping[str, object], setting: Setting, tap: Tap | None) -> Exchange:
+    """An exchange object of a kind with streams: how long it waits, and where it is, are what the set-up says."""
+    usual = {
+        "timeout": round(setting.timeout_s * 1000), "enableRateLimit": False,
+        "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
+    }  # fmt: skip
+    return make_exchange(name, {**usual, **config}, host=setting.host, tap=tap)
 
 
 def _strict(base: Any) -> Callable[[Any, Any], object]:

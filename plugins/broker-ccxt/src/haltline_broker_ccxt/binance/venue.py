@@ -11,7 +11,7 @@ from haltline.model.event import Event, OrderUpdate, Quote
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
 from haltline_broker_ccxt.binance.wire import ALGO, Translator
-from haltline_broker_ccxt.client import Line, Tap, make_exchange
+from haltline_broker_ccxt.client import Line, Tap, make_streaming
 from haltline_broker_ccxt.clientid import ClientIds, for_binance
 from haltline_broker_ccxt.failure import Codes, Gone, Repeated
 from haltline_broker_ccxt.market import Leg, Market, Markets, leg_of, read_markets
@@ -45,18 +45,15 @@ class BinanceVenue:
     def __init__(self, setting: BinanceSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
         self._clock = clock
-        exchange = make_exchange(
+        exchange = make_streaming(
             "binanceusdm",
             {
                 "apiKey": setting.api_key,
                 "secret": setting.api_secret,
-                "timeout": round(setting.timeout_s * 1000),
-                "enableRateLimit": False,
-                "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
                 "options": {"fetchCurrencies": False, "fetchMarkets": {"types": ["linear"]}},
             },
-            host=setting.host,
-            tap=tap,
+            setting,
+            tap,
         )
         self.line = Line(exchange, venue=self.name, codes=CODES, clock=clock)
         self.markets = Markets(())

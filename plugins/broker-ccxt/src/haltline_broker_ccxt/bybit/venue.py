@@ -11,7 +11,7 @@ from haltline.model.event import AccountReport, Event, OrderUpdate, Quote
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
 from haltline_broker_ccxt.bybit.wire import Translator
-from haltline_broker_ccxt.client import Line, Tap, make_exchange
+from haltline_broker_ccxt.client import Line, Tap, make_streaming
 from haltline_broker_ccxt.clientid import ClientIds, for_bybit
 from haltline_broker_ccxt.failure import Codes, Gone, Repeated
 from haltline_broker_ccxt.market import Leg, Market, Markets, leg_of, read_markets
@@ -46,18 +46,15 @@ class BybitVenue:
     def __init__(self, setting: BybitSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
         self._clock = clock
-        exchange = make_exchange(
+        exchange = make_streaming(
             "bybit",
             {
                 "apiKey": setting.api_key,
                 "secret": setting.api_secret,
-                "timeout": round(setting.timeout_s * 1000),
-                "enableRateLimit": False,
-                "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
                 "options": {"defaultType": "swap", "fetchMarkets": {"types": ["linear"]}},
             },
-            host=setting.host,
-            tap=tap,
+            setting,
+            tap,
         )
         exchange.has = {**exchange.has, "fetchCurrencies": False}
         self.line = Line(exchange, venue=self.name, codes=CODES, clock=clock)
