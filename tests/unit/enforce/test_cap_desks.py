@@ -12,7 +12,7 @@ from haltline.enforce.cap import capped_desk, is_entry
 from haltline.enforce.order import quantity_of
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import IncidentId, OrderId
+from haltline.model.id import IncidentId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline.model.plan import Caps, PlannedAction
 
@@ -157,3 +157,15 @@ async def test_an_order_that_only_reduces_is_no_entry_however_large_it_is() -> N
     assert not is_entry(stop(reduce_only=True, quantity=9), there)
     assert is_entry(stop(quantity=9), there)
     assert not is_entry(stop(quantity=1), there)
+
+
+async def test_both_desks_know_the_economics_of_an_instrument() -> None:
+    seen = []
+
+    async def look(desk: Desk) -> None:
+        spec = desk.instrument(MNQ)
+        seen.append((spec is not None and spec.symbol, desk.instrument(Symbol("WHAT"))))
+        await desk.reduce(EVAL, MNQ, to=Decimal(2))
+
+    assert (await run(look, Caps(max_positions=1))).status is DONE
+    assert seen == [(MNQ, None), (MNQ, None)]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haltline.clock import NS_PER_S
+from haltline.kernel.finding import prices_of
 from haltline.model.event import (
     AccountReport,
     ArmRequest,
@@ -491,3 +492,36 @@ def test_of_a_stop_that_follows_while_it_waits_only_the_newest_goes(world, rule)
     assert len(made.kernel.gate.waiting) == 1
     made.forget().at(9)
     assert [action.params["price"] for result in made.results for action in result.plan] == [21_790.0]
+
+
+def priced(made, scope):
+    """The prices that the first action of the first rule rests on, by symbol."""
+    rule = made.kernel.index.rules[0]
+    entity = next(iter(made.kernel.state.entities(scope)))
+    action = rule.every_action()[0]
+    return sorted(instrument.symbol for instrument, _ in prices_of(rule, action, entity))
+
+
+def test_a_rule_on_everything_rests_on_the_price_of_everything_held(world, rule):
+    spec = RuleSpec(id=RuleId("r"), each=Scope.PORTFOLIO, when="portfolio.day_loss > 10", then=rule.actions("flatten"))
+    made = world(spec)
+    made.fill(2, 21_000)
+    made.fill(1, 5_000, symbol="MES", account="live")
+    assert priced(made, Scope.PORTFOLIO) == ["MES", "MNQ"]
+
+
+@pytest.mark.parametrize("where", [None, "instrument.last > 0"])
+def test_what_a_rule_is_about_at_all_is_part_of_what_it_rests_on(world, rule, where):
+    spec = RuleSpec(
+        id=RuleId("r"), each=Scope.POSITION, when="position.quantity > 1", where=where, then=rule.actions("flatten")
+    )
+    made = world(spec)
+    made.fill(2, 21_000)
+    assert (priced(made, Scope.POSITION) != []) is (where is not None)
+
+
+def test_what_is_done_at_a_warning_rests_on_the_limit(world, rule):
+    spec = rule.loss(warn=0.8, then=(), warn_then=rule.actions("cancel_orders"))
+    made = world(spec)
+    made.fill(2, 21_000)
+    assert priced(made, Scope.ACCOUNT) == ["MNQ"]
