@@ -112,9 +112,11 @@ async def open_bare(venue: str, **more: object) -> AsyncIterator[Desk]:
     """A broker whose halves are made and do not run; the venue counts what it is asked."""
     async with SIMS[venue](**more) as sim:
         desk = Desk(venue, sim, config_of(venue, sim))
-        yield desk
-        await desk.reader.close()
-        await desk.actuator.close()
+        try:
+            yield desk
+        finally:
+            await desk.reader.close()
+            await desk.actuator.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from haltline.api import BrokerCall, Metered
 from haltline.model.event import Quote
-from haltline.model.order import OrderRequest, Side
+from haltline.model.order import OrderRequest, OrderType, Side
 from haltline_broker_ccxt.client import make_exchange
 from haltline_broker_ccxt.plugin import BINANCE, BYBIT, HYPERLIQUID
 from haltline_broker_ccxt.venue import Ask
@@ -98,6 +98,45 @@ async def test_orders_of_all_markets_are_read_now_and_then_and_those_of_known_on
         venue._whole_at -= 4 * 10**9  # so long ago
         assert {order.symbol for order in (await broker.snapshot("main")).orders} == {"BTCUSDT", "ETHUSDT"}
         assert {order.symbol for order in (await broker.snapshot("main")).orders} == {"BTCUSDT", "ETHUSDT"}
+
+
+async def test_the_list_of_orders_is_read_now_and_then_and_those_on_it_are_asked_for_in_between(bares) -> None:
+    async with bares("hyperliquid") as desk:
+        sim, broker, venue = desk.sim, desk.actuator, desk.actuator._venue
+        sim.trades("BTC", "0.3")
+        resting = sim.orders("BTC", "0.1", price=40_000)
+        sim.orders("BTC", "-0.3", stop=45_000, reduces=True)
+        assert broker.cost(BrokerCall.SNAPSHOT) == 22
+        first = await broker.snapshot("main")
+        assert broker.cost(BrokerCall.SNAPSHOT) == 6
+        assert (await broker.snapshot("main")).orders == first.orders
+        sim.cancels(resting)
+        sim.orders("BTC", "0.2", price=41_000)
+        assert [order.type for order in (await broker.snapshot("main")).orders] == [OrderType.STOP]
+        assert broker.cost(BrokerCall.SNAPSHOT) == 4
+        venue._listed_at -= 4 * 10**9  # so long ago
+        assert broker.cost(BrokerCall.SNAPSHOT) == 22
+        assert len((await broker.snapshot("main")).orders) == 2
+
+
+async def test_an_order_that_only_a_stream_has_told_of_is_read_with_all_others(bares) -> None:
+    async with bares("hyperliquid") as desk:
+        venue = desk.reader._venue
+        await desk.reader.snapshot("main")
+        assert venue.cost(Ask.PULL) == 2
+        made = {"coin": "BTC", "side": "B", "limitPx": "40000", "sz": "0.1", "oid": 77, "timestamp": 1, "origSz": "0.1"}
+        told = {"order": made, "status": "open", "statusTimestamp": 1}
+        assert list(venue.hear({"channel": "orderUpdates", "data": [told]})) == []
+        assert venue.cost(Ask.PULL) == 22
+
+
+async def test_more_orders_than_are_worth_asking_for_one_by_one_are_listed(bares) -> None:
+    async with bares("hyperliquid") as desk:
+        for place in range(10):
+            desk.sim.orders("BTC", "0.1", price=40_000 + place)
+        await desk.actuator.snapshot("main")
+        assert desk.actuator.cost(BrokerCall.SNAPSHOT) == 22
+        assert len((await desk.actuator.snapshot("main")).orders) == 10
 
 
 async def test_where_many_markets_are_known_all_are_read_at_once(bares) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 from haltline.api import AccountSnapshot, Finding, Level
-from haltline.clock import Clock
+from haltline.clock import NS_PER_S, Clock
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import Event, OrderUpdate, PositionReport, Quote
 from haltline.model.id import AccountId, OrderId
@@ -19,7 +19,7 @@ from haltline_broker_ccxt.hyperliquid.wire import Translator
 from haltline_broker_ccxt.market import Market, Markets, read_markets
 from haltline_broker_ccxt.row import ZERO, Row, above_zero, child, millis, row, rows, text
 from haltline_broker_ccxt.setting import HyperliquidSetting
-from haltline_broker_ccxt.venue import Ask, Subscription, together
+from haltline_broker_ccxt.venue import Ask, Subscription, each_of, together
 
 CODES = Codes(
     pattern=re.compile(r'"(?:error|response)":\s*"(?P<reason>[^"]*)"|"status":\s*"(?P<code>unknownOid)"'),
@@ -31,6 +31,7 @@ CODES = Codes(
 """Hyperliquid has no codes, only sentences."""
 
 _MOST_DECIMALS = 6
+_MOST_ASKED = 9
 _OPEN = frozenset({"open", "triggered"})
 _WEIGHTS = {
     Ask.OPEN: 40, Ask.CLOCK: 4, Ask.PULL: 22, Ask.QUOTES: 20, Ask.FILLS: 20, Ask.FLOWS: 40, Ask.FIND: 2, Ask.PLACE: 5,
@@ -67,9 +68,14 @@ class HyperliquidVenue:
         self._wire = Translator(account, self.markets, ClientIds(for_hyperliquid), setting.wallet)
         self._held: dict[str, Decimal] = {}
         self._known: dict[str, OrderReport] = {}
+        self._is_reader = tap is not None
+        self._listed_at = 0
+        self._is_unlisted = True
 
     def cost(self, ask: Ask) -> int:
         """The venue's weights: 2 for a small question, 20 for a large one, 1 for an action."""
+        if ask is Ask.PULL and not self._wants_list:
+            return 2 + 2 * len(self._working)
         return _WEIGHTS[ask]
 
     async def open(self) -> None:
@@ -81,18 +87,42 @@ class HyperliquidVenue:
         self._wire.markets = self.markets
 
     async def pull(self) -> AccountSnapshot:
-        """Account and positions of one instant, and the working orders."""
-        now = self._clock.now()
-        state, orders, _ = await together(
-            self._ask("clearinghouseState"), self._ask("frontendOpenOrders"), self._nothing()
-        )
+        """Account and positions of one instant, and the working orders.
+
+        The list of orders weighs as much as ten of them asked for by id. So it is asked for every now and then and
+        whenever a stream tells of an order that is not on it, and in between what became of those that are.
+        """
+        now, wants_list = self._clock.now(), self._wants_list
+        known = [] if wants_list else self._working
+        state, listed, asked = await together(
+            self._ask("clearinghouseState"), self._ask("frontendOpenOrders") if wants_list else self._nothing(),
+            each_of(self._status({"oid": int(each.order_id)}) for each in known),
+        )  # fmt: skip
         account, positions = self._wire.state(row(state), now, now)
         self._held = {report.symbol: report.quantity for report in positions}
-        reports = tuple(self._wire.order(each, "open", self._held) for each in rows(orders))
-        self._known = {report.order_id: report for report in reports}
+        if wants_list:
+            found = [self._wire.order(each, "open", self._held) for each in rows(listed)]
+            self._known, self._listed_at, self._is_unlisted = {}, now, False
+        else:
+            found = [report for report in asked if report is not None and report.status.is_working]
+            self._known = {key: each for key, each in self._known.items() if each not in known}
+        self._known |= {report.order_id: report for report in found}
         return AccountSnapshot(
-            account=account, positions=tuple(each for each in positions if each.quantity), orders=reports
+            account=account, positions=tuple(each for each in positions if each.quantity), orders=tuple(found)
         )
+
+    @property
+    def _working(self) -> list[OrderReport]:
+        """The orders that worked when last heard of, and can be asked for by id."""
+        return [each for each in self._known.values() if each.status.is_working and each.order_id.isdigit()]
+
+    @property
+    def _wants_list(self) -> bool:
+        """Whether the next pull asks for all orders: what acts asks at the beginning of an action, what reads every ten
+        seconds."""
+        age_ns = self._clock.now() - self._listed_at
+        is_old = age_ns > (10 if self._is_reader else 3) * NS_PER_S
+        return self._is_unlisted or is_old or len(self._working) > _MOST_ASKED
 
     async def quotes(self, symbols: Collection[str]) -> Sequence[Quote]:
         """Marks by REST, one call for all."""
@@ -239,6 +269,8 @@ class HyperliquidVenue:
                 known = self._wire.progress(known, order, status)
             elif text(order, "orderType") or status not in _OPEN:
                 known = self._wire.order(order, status, self._held)
+            else:
+                self._is_unlisted = True
             if known is not None:
                 self._known[known.order_id] = known
                 at = self.line.at_ns(millis(each, "statusTimestamp"))
