@@ -5,7 +5,7 @@ removed ones, and the next instant at which time alone changes something.
 
 state        the store and its entry points       reduce      what each broker event does
 field        the table of everything readable     freshness   staleness, rolls, sessions: what time does
-account position order fill intent instrument portfolio       the entities; `entity` is what they share
+account position order fill intent instrument portfolio       the entities; `entity` and `traded` are what they share
 ledger       exact positions and profit           period      day, session and week of an account
 day          the trading day                      hours       a calendar at the present instant
 clockview    the clock root                       window      rolling windows over series and events

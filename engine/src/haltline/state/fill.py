@@ -5,24 +5,23 @@ from typing import TYPE_CHECKING, ClassVar
 from haltline.clock import NS_PER_S
 from haltline.model.order import Side
 from haltline.model.rule import Scope
-from haltline.state.entity import NANO, Entity
+from haltline.state.entity import NANO
 from haltline.state.instrument import Instrument
 from haltline.state.ledger import Execution
+from haltline.state.traded import Traded
 
 if TYPE_CHECKING:
     from haltline.state.account import Account
 
 
-class FillEntity(Entity):
+class FillEntity(Traded):
     """One fill. `voided` turns True when the broker takes it back; the entity is then removed."""
 
     __slots__ = (
-        "account",
         "at_ns",
         "closes",
         "execution",
         "fee",
-        "instrument",
         "opens",
         "pnl",
         "price",
@@ -32,9 +31,7 @@ class FillEntity(Entity):
     scope: ClassVar[Scope] = Scope.FILL
 
     def __init__(self, execution: Execution, *, account: "Account", instrument: Instrument, at_ns: int) -> None:
-        super().__init__(f"{account.key}/{execution.fill_id}")
-        self.account = account
-        self.instrument = instrument
+        super().__init__(execution.fill_id, account=account, instrument=instrument)
         self.execution = execution
         self.at_ns = at_ns
         self.quantity = float(abs(execution.quantity))
@@ -64,16 +61,6 @@ class FillEntity(Entity):
         """Who sent its order; None where the broker names no order, or one that was never heard of."""
         working = self.account.order_book.get(self.order_id)
         return self.account.seen_orders.get(self.order_id) if working is None else working.origin
-
-    @property
-    def account_id(self) -> str:
-        """The account's id."""
-        return self.account.key
-
-    @property
-    def symbol(self) -> str:
-        """The instrument's symbol, aliases resolved."""
-        return self.instrument.symbol
 
     @property
     def side(self) -> str:

@@ -4,40 +4,29 @@ from typing import TYPE_CHECKING, ClassVar
 
 from haltline.model.order import Intent, Side
 from haltline.model.rule import Scope
-from haltline.state.entity import NAN, NANO, Entity, number
+from haltline.state.entity import NAN, NANO, number
 from haltline.state.instrument import Instrument
 from haltline.state.price import ASK, BID
+from haltline.state.traded import Traded
 
 if TYPE_CHECKING:
     from haltline.state.account import Account
 
 
-class IntentEntity(Entity):
+class IntentEntity(Traded):
     """One proposed order together with what it would do to the position. Never stored."""
 
-    __slots__ = ("account", "confidence", "instrument", "intent", "position_quantity", "quantity", "stop_price")
+    __slots__ = ("confidence", "intent", "position_quantity", "quantity", "stop_price")
     scope: ClassVar[Scope] = Scope.INTENT
 
     def __init__(self, intent: Intent, *, account: "Account", instrument: Instrument) -> None:
-        super().__init__(f"{account.key}/{instrument.symbol}")
+        super().__init__(instrument.symbol, account=account, instrument=instrument)
         self.intent = intent
-        self.account = account
-        self.instrument = instrument
         position = account.book.get(instrument.symbol)
         self.position_quantity = 0.0 if position is None else position.quantity
         self.quantity = intent.quantity
         self.stop_price = number(intent.stop_price)
         self.confidence = number(intent.confidence)
-
-    @property
-    def account_id(self) -> str:
-        """The account's id."""
-        return self.account.key
-
-    @property
-    def symbol(self) -> str:
-        """The instrument's symbol, aliases resolved."""
-        return self.instrument.symbol
 
     @property
     def side(self) -> str:

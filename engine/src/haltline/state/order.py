@@ -6,26 +6,25 @@ from haltline.clock import NS_PER_S
 from haltline.model.order import OrderReport, Side
 from haltline.model.origin import origin_of
 from haltline.model.rule import Scope
-from haltline.state.entity import NAN, NANO, Entity
+from haltline.state.entity import NAN, NANO
 from haltline.state.instrument import Instrument
+from haltline.state.traded import Traded
 
 if TYPE_CHECKING:
     from haltline.state.account import Account
 
 
-class Order(Entity):
+class Order(Traded):
     """One order. It leaves the state when it no longer works."""
 
     __slots__ = (
-        "account", "filled", "instrument", "is_stop", "limit_price", "opened_ns", "quantity", "remaining", "report",
+        "filled", "is_stop", "limit_price", "opened_ns", "quantity", "remaining", "report",
         "stop_price", "trail", "updated_at",
     )  # fmt: skip
     scope: ClassVar[Scope] = Scope.ORDER
 
     def __init__(self, report: OrderReport, *, account: "Account", instrument: Instrument, at: int) -> None:
-        super().__init__(f"{account.key}/{report.order_id}")
-        self.account = account
-        self.instrument = instrument
+        super().__init__(report.order_id, account=account, instrument=instrument)
         self.opened_ns = report.placed_at or at
         self.adopt(report, at)
 
@@ -55,16 +54,6 @@ class Order(Entity):
     def origin(self) -> str:
         """Who sent it."""
         return origin_of(self.report.client_id).value
-
-    @property
-    def account_id(self) -> str:
-        """The account's id."""
-        return self.account.key
-
-    @property
-    def symbol(self) -> str:
-        """The instrument's symbol, aliases resolved."""
-        return self.instrument.symbol
 
     @property
     def side(self) -> str:

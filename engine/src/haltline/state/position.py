@@ -8,10 +8,11 @@ from haltline.model.event import PositionReport
 from haltline.model.order import Side
 from haltline.model.rule import Scope
 from haltline.state.backing import is_backed
-from haltline.state.entity import NAN, NANO, ZERO, Entity, number
+from haltline.state.entity import NAN, NANO, ZERO, number
 from haltline.state.instrument import Instrument, price_index
 from haltline.state.ledger import Lot
 from haltline.state.order import Order
+from haltline.state.traded import Traded
 
 if TYPE_CHECKING:
     from haltline.state.account import Account
@@ -24,7 +25,7 @@ MARKED = frozenset({
 _REPORTED = frozenset({"liquidation_price", "leverage", "margin"})
 
 
-class Position(Entity):
+class Position(Traded):
     """One open position; flat ones do not exist, and a flip makes a new one.
 
     `quantity` is signed. Its values are added to the account's and portfolio's sums as integers of 1e-9 of money, so
@@ -32,7 +33,7 @@ class Position(Entity):
     """
 
     __slots__ = (
-        "account", "average_price", "exposure_factor", "high", "initial_stop", "instrument", "leverage",
+        "average_price", "exposure_factor", "high", "initial_stop", "leverage",
         "liquidation_price", "lot", "low", "margin_fraction", "margin_nano", "margin_per_unit", "mark", "net_nano",
         "notional", "opened_ns", "price_index", "quantity", "reference", "reported_margin", "signed_factor", "stops",
         "strategy", "unrealized_nano", "unrealized_pnl", "valued",
@@ -40,9 +41,7 @@ class Position(Entity):
     scope: ClassVar[Scope] = Scope.POSITION
 
     def __init__(self, lot: Lot, *, account: "Account", instrument: Instrument, opened_ns: int) -> None:
-        super().__init__(f"{account.key}/{instrument.symbol}")
-        self.account = account
-        self.instrument = instrument
+        super().__init__(instrument.symbol, account=account, instrument=instrument)
         self.opened_ns = opened_ns
         self.strategy = ""
         self.initial_stop = NAN
@@ -135,16 +134,6 @@ class Position(Entity):
             owner.net_nano -= self.net_nano
             owner.gross_nano -= abs(self.net_nano)
         self.unrealized_nano = self.net_nano = 0
-
-    @property
-    def account_id(self) -> str:
-        """The account's id."""
-        return self.account.key
-
-    @property
-    def symbol(self) -> str:
-        """The instrument's symbol."""
-        return self.instrument.symbol
 
     @property
     def side(self) -> str:
