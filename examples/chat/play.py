@@ -80,7 +80,7 @@ class Market:
 
 def granted_name(reply: str) -> str:
     """The name of an override, from the reply that granted it."""
-    return reply.partition("Granted ")[2].split()[0].replace("\\", "")
+    return reply.partition("Take it back with: revoke ")[2].split()[0].replace("\\", "")
 
 
 async def in_telegram(sim: TelegramSim, market: Market) -> None:
@@ -100,8 +100,7 @@ async def in_telegram(sim: TelegramSim, market: Market) -> None:
     anna.says("/override daily-loss eval 10m extra=400 waiting for the bounce")
     question = await sim.wait_for_message("waiting for the bounce")
     anna.presses(question, question.buttons[0][0])
-    granted = await sim.wait_for_message("Granted")
-    anna.says(f"/revoke {granted_name(granted.text)} it does not bounce")
+    anna.presses(await sim.wait_for_message("Granted"), "Revoke")
     await sim.wait_for_message("became REDUCING")
 
     anna.says("/flatten eval enough for today")

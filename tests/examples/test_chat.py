@@ -21,7 +21,7 @@ def transcript() -> tuple[str, str]:
 
 STORY = (
     "status", "20,000.00 USD|All is within limits", "is broken", "Why?", "account.day.loss >= 500 = yes",
-    "Acknowledged", "Please confirm", "became ACTIVE", "became REDUCING", "Flatten account", "Confirm",
+    "Acknowledged by anna", "is fine again", "became ACTIVE", "became REDUCING", "Flatten account", "Confirm",
     "no position, no working order",
 )  # fmt: skip
 

@@ -36,6 +36,14 @@ def test_a_breach_says_the_value_the_limit_and_everything_that_is_stopped() -> N
     )
 
 
+def test_money_has_its_currency_and_a_fraction_is_told_in_per_cent() -> None:
+    money = notice_message(planned("notify"), TRANSITION, unit="USD")
+    assert "the value is 1,012.50 USD, the limit 1,000.00 USD (101%)" in money.text
+    assert ("value", "1,012.50 USD") in money.facts
+    share = msgspec.structs.replace(TRANSITION, measured=0.0512, threshold=0.05)
+    assert "the value is 5.12%, the limit 5%" in notice_message(planned("notify"), share, unit="%").text
+
+
 def test_a_shadow_message_says_that_nothing_was_done() -> None:
     assert "in shadow: nothing was done" in notice_message(planned("notify", shadow=True), TRANSITION).text
 

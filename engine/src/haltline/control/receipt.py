@@ -62,7 +62,7 @@ def receipts_reply(receipts: Sequence[Receipt], *, asked: int) -> Reply:
 def _parts(receipt: Receipt) -> tuple[Card | Table, ...]:
     if not receipt.legs:
         return (_card(receipt),)
-    columns = (Column(name="request", label="request"), Column(name="outcome", label="what became of it"))
+    columns = (Column(name="request", label="request"), Column(name="outcome", label="outcome"))
     rows = tuple(leg.words for leg in receipt.legs)
     return (_card(receipt), Table(columns=columns, rows=rows, title="Requests"))
 

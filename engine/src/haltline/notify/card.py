@@ -64,9 +64,10 @@ def _threaded(message: Message, group: Group) -> Message:
 def _item(member: Member, now: int) -> str:
     if member.is_acked(now) and not member.over:
         return f"{member.message.text} Acknowledged by {member.acked_by}."
-    if member.over or member.once or member.told_at is None:
+    begun_s = (now - member.begun) // 10**9
+    if member.over or member.once or member.told_at is None or begun_s < 1:
         return member.message.text
-    return f"{member.message.text} It has gone on for {format_duration((now - member.begun) // 10**9 * 10**9)}."
+    return f"{member.message.text} It has gone on for {format_duration(begun_s * 10**9)}."
 
 
 def _about(group: Group) -> str:

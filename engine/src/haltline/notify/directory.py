@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from haltline.api.field import Kind
 from haltline.config.settings import Setup
 from haltline.kernel.kernel import Kernel
 from haltline.model.plan import Lock
@@ -20,7 +21,17 @@ def directory_of(setup: Setup, kernel: Kernel) -> Directory:
     def locks() -> Iterable[Lock]:
         return list(kernel.governor.locks)
 
-    return Directory(rule_labels=rule_labels, account_labels=lambda account: accounts.get(account, {}), locks=locks)
+    def unit(rule: str, account: str) -> str:
+        found = next((each for each in kernel.index.rules if each.id == rule), None)
+        value = found.checked.value if found is not None else None
+        known = kernel.state.accounts.get(account)
+        if value is None or known is None:
+            return ""
+        return {Kind.MONEY: str(known.currency), Kind.FRACTION: "%"}.get(value.kind, "")
+
+    return Directory(
+        rule_labels=rule_labels, account_labels=lambda account: accounts.get(account, {}), locks=locks, unit=unit
+    )
 
 
 def live_labels(setup: Setup, kernel: Kernel) -> dict[str, dict[str, str]]:

@@ -41,6 +41,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     standing: tuple[str, ...] = ()
     deed_of: str = ""
     deed: str = ""
+    unit: str = ""
 
     @property
     def key(self) -> str:
@@ -60,6 +61,8 @@ class Directory:
     rule_labels: Callable[[str], Mapping[str, str]] = lambda rule: {}
     account_labels: Callable[[str], Mapping[str, str]] = lambda account: {}
     locks: Callable[[], Iterable[Lock]] = tuple
+    unit: Callable[[str, str], str] = lambda rule, account: ""
+    """What the value of a rule's limit is counted in, for an account: its currency, ``%``, or nothing."""
 
 
 def messages_of(result: Result, actions: Shelf[Action]) -> list[tuple[Message, str]]:
@@ -115,7 +118,8 @@ def transition_labels(said: Transition, directory: Directory) -> dict[str, str]:
 def _asked(planned: PlannedAction, result: Result, known: Directory) -> Notice:
     said = next((item for item in result.transitions if item.incident in planned.incidents), None)
     siblings = [other for other in result.plan if _together(planned, other)]
-    message = notice_message(planned, said, siblings)
+    unit = known.unit(str(said.rule), str(said.account or "")) if said is not None else ""
+    message = notice_message(planned, said, siblings, unit=unit)
     named = planned.params.get("channels")
     labels = transition_labels(said, known) if said is not None else {"kind": "incident"} | labels_of(message)
     over = said is not None and said.phase in _OVER
@@ -124,7 +128,7 @@ def _asked(planned: PlannedAction, result: Result, known: Directory) -> Notice:
     return Notice(
         message=msgspec.structs.replace(message, labels=labels, buttons=buttons), labels=labels,
         since=_since(said, planned.at), incident=incident, named=named if isinstance(named, str) else "", is_over=over,
-        actions=tuple(str(other.id) for other in siblings), transition=said,
+        actions=tuple(str(other.id) for other in siblings), transition=said, unit=unit,
         standing=_standing(said, known) if over else (),
     )  # fmt: skip
 
@@ -132,13 +136,14 @@ def _asked(planned: PlannedAction, result: Result, known: Directory) -> Notice:
 def _unasked(said: Transition, known: Directory) -> Notice:
     labels = transition_labels(said, known)
     over = said.phase in _OVER
+    unit = known.unit(str(said.rule), str(said.account or ""))
     message = Message(
         id=f"{said.incident}:{said.phase}:{said.at}", at=said.at, severity=said.severity, title="", text="",
         account=str(said.account or ""), rule=str(said.rule), phase=said.phase.value, labels=labels,
     )  # fmt: skip
     return Notice(
         message=message, labels=labels, since=_since(said, said.at), incident=str(said.incident), is_over=over,
-        is_asked=False, transition=said, standing=_standing(said, known) if over else (),
+        is_asked=False, transition=said, unit=unit, standing=_standing(said, known) if over else (),
     )  # fmt: skip
 
 

@@ -30,12 +30,13 @@ _PHASE_WORDS = {
 
 
 def notice_message(
-    planned: PlannedAction, transition: Transition | None, siblings: Sequence[PlannedAction] = ()
+    planned: PlannedAction, transition: Transition | None, siblings: Sequence[PlannedAction] = (), *, unit: str = ""
 ) -> Message:
-    """The message of a `notify` action: what the rule says, and what is done about it in the same plan."""
+    """The message of a `notify` action: what the rule says, counted in `unit`, and what is done about it in the same
+    plan."""
     severity = _severity(planned, transition)
     title = _title(planned, transition)
-    sentences = [f"{title}{_measure(transition)}."]
+    sentences = [f"{title}{_measure(transition, unit)}."]
     if transition and transition.reason:
         sentences.append(_sentence(transition.reason))
     extra = planned.params.get("text")
@@ -51,7 +52,7 @@ def notice_message(
         severity=severity,
         title=title,
         text=" ".join(sentences),
-        facts=_facts(transition),
+        facts=_facts(transition, unit),
         account=str(planned.account or ""),
         rule=", ".join(planned.rules),
         phase=transition.phase.value if transition else "",
@@ -115,7 +116,8 @@ def over_message(
     title = closing.message.title if closing is not None and asked else _ended(told.title)
     reason = reason or (said.reason if said is not None else "")
     sentences = [closing.message.text if closing is not None and asked else f"{title}."]
-    sentences.append(f"It lasted {format_duration((now - begun) // NS_PER_S * NS_PER_S)}{_worst(said)}.")
+    worst = _worst(said, closing.unit if closing is not None else "")
+    sentences.append(f"It lasted {format_duration((now - begun) // NS_PER_S * NS_PER_S)}{worst}.")
     if reason and not asked:
         sentences.append(_sentence(reason))
     if deeds:
@@ -161,11 +163,18 @@ def _ended(title: str) -> str:
     return title.removesuffix(begun) + _PHASE_WORDS[Phase.RESOLVED] if begun else f"{title}: over"
 
 
-def _worst(said: Transition | None) -> str:
+def _worst(said: Transition | None, unit: str) -> str:
     if said is None or said.worst is None:
         return ""
-    limit = f" (limit {said.threshold:,.10g})" if said.threshold is not None else ""
-    return f"; the worst value was {said.worst:,.10g}{limit}"
+    limit = f" (limit {_amount(said.threshold, unit)})" if said.threshold is not None else ""
+    return f"; the worst value was {_amount(said.worst, unit)}{limit}"
+
+
+def _amount(number: float, unit: str) -> str:
+    """Money with its currency, a fraction in per cent, anything else as it is."""
+    if unit == "%":
+        return f"{number * 100:,.4g}%"
+    return f"{number:,.2f} {unit}" if unit else f"{number:,.10g}"
 
 
 def alarm_message(at: int, title: str, text: str) -> Message:
@@ -181,25 +190,25 @@ def _title(planned: PlannedAction, transition: Transition | None) -> str:
     return f"{entity}: {named} {words}"
 
 
-def _measure(transition: Transition | None) -> str:
+def _measure(transition: Transition | None, unit: str) -> str:
     if transition is None or transition.measured is None:
         return ""
-    text = f": the value is {transition.measured:,.10g}"
+    text = f": the value is {_amount(transition.measured, unit)}"
     if transition.threshold is not None:
-        text += f", the limit {transition.threshold:,.10g}"
+        text += f", the limit {_amount(transition.threshold, unit)}"
     if transition.utilization is not None:
         text += f" ({transition.utilization:.0%})"
     return text
 
 
-def _facts(transition: Transition | None) -> tuple[tuple[str, str], ...]:
+def _facts(transition: Transition | None, unit: str) -> tuple[tuple[str, str], ...]:
     if transition is None:
         return ()
     facts = [("rule", str(transition.rule)), ("entity", transition.entity)]
     if transition.measured is not None:
-        facts.append(("value", f"{transition.measured:,.10g}"))
+        facts.append(("value", _amount(transition.measured, unit)))
     if transition.threshold is not None:
-        facts.append(("limit", f"{transition.threshold:,.10g}"))
+        facts.append(("limit", _amount(transition.threshold, unit)))
     return tuple(facts)
 
 

@@ -48,11 +48,12 @@ def arming_by_file(parts: Parts, kernel: Kernel, before: Basis | None, *, now: i
 def armed_message(request: ArmRequest, rules: int) -> Message:
     """An account was armed by the set-up: with how many rules, and what is not covered."""
     codes = ", ".join(gap.partition(": ")[0] for gap in request.gaps)
+    count = f"{rules} rule{'' if rules == 1 else 's'}"
     missing = f"Not covered: {codes} (`haltline arming {request.account}` explains)." if codes else "No gap is known."
     return Message(
         id=f"armed:{request.account}:{request.at}", at=request.at, severity=Severity.INFO,
         title=f"Armed: {request.account}", account=str(request.account),
-        text=f"Account {request.account} is armed by {request.operator} with {rules} rules. {missing}",
+        text=f"Account {request.account} is armed by {request.operator} with {count}. {missing}",
     )  # fmt: skip
 
 

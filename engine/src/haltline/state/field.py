@@ -21,13 +21,13 @@ _HELD = _FILL
 _MARKED = _QUOTE | _FILL
 _VALUE = _QUOTE | _FILL | _ACCOUNT
 _PERIOD = _VALUE | _CALENDAR
-_MONEY_UNIT = "in the account's currency"
+MONEY_UNIT = "in the account's currency"
 _PRICE_UNIT = "in the instrument's price unit"
 _FRACTION_UNIT = "0.8 is 80 %"
 _SECONDS = "seconds"
 _EPOCH = "seconds since 1970, UTC"
 _UNITS = {
-    Kind.MONEY: _MONEY_UNIT,
+    Kind.MONEY: MONEY_UNIT,
     Kind.PRICE: _PRICE_UNIT,
     Kind.QUANTITY: "lots, shares or coins",
     Kind.FRACTION: _FRACTION_UNIT,

@@ -50,10 +50,11 @@ class Acts:
         account = self._door.kernel.state.accounts[name]
         held = ", ".join(f"{position.quantity:+g} {position.symbol}" for position in account.book.values())
         orders = len(account.order_book)
+        cancelled = f"cancel {orders} working order{'' if orders == 1 else 's'}" if orders else "no order works"
+        closed = f"close {held} at market" if held else "no position is open"
         locked = " It is locked afterwards." if number_of(call, "lock") is not None else ""
         return (
-            f"Flatten account {name}: {orders} working order{'' if orders == 1 else 's'} cancelled,"
-            f" {held or 'no position'} closed at market, because: {reason_of(call)}."
+            f"Flatten account {name}: {cancelled}, {closed}, because: {reason_of(call)}."
             f" Entries are blocked until the broker shows it flat.{locked}"
         )
 

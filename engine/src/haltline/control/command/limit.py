@@ -11,6 +11,7 @@ from haltline.errors import EngineError
 from haltline.expr.explain import Explanation
 from haltline.kernel.view import Gauge, Reasoning
 from haltline.model.verdict import Verdict
+from haltline.state.field import MONEY_UNIT
 
 SECTION = "See"
 _TONES = {
@@ -85,7 +86,7 @@ class Limits:
         reasoning = self._reasoning(call)
         return Reply(
             title=f"{reasoning.verdict.value.upper()}  {reasoning.rule} on {reasoning.entity}",
-            tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning),),
+            tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning, self._currency(reasoning)),),
         )  # fmt: skip
 
     async def whynot(self, call: Call) -> Reply:
@@ -99,7 +100,9 @@ class Limits:
             said += f": {gauge.utilization:.0%} of the limit is used, {gauge.headroom:,.10g} is left"
         elif reasoning.reason:
             said += f": {reasoning.reason}"
-        return Reply(title=said, tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning),))
+        return Reply(
+            title=said, tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning, self._currency(reasoning)),)
+        )
 
     async def room(self, call: Call) -> Reply:
         """How full every limit is."""
@@ -116,6 +119,10 @@ class Limits:
         """The gauges of what the operator may see; those of no account are for everybody."""
         hidden = set(self._door.kernel.state.accounts) - set(call.accounts)
         return [gauge for gauge in self._door.kernel.gauges() if gauge.entity.partition("/")[0] not in hidden]
+
+    def _currency(self, reasoning: Reasoning) -> str:
+        account = self._door.kernel.state.accounts.get(reasoning.entity.partition("/")[0])
+        return str(account.currency) if account is not None else ""
 
     def _reasoning(self, call: Call) -> Reasoning:
         entity = text_of(call, "entity")
@@ -146,22 +153,22 @@ def gauge_table(gauges: list[Gauge]) -> Table:
     return Table(columns=columns, rows=rows, tones=tuple(_TONES[each.verdict] for each in gauges), empty="no limits")
 
 
-def reasoning_branch(reasoning: Reasoning) -> Branch:
-    """Why a rule says what it says."""
-    children = [explanation_branch(reasoning.condition)]
+def reasoning_branch(reasoning: Reasoning, currency: str = "") -> Branch:
+    """Why a rule says what it says; money in the `currency` of its account."""
+    children = [explanation_branch(reasoning.condition, currency)]
     if reasoning.where is not None:
-        children.insert(0, Branch(text="applies where", children=(explanation_branch(reasoning.where),)))
+        children.insert(0, Branch(text="applies where", children=(explanation_branch(reasoning.where, currency),)))
     text = f"{reasoning.title}{f' ({reasoning.reason})' if reasoning.reason else ''}"
     return Branch(text=text, tone=_TONES[reasoning.verdict], children=tuple(children))
 
 
-def explanation_branch(part: Explanation) -> Branch:
+def explanation_branch(part: Explanation, currency: str = "") -> Branch:
     """A sub-expression with its value, its unit and its age."""
-    children = tuple(explanation_branch(child) for child in part.children if not child.is_number_as_written)
+    children = tuple(explanation_branch(child, currency) for child in part.children if not child.is_number_as_written)
     if part.value is None or (isinstance(part.value, float) and math.isnan(part.value)):
         return Branch(text=f"{part.text} = unknown {part.unknown}".rstrip(), tone=Tone.WARNING, children=children)
     age = f", {part.age_s:.0f} s old" if part.age_s is not None else ""
-    unit = f" {part.unit}" if part.unit else ""
+    unit = f" {currency if currency and part.unit == MONEY_UNIT else part.unit}" if part.unit else ""
     return Branch(text=f"{part.text} = {_shown(part.value)}{unit}{age}", children=children)
 
 

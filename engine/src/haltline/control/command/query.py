@@ -54,7 +54,7 @@ class Queries:
         """The value, and what it was made of."""
         account = text_of(call, "account")
         explanation = self._door.kernel.evaluate(text_of(call, "expression"), account)
-        branch = explanation_branch(explanation)
+        branch = explanation_branch(explanation, str(self._door.kernel.state.accounts[account].currency))
         return Reply(title=branch.text, parts=branch.children)
 
     async def whatif(self, call: Call) -> Reply:

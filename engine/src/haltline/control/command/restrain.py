@@ -2,9 +2,11 @@
 
 from functools import partial
 
+import msgspec
+
 from haltline.api.control import Argument, ArgumentKind, Call, Command, Confirm, Role
-from haltline.api.reply import Reply
-from haltline.clock import NS_PER_S, format_duration, to_iso
+from haltline.api.reply import Button, Paragraph, Reply, Tone
+from haltline.clock import NS_PER_S, format_duration
 from haltline.control.command.reading import (
     ACCOUNT,
     MAYBE_REASON,
@@ -122,9 +124,10 @@ class Restraints:
             at=call.now, received_at=call.now, account=account, operator=call.operator, reason=reason_of(call),
             until=_until(call), entries_only=True,
         )  # fmt: skip
-        return await take(
-            self._door, call, event, title=f"Paused {account}", is_done=lambda: self._stands(f"pause@{account}")
-        )
+        title = f"Paused {account} {_length(call)}"
+        reply = await take(self._door, call, event, title=title, is_done=lambda: self._stands(f"pause@{account}"))
+        button = Button(label="Resume", command="resume", arguments={"account": str(account)})
+        return msgspec.structs.replace(reply, buttons=(button,) if self._stands(f"pause@{account}") else ())
 
     def resume_text(self, call: Call) -> str:
         """What resuming means."""
@@ -155,9 +158,15 @@ class Restraints:
             entity=text_of(call, "entity"), until=until, operator=call.operator, reason=reason_of(call),
             extra=number_of(call, "extra"),
         )  # fmt: skip
-        return await take(
-            self._door, call, event, title=f"Granted {name} until {to_iso(until)}", is_done=lambda: self._granted(name)
-        )
+        extra = number_of(call, "extra")
+        what = f"{extra:g} more" if extra is not None else "exempt"
+        title = f"Granted: {what} for {event.rule} on {event.entity}, {_length(call)}"
+        reply = await take(self._door, call, event, title=title, is_done=lambda: self._granted(name))
+        button = Button(label="Revoke", command="revoke", arguments={"override": name}, tone=Tone.WARNING)
+        if not self._granted(name):
+            return reply
+        back = Paragraph(text=f"Take it back with: revoke {name}", tone=Tone.MUTED)
+        return msgspec.structs.replace(reply, parts=(*reply.parts, back), buttons=(button,))
 
     async def revoke(self, call: Call) -> Reply:
         """Take it back."""
