@@ -12,7 +12,7 @@ from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import Event, OrderUpdate, PositionReport, Quote
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType
-from haltline_broker_ccxt.client import Line, Tap, make_exchange
+from haltline_broker_ccxt.client import Line, Tap, make_streaming
 from haltline_broker_ccxt.clientid import ClientIds, for_hyperliquid
 from haltline_broker_ccxt.failure import Codes, Gone, Repeated
 from haltline_broker_ccxt.hyperliquid.wire import Translator
@@ -49,18 +49,15 @@ class HyperliquidVenue:
     def __init__(self, setting: HyperliquidSetting, account: AccountId, clock: Clock, tap: Tap | None) -> None:
         self._setting = setting
         self._clock = clock
-        exchange = make_exchange(
+        exchange = make_streaming(
             "hyperliquid",
             {
                 "walletAddress": setting.wallet,
                 "privateKey": setting.private_key,
-                "timeout": round(setting.timeout_s * 1000),
-                "enableRateLimit": False,
-                "streaming": {"keepAlive": round(setting.silence_s * 1000 / 3)},
                 "options": {"fetchMarkets": {"types": ["swap"]}, "approvedBuilderFee": False, "builderFee": False},
             },
-            host=setting.host,
-            tap=tap,
+            setting,
+            tap,
         )
         exchange.has = {**exchange.has, "fetchCurrencies": False}
         self.line = Line(exchange, venue=self.name, codes=CODES, clock=clock)
