@@ -31,6 +31,16 @@ def test_each_failure_to_ask_doubles_the_pause() -> None:
     assert made.wake_at == 1_004
 
 
+def test_pushes_that_were_away_begin_the_hold_anew() -> None:
+    made = begun()
+    assert made.next_step(1_001, agrees=True) is Step.WAIT
+    assert made.next_step(1_005, agrees=None) is Step.WAIT
+    assert made.next_step(1_011, agrees=True) is Step.WAIT
+    assert made.next_step(1_020, agrees=True) is Step.WAIT
+    assert made.next_step(1_021, agrees=True) is Step.CONCLUDE
+    assert made.held_ns(1_021) == 10
+
+
 def test_it_is_doubted_after_the_time_of_the_action_its_hold_and_two_waits_for_pushes() -> None:
     last = 1_000 + 100 + 10 + 2 * 20
     assert begun().next_step(last, agrees=None) is Step.CONCLUDE

@@ -40,6 +40,15 @@ def test_those_that_wait_keep_their_order_when_some_become_pointless() -> None:
     assert [weak.planned.id for weak, _ in lane.ended] == ["pointless"]
 
 
+def test_what_stands_back_comes_right_behind_the_one_that_goes_before_it() -> None:
+    lane = Lane(100)
+    back, behind = job("custom", "back", 1), job("flatten", "behind", 90)
+    for each in (job("custom", "first", 5), behind, job("custom", "between", 50)):
+        lane.push(each)
+    lane.stand_back(back, behind.planned)
+    assert sorted((rank, each.planned.id) for rank, _, each in lane.waiting if each is back) == [(90, "back")]
+
+
 def test_the_running_one_is_asked_to_make_way_only_for_what_goes_before_it() -> None:
     lane, asked = Lane(100), []
     lane.push(job("reduce_to", "r", 30))
@@ -103,6 +112,7 @@ async def test_what_comes_while_something_is_watched_begins_at_once() -> None:
             await asyncio.sleep(0)
         assert world.venue.calls.count("submit") == before + 1
         await world.settle()
+    assert [world.receipt(key).status for key in "ab"] == [OutcomeStatus.DONE] * 2
 
 
 async def test_what_never_ran_began_when_it_ended() -> None:

@@ -4,7 +4,17 @@ import pytest
 
 from haltline.clock import NS_PER_S
 from haltline.model.event import Acknowledge, ArmRequest
-from haltline.model.rule import ActionSpec, Latch, OnUnknown, RuleMode, RuleSpec, Scope
+from haltline.model.rule import (
+    ActionSpec,
+    Comparison,
+    Latch,
+    LimitSpec,
+    OnUnknown,
+    RuleMode,
+    RuleSpec,
+    Scope,
+    Step,
+)
 
 
 def arm(made, account="eval", *, live=True):
@@ -46,6 +56,19 @@ class TestWideRules:
         arm(made)
         assert plan(made) == [("flatten", "eval", False)]
 
+    def test_arming_asks_for_what_every_rung_of_a_portfolio_rule_has_recorded(self, world, rule):
+        steps = tuple(
+            Step(threshold=at, then=rule.actions(name))
+            for at, name in ((1.0, "cancel_orders"), (2.0, "block_entries"), (3.0, "flatten"))
+        )
+        limit = LimitSpec(value="portfolio.open_positions", comparison=Comparison.AT, steps=steps)
+        made = world(RuleSpec(id="r", each=Scope.PORTFOLIO, limit=limit), live=False)
+        made.fill(1, 21_000)
+        made.fill(1, 5_000, symbol="MES")
+        made.forget()
+        arm(made)
+        assert [name for name, _, _ in plan(made)] == ["block_entries", "cancel_orders"]
+
     def test_arming_twice_asks_under_another_id(self, world):
         made = world(wide(Scope.PORTFOLIO, "portfolio.open_positions > 0", "flatten"), live=False)
         made.fill(1, 21_000)
@@ -83,6 +106,9 @@ class TestArming:
             return made
 
         return make
+
+    def test_what_is_breached_is_acted_on_in_the_very_step_of_arming(self, losing):
+        assert "flatten" in [action.name for action in arm(losing()).plan]
 
     def test_firings_in_shadow_do_not_use_up_max_fires(self, losing):
         made = losing(max_fires=1).forget()

@@ -106,7 +106,8 @@ def test_without_block_entries_entries_are_blocked_while_it_waits(world, rule):
     made = losing(world, rule, then=rule.actions("flatten"))
     made.tick(20_000)
     assert made.mode == "REDUCING"
-    assert not made.kernel.check(made.intent(1)).allowed
+    refused = made.kernel.check(made.intent(1))
+    assert refused.reasons == ("eval may only reduce: entries are blocked by loss",)
     made.tick(21_000)
     assert made.mode == "ACTIVE"
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from haltline.model.event import ActionOutcome, OutcomeStatus
+from haltline.model.id import ActionId
 from haltline.model.rule import Comparison, LimitSpec, RuleSpec, Scope
 
 
@@ -23,6 +25,21 @@ def test_a_stop_follows_the_best_price_and_nothing_else_is_repeated(trailing):
         trailing.quote(price)
     assert stops(trailing) == [21_000, 21_002, 21_010]
     assert trailing.actions.count("notify") == 1
+
+
+def test_a_stop_that_is_in_place_is_not_asked_for_again_while_its_price_stays(trailing):
+    trailing.fill(1, 21_000)
+    for price in (21_010, 21_012):
+        trailing.quote(price)
+    for key in list(trailing.kernel.arbiter.flights):
+        now = trailing.now
+        trailing.send(
+            ActionOutcome(at=now, received_at=now, action_id=ActionId(key), account="eval", status=OutcomeStatus.DONE)
+        )
+    trailing.forget()
+    for price in (21_011, 21_012, 21_008):
+        trailing.quote(price)
+    assert stops(trailing) == []
 
 
 def test_every_request_has_an_id_of_its_own(trailing):

@@ -195,6 +195,12 @@ class TestLadder:
         made.quote(20_740)
         assert made.actions == ["notify", "flatten", "notify"]
 
+    def test_before_the_first_rung_no_step_is_told(self, world, rule):
+        made = losing(world, self.ladder(rule, for_ns=60 * NS_PER_S), by=500)
+        made.at(60)
+        told = [(each.phase.value, each.step) for result in made.results for each in result.transitions]
+        assert told == [("pending", None), ("breached", 0)]
+
     def test_a_jump_runs_all_rungs_passed(self, world, rule):
         made = losing(world, self.ladder(rule), by=1200)
         assert made.actions == ["notify", "flatten"]
@@ -226,6 +232,15 @@ class TestUnknown:
         made.quote(21_001)
         assert made.phases == ["loss unknown", "loss resolved"]
         assert made.mode == "ACTIVE"
+
+    def test_a_warning_that_becomes_unknown_blocks(self, world, rule):
+        made = world(rule.loss(warn=0.8), stale_after_s=10)
+        made.fill(2, 21_000)
+        made.quote(21_000)
+        made.quote(20_780)
+        made.at(11)
+        assert made.phases == ["loss warning", "loss unknown"]
+        assert made.mode == "REDUCING"
 
     def test_warn_only_warns(self, world, rule):
         made = self.stale(world, rule, OnUnknown.WARN)
@@ -263,6 +278,8 @@ class TestUnknown:
         made.quote(20_700)
         made.at(60)
         assert made.phases == ["loss pending", "loss breached"]
+        told = [each.reason for result in made.results for each in result.transitions]
+        assert told[-1] == "not known at the end of its hold; the last verdict goes on"
 
     def test_a_hold_before_resolving_starts_anew_after_unknown(self, world, rule):
         made = world(rule.loss(clear_for_ns=30 * NS_PER_S, then=rule.actions("notify")), stale_after_s=10)
