@@ -50,6 +50,25 @@ def test_what_is_not_known_of_an_exchange_is_not_promised() -> None:
     }
 
 
+async def test_what_a_delta_of_bybit_leaves_out_is_no_second_observation_and_is_told_again_in_time(bares) -> None:
+    async with bares("bybit") as desk:
+        venue = desk.reader._venue
+
+        def heard(kind: str, **data: str) -> dict[str, float | None]:
+            said = {"topic": "tickers.BTCUSDT", "type": kind, "ts": 1, "data": {"symbol": "BTCUSDT", **data}}
+            (quote,) = venue.hear(said)
+            return {name: getattr(quote, name) for name in ("bid", "ask", "last", "mark") if getattr(quote, name)}
+
+        whole = {"bid1Price": "99", "ask1Price": "101", "lastPrice": "100", "markPrice": "100"}
+        assert heard("snapshot", **whole) == {"bid": 99, "ask": 101, "last": 100, "mark": 100}
+        assert heard("delta", lastPrice="50") == {"last": 50}
+        assert heard("delta", markPrice="100.5", turnover24h="7") == {"mark": 100.5}
+        known, at = venue._tickers["BTCUSDT"]
+        venue._tickers["BTCUSDT"] = known, at - 10 * 10**9  # so long ago
+        assert heard("delta", bid1Price="98") == {"bid": 98, "ask": 101, "last": 50, "mark": 100.5}
+        assert heard("snapshot", **whole) == {"bid": 99, "ask": 101, "last": 100, "mark": 100}
+
+
 async def test_any_other_exchange_is_polled() -> None:
     async with BybitSim(limits=False) as sim:
         given = sim.credentials

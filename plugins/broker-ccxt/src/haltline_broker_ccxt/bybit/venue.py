@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from haltline.api import AccountSnapshot, Finding, Level
-from haltline.clock import Clock
+from haltline.clock import NS_PER_S, Clock
 from haltline.errors import Refused, Transient
 from haltline.model.event import AccountReport, Event, OrderUpdate, Quote
 from haltline.model.id import AccountId, OrderId
@@ -34,6 +34,7 @@ _PAGE = 50
 _INDEX = {Leg.ONE: 0, Leg.LONG: 1, Leg.SHORT: 2}
 _TOPICS = ("order", "position", "execution", "wallet")
 _MOST_ARGUMENTS = 10
+_WHOLE_NS = 10 * NS_PER_S
 _DEAD_MAN = "dcp.future"
 
 
@@ -60,7 +61,7 @@ class BybitVenue:
         self.line = Line(exchange, venue=self.name, codes=CODES, clock=clock)
         self.markets = Markets(())
         self._wire = Translator(account, self.markets, ClientIds(for_bybit))
-        self._tickers: dict[str, dict[str, object]] = {}
+        self._tickers: dict[str, tuple[dict[str, object], int]] = {}
         self._held: dict[str, Decimal] = {}
         self._symbol_of: dict[str, str] = {}
         self._dead_man = False
@@ -242,14 +243,18 @@ class BybitVenue:
         return heard
 
     def _hear_ticker(self, said: Row, now: int) -> list[Event]:
-        """Deltas leave out what has not changed, so they are laid over what was said before."""
+        """Deltas leave out what has not changed, and what is left out was not observed again: told with every delta,
+        one odd trade would back itself. What has long not changed is told once more now and then, as it still holds.
+        """
         data = child(said, "data")
         symbol = text(data, "symbol")
         if text(said, "type") == "snapshot":
-            self._tickers[symbol] = {}
-        known = self._tickers.setdefault(symbol, {})
-        known.update(data)
-        quote = self._wire.quote(known, self.line.at_ns(millis(said, "ts")), now)
+            self._tickers.pop(symbol, None)
+        known, whole_at = self._tickers.get(symbol, ({}, 0))
+        known = {**known, **data}
+        is_whole = now - whole_at >= _WHOLE_NS
+        self._tickers[symbol] = known, now if is_whole else whole_at
+        quote = self._wire.quote(known if is_whole else data, self.line.at_ns(millis(said, "ts")), now)
         return [] if quote is None else [quote]
 
     def _order(self, each: Row) -> OrderReport:
