@@ -15,18 +15,21 @@ from dataclasses import dataclass, field
 from venue_desk import Desk, Truth
 
 LONGEST_S = 60.0
-AGREE_S = 45.0
+AGREE_S = 90.0
 TICK_S = 0.1
 DOUBT_S = 5.0
 """A price that nothing backs yet holds entries back at once, which takes resting ones away; that is no flatten."""
+CALM_WORDS = 3
+"""So often in a row the engine must say that it is at rest: its first word after a pause may be from before it."""
 MOST_UNITS = 5
 CALM_S, STORM_S = 20.0, 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What the engine says of one account. `at` is when (monotonic seconds, the venue's process)."""
+    """What the engine says of one account. `at` is when (monotonic seconds, which all processes share)."""
 
+    at: float
     quantity: float
     average: float
     orders: int
@@ -73,7 +76,7 @@ class Play:
         self._ask = ask
         self._begun = time.monotonic()
         self.told: Told | None = None
-        self._told_at = 0.0
+        self._calm_words = 0
         self._goal = desk.start
         self._is_guilty = False
         self._is_rude = False
@@ -110,7 +113,8 @@ class Play:
 
     def hear(self, told: Told) -> None:
         """The engine says what it thinks."""
-        self.told, self._told_at = told, time.monotonic()
+        self.told = told
+        self._calm_words = self._calm_words + 1 if self._is_calm(told) else 0
         self._judge()
 
     # -- what happens --------------------------------------------------------------------------------------------------
@@ -257,7 +261,7 @@ class Play:
         is_broken = share >= 1.02 or units > MOST_UNITS + 0.01 or (self._flat_wanted and truth.quantity != 0)
         if share >= 0.98 or is_broken:
             self._begin("loss" if share >= 0.98 else "size")
-            self._innocent_at = now
+            self._innocent_at, self._calm_words = now, 0
         if self._breach is not None and (share >= 1.0 or is_broken) and not self._breach.at:
             self._breach.at = now
         if not is_broken:
@@ -267,7 +271,7 @@ class Play:
         elif now - self._broken_since > LONGEST_S and self._breach is not None:
             self.found.missed.append(self._told_so(f"{self._breach.kind}: broken for {LONGEST_S:g} s"))
             self._broken_since = now
-        if self._is_guilty and self._is_forgiven(now, truth):
+        if self._is_guilty and self._broken_since is None and self._calm_words >= CALM_WORDS:
             if truth.orders and not truth.quantity and not self._is_rude and self._breach and self._breach.order_ms:
                 kinds = ("loss", "operator")
                 if self._breach.kind in kinds:
@@ -290,12 +294,11 @@ class Play:
             breach.flat_ms = (now - breach.at) * 1e3
         self._broken_since = None
 
-    def _is_forgiven(self, now: float, truth: Truth) -> bool:
+    def _is_calm(self, told: Told) -> bool:
         """Whether the engine has seen the end of it: quiet, and of the venue's opinion, a while after it was over."""
-        told = self.told
-        if told is None or self._broken_since is not None or self._told_at - self._innocent_at < 1.0:
+        if self._broken_since is not None or told.at - self._innocent_at < 1.0:
             return False
-        return told.is_quiet and not told.incidents and abs(told.quantity - truth.quantity) < 1e-9
+        return told.is_quiet and not told.incidents and abs(told.quantity - self.desk.truth().quantity) < 1e-9
 
     def _told_so(self, text: str) -> str:
         second = time.monotonic() - self._begun

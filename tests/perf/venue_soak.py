@@ -181,7 +181,8 @@ class Watch:
         under_way = [each for each in self._engine.progress() if each.account == name]
         waiting = [each for each in self._kernel.enforcements() if each.account == name]
         return Told(
-            quantity=0.0 if held is None else held.quantity, average=0.0 if held is None else held.average_price,
+            at=time.monotonic(), quantity=0.0 if held is None else held.quantity,
+            average=0.0 if held is None else held.average_price,
             orders=len(account.order_book), fills=account.day.fills, cash=account.balance,
             realized=account.day.realized_pnl,
             is_quiet=not under_way and not waiting and not len(self._engine.engine.inbox),
