@@ -21,6 +21,12 @@ _INCHES = (6.4, 3.6)
 _DPI = 125
 _NS_PER_DAY = 86_400 * 1_000_000_000
 _FULLEST = 12
+_LONGEST_NAME = 34
+_LETTER = 0.0115
+"""The part of the width that a letter of a label takes."""
+_ROWS = 4
+_ROW = 0.06
+"""The part of the height that a label takes."""
 _SHORTEST_DAYS = 1 / 24
 
 
@@ -63,20 +69,9 @@ def equity_chart(
     figure, axes = _canvas(title, theme)
     times, equities = _steps(curve)
     axes.step(times, equities, where="post", color=theme.line, linewidth=1.8)
-    for level in levels:
-        if _is_near(level.equity, equities):
-            axes.axhline(level.equity, color=theme.limit, linewidth=1, linestyle=(0, (4, 3)))
-            axes.annotate(
-                level.name, (1, level.equity), xycoords=("axes fraction", "data"), xytext=(-3, 3),
-                textcoords="offset points", ha="right", fontsize=7.5, color=theme.limit, parse_math=False,
-            )  # fmt: skip
-    for mark in marks:
-        colour = theme.severity(mark.severity)
-        axes.axvline(_day(mark.at), color=colour, linewidth=1, alpha=0.8)
-        axes.annotate(
-            mark.label, (_day(mark.at), 1), xycoords=("data", "axes fraction"), xytext=(3, -9),
-            textcoords="offset points", fontsize=7.5, color=colour, parse_math=False,
-        )  # fmt: skip
+    _corner(axes, f"{_last(equities):,.2f} {currency}", theme)
+    _levels(axes, [each for each in levels if _is_near(each.equity, equities)], equities, theme)
+    _marks(axes, marks, times, theme)
     axes.set_ylabel(currency, color=theme.faint, fontsize=8, parse_math=False)
     _time_axis(axes, zone, times)
     return _png(figure)
@@ -93,7 +88,8 @@ def drawdown_chart(
     axes.fill_between(times, falls, 0, step="post", color=theme.loss, alpha=0.35, linewidth=0)
     axes.step(times, falls, where="post", color=theme.loss, linewidth=1.4)
     if limit is not None:
-        axes.axhline(-limit, color=theme.limit, linewidth=1, linestyle=(0, (4, 3)))
+        _line(axes, -limit, f"limit {limit:,.10g}", theme)
+    _corner(axes, f"{_last(falls):,.2f} {currency}, worst {min(each for each in falls if each == each):,.2f}", theme)
     axes.set_ylim(top=0)
     axes.set_ylabel(currency, color=theme.faint, fontsize=8, parse_math=False)
     _time_axis(axes, zone, times)
@@ -109,8 +105,8 @@ def headroom_chart(gauges: Sequence[Gauge], *, title: str, theme: Theme = DARK) 
     for row, gauge in enumerate(reversed(shown)):
         _bar(axes, row, gauge, theme)
     axes.axvline(1, color=theme.limit, linewidth=1)
-    axes.set_yticks(range(len(shown)), [gauge.name for gauge in reversed(shown)], parse_math=False)
-    axes.set_xlim(0, 1.28)
+    axes.set_yticks(range(len(shown)), [_short(gauge.name) for gauge in reversed(shown)], parse_math=False)
+    axes.set_xlim(0, 1.42)
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xticks([0, 0.5, 1], ["0", "50 %", "limit"])
     axes.grid(visible=False)
@@ -126,6 +122,60 @@ def _bar(axes: "Axes", row: int, gauge: Gauge, theme: Theme) -> None:
         axes.barh(row, min(max(gauge.used, 0), 1), height=0.56, color=theme.fill(gauge.used, gauge.warn))
         text = gauge.room or f"{gauge.used:.0%}"
     axes.annotate(text, (1.02, row), va="center", fontsize=7.5, color=theme.text, parse_math=False)
+
+
+def _levels(axes: "Axes", levels: Sequence[Level], equities: Sequence[float], theme: Theme) -> None:
+    """Limits from the highest down, each with its name; below its line where another is just above."""
+    known = [*(equity for equity in equities if equity == equity), *(level.equity for level in levels)]
+    near, above = (max(known) - min(known)) * _ROW, math.inf
+    for level in sorted(levels, key=lambda each: -each.equity):
+        _line(axes, level.equity, level.name, theme, is_below=above - level.equity < near)
+        above = level.equity
+
+
+def _line(axes: "Axes", height: float, name: str, theme: Theme, *, is_below: bool = False) -> None:
+    axes.axhline(height, color=theme.limit, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate(
+        _short(name), (1, height), xycoords=("axes fraction", "data"), xytext=(-3, -9 if is_below else 3),
+        textcoords="offset points", ha="right", fontsize=7.5, color=theme.limit, parse_math=False,
+        bbox=_plate(theme),
+    )  # fmt: skip
+
+
+def _marks(axes: "Axes", marks: Sequence[Mark], times: Sequence[float], theme: Theme) -> None:
+    """Incidents as lines, with their names in rows where they would cover each other; what finds no row stays a line."""
+    width = max(times[-1] - times[0], _SHORTEST_DAYS)
+    rows = [-math.inf] * _ROWS
+    for mark in sorted(marks, key=lambda each: each.at):
+        at, colour = _day(mark.at), theme.severity(mark.severity)
+        axes.axvline(at, color=colour, linewidth=1, alpha=0.8)
+        row = next((number for number, taken in enumerate(rows) if at >= taken), None)
+        if row is None:
+            continue
+        label, is_late = _short(mark.label), at > times[0] + width * 0.7
+        rows[row] = at + width * _LETTER * (1 if is_late else len(label) + 2)
+        axes.annotate(
+            label, (at, 1), xycoords=("data", "axes fraction"), xytext=(-3 if is_late else 3, -9 - 11 * row),
+            textcoords="offset points", fontsize=7.5, color=colour, parse_math=False, bbox=_plate(theme),
+            ha="right" if is_late else "left",
+        )  # fmt: skip
+
+
+def _plate(theme: Theme) -> dict[str, object]:
+    """A ground for text that stands on a curve."""
+    return {"facecolor": theme.back, "alpha": 0.75, "edgecolor": "none", "pad": 1}
+
+
+def _corner(axes: "Axes", text: str, theme: Theme) -> None:
+    axes.set_title(text, loc="right", fontsize=9, color=theme.faint, parse_math=False)
+
+
+def _last(values: Sequence[float]) -> float:
+    return next(value for value in reversed(values) if value == value)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _canvas(title: str, theme: Theme) -> "tuple[Figure, Axes]":
@@ -152,7 +202,9 @@ def _time_axis(axes: "Axes", zone: str, times: Sequence[float]) -> None:
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(locator, tz=ZoneInfo(zone))  # type: ignore[no-untyped-call] # nor here
     )
-    axes.yaxis.set_major_formatter(lambda number, _: f"{number:,.0f}" if abs(number) >= 100 else f"{number:,.2f}")
+    axes.yaxis.set_major_formatter(
+        lambda number, _: f"{number:,.0f}" if abs(number) >= 100 or number == 0 else f"{number:,.2f}"
+    )
 
 
 def _steps(curve: Sequence[CurvePoint]) -> tuple[list[float], list[float]]:
