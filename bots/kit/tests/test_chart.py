@@ -54,6 +54,13 @@ def test_a_drawdown_is_measured_from_the_peak_so_far() -> None:
     assert size_of(drawdown_chart(CURVE, title="Drawdown", currency="USD", limit=500)) == (800, 450)
 
 
+def test_a_hundred_incidents_and_limits_and_long_names_stay_a_small_picture() -> None:
+    marks = [Mark(at=START + number * MINUTE // 5, label="x" * 200, severity="warning") for number in range(100)]
+    levels = [Level(name="y" * 200, equity=49_900 - number) for number in range(20)]
+    assert size_of(equity_chart(CURVE, title="t", currency="USD", marks=marks, levels=levels)) == (800, 450)
+    assert size_of(headroom_chart([Gauge(name="z" * 200, used=0.5)], title="t")) == (800, 450)
+
+
 def test_one_point_is_enough() -> None:
     assert size_of(equity_chart(CURVE[:1], title="t", currency="USD"))
 

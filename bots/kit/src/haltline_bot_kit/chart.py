@@ -143,7 +143,7 @@ def _line(axes: "Axes", height: float, name: str, theme: Theme, *, is_below: boo
 
 
 def _marks(axes: "Axes", marks: Sequence[Mark], times: Sequence[float], theme: Theme) -> None:
-    """Incidents as lines, with their names in rows where they would cover each other; what finds no row stays a line."""
+    """Incidents as lines, with names in rows where they would cover each other; what finds no row stays a line."""
     width = max(times[-1] - times[0], _SHORTEST_DAYS)
     rows = [-math.inf] * _ROWS
     for mark in sorted(marks, key=lambda each: each.at):
