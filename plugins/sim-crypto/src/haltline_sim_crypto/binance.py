@@ -15,15 +15,12 @@ from haltline_sim_crypto.binance_code import CODES
 from haltline_sim_crypto.binance_rest import BinanceRest
 from haltline_sim_crypto.binance_stream import BinanceStreams
 from haltline_sim_crypto.desk import Habits
-from haltline_sim_crypto.event import Event
 from haltline_sim_crypto.instrument import Instrument, contracts
 from haltline_sim_crypto.limit import Limit
-from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import exact
 from haltline_sim_crypto.record import Json, Request
 from haltline_sim_crypto.refusal import Reason, Refused
 from haltline_sim_crypto.server import CryptoSim
-from haltline_sim_kit.fault import Fault
 
 _WEIGHT = Limit(weight=2400, seconds=60.0)
 _PATIENCE = 2 * _WEIGHT.weight
@@ -68,7 +65,7 @@ class BinanceSim(CryptoSim):
         self._keys_made = 0
         self._banned_until_ms = 0
         self._rest = BinanceRest(self).routes()
-        self._says = BinanceStreams(self)
+        self._says: BinanceStreams = BinanceStreams(self)
 
     def first_instruments(self) -> tuple[Instrument, ...]:
         """BTCUSDT, ETHUSDT, SOLUSDT."""
@@ -199,17 +196,3 @@ class BinanceSim(CryptoSim):
         words = code.words.replace("{}", detail or str(self.now_ms() + _BAN_MS))
         body = {"code": code.number, "msg": words}
         return web.json_response(body, status=code.status, headers=headers)
-
-    def broken(self, fault: Fault) -> web.Response:
-        """A page of a proxy."""
-        return web.Response(status=fault.status, text=f"<html>{fault.status}</html>", content_type="text/html")
-
-    # -- streams -------------------------------------------------------------------------------------------------------
-
-    def on_event(self, account: Account, event: Event) -> None:
-        """To the user data streams."""
-        self._says.tell(account, event)
-
-    def on_price(self, market: Market) -> None:
-        """To the market streams."""
-        self._says.tell_price(market)

@@ -15,16 +15,13 @@ from haltline_sim_crypto.bybit_code import CODES
 from haltline_sim_crypto.bybit_rest import BybitRest
 from haltline_sim_crypto.bybit_stream import BybitStreams
 from haltline_sim_crypto.desk import Habits
-from haltline_sim_crypto.event import Event
 from haltline_sim_crypto.instrument import Instrument, contracts
 from haltline_sim_crypto.limit import Limit
-from haltline_sim_crypto.market import Market
 from haltline_sim_crypto.number import exact
 from haltline_sim_crypto.record import Json, Request
 from haltline_sim_crypto.refusal import Reason, Refused
 from haltline_sim_crypto.server import CryptoSim
 from haltline_sim_crypto.stream import Link
-from haltline_sim_kit.fault import Fault
 
 _PER_SECOND = {"POST /v5/order/create": 10, "POST /v5/order/cancel": 10, "POST /v5/order/cancel-all": 10}
 _USUAL_PER_SECOND = 50
@@ -56,7 +53,7 @@ class BybitSim(CryptoSim):
         self.dead_man_windows: dict[str, int] = {}
         """Seconds for which the private stream may be gone, by key."""
         self._rest = BybitRest(self).routes()
-        self._says = BybitStreams(self)
+        self._says: BybitStreams = BybitStreams(self)
 
     def first_instruments(self) -> tuple[Instrument, ...]:
         """BTCUSDT, ETHUSDT, SOLUSDT."""
@@ -143,10 +140,6 @@ class BybitSim(CryptoSim):
         code = self.codes[reason]
         return self._envelope(code.number, code.words.replace("{}", detail), {}, status=code.status)
 
-    def broken(self, fault: Fault) -> web.Response:
-        """A page of a proxy."""
-        return web.Response(status=fault.status, text=f"<html>{fault.status}</html>", content_type="text/html")
-
     def _envelope(
         self, code: int, words: str, result: Any, *, status: int = 200, headers: dict[str, str] | None = None
     ) -> web.Response:
@@ -154,14 +147,6 @@ class BybitSim(CryptoSim):
         return web.json_response(body, status=status, headers=headers)
 
     # -- streams -------------------------------------------------------------------------------------------------------
-
-    def on_event(self, account: Account, event: Event) -> None:
-        """To the private streams."""
-        self._says.tell(account, event)
-
-    def on_price(self, market: Market) -> None:
-        """To the public streams."""
-        self._says.tell_price(market)
 
     def private_here(self, link: Link) -> None:
         """A stream that counts for the dead man's switch is back."""

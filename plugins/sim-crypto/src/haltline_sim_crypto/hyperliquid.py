@@ -11,7 +11,6 @@ from aiohttp import web
 from haltline_sim_crypto.account import Account
 from haltline_sim_crypto.desk import Habits
 from haltline_sim_crypto.ethereum import action_digest, address_of, signer
-from haltline_sim_crypto.event import Event
 from haltline_sim_crypto.hyperliquid_action import HyperliquidActions
 from haltline_sim_crypto.hyperliquid_code import CODES, OF_ORDERS
 from haltline_sim_crypto.hyperliquid_info import HyperliquidInfo
@@ -24,7 +23,6 @@ from haltline_sim_crypto.order import Cause
 from haltline_sim_crypto.record import Json, Request
 from haltline_sim_crypto.refusal import Reason, Refused
 from haltline_sim_crypto.server import CryptoSim
-from haltline_sim_kit.fault import Fault
 
 _WEIGHT = Limit(weight=1200, seconds=60.0)
 _DAY_MS = 86_400_000
@@ -67,7 +65,7 @@ class HyperliquidSim(CryptoSim):
         info = HyperliquidInfo(self)
         self.meta = info.universe
         self._rest = info.routes() | HyperliquidActions(self).routes()
-        self._says = HyperliquidStreams(self)
+        self._says: HyperliquidStreams = HyperliquidStreams(self)
         for market in self.markets.values():
             market.spread = _SPREADS.get(market.instrument.base, market.spread)
 
@@ -191,17 +189,3 @@ class HyperliquidSim(CryptoSim):
             response = {"type": kind, "data": {"statuses": [{"error": words}]}}
             return web.json_response({"status": "ok", "response": response})
         return web.json_response({"status": "err", "response": words})
-
-    def broken(self, fault: Fault) -> web.Response:
-        """A page of a proxy."""
-        return web.Response(status=fault.status, text=f"<html>{fault.status}</html>", content_type="text/html")
-
-    # -- streams -------------------------------------------------------------------------------------------------------
-
-    def on_event(self, account: Account, event: Event) -> None:
-        """To whoever subscribed to the address."""
-        self._says.tell(account, event)
-
-    def on_price(self, market: Market) -> None:
-        """To whoever subscribed to the coin."""
-        self._says.tell_price(market)

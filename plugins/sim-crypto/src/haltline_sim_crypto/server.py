@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatch
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from aiohttp import web
 
@@ -33,6 +33,16 @@ from haltline_sim_kit.simulator import Simulator
 type Number = float | str | Decimal
 
 
+class Teller(Protocol):
+    """What the streams of a venue say."""
+
+    def tell(self, account: Account, event: Event) -> None:
+        """Tell the private streams."""
+
+    def tell_price(self, market: Market) -> None:
+        """Tell the public streams, and the private ones that follow the price."""
+
+
 class CryptoSim(Simulator):
     """One venue on loopback.
 
@@ -49,6 +59,8 @@ class CryptoSim(Simulator):
 
     topics_by_name: ClassVar[Mapping[str, str]] = {}
     """What `order`, `execution`, `position`, `wallet` are named in the private stream, where it is not so."""
+
+    _says: Teller
 
     def __init__(
         self, *, port: int = 0, balance: Number = 10_000, hedged: bool = False, limits: bool = True,
@@ -90,18 +102,6 @@ class CryptoSim(Simulator):
     @abstractmethod
     def refusal(self, reason: Reason, detail: str = "") -> web.Response:
         """A refusal in the venue's codes and words."""
-
-    @abstractmethod
-    def broken(self, fault: Fault) -> web.Response:
-        """An answer with an HTTP status that is not a refusal."""
-
-    @abstractmethod
-    def on_event(self, account: Account, event: Event) -> None:
-        """Tell the private streams."""
-
-    @abstractmethod
-    def on_price(self, market: Market) -> None:
-        """Tell the public streams, and the private ones that follow the price."""
 
     @property
     @abstractmethod
@@ -153,6 +153,10 @@ class CryptoSim(Simulator):
         self.on_price(market)
         for account in self.accounts.values():
             self.matching.on_price(account, market.instrument.symbol)
+
+    def on_price(self, market: Market) -> None:
+        """Tell the streams what the price of a market is."""
+        self._says.tell_price(market)
 
     def funds(self, symbol: str, rate: Number) -> None:
         """Funding is paid at this rate."""
@@ -269,12 +273,12 @@ class CryptoSim(Simulator):
         self.arm(FaultKind.STATUS, call, reason=Reason(reason).value, count=count, stage=stage)
 
     def faulty(self, fault: Fault) -> web.Response:
-        """The answer for an armed `status`."""
+        """The answer for an armed `status`: a refusal of the venue, or the page of a proxy."""
         if fault.reason in Reason:
             return self.refusal(Reason(fault.reason))
         if fault.status == 429:
             return self.refusal(Reason.RATE_LIMIT)
-        return self.broken(fault)
+        return web.Response(status=fault.status, text=f"<html>{fault.status}</html>", content_type="text/html")
 
     async def restart(self) -> None:
         """Every connection is cut and the port opens again."""
@@ -316,7 +320,7 @@ class CryptoSim(Simulator):
         return found
 
     def _happened(self, account: Account, event: Event) -> None:
-        self.on_event(account, event)
+        self._says.tell(account, event)
         self.watch.changed()
 
     async def answer(self, request: web.Request, asked: Request) -> web.StreamResponse:
