@@ -139,6 +139,15 @@ async def test_more_orders_than_are_worth_asking_for_one_by_one_are_listed(bares
         assert len((await desk.actuator.snapshot("main")).orders) == 10
 
 
+async def test_where_nothing_is_held_little_is_asked_until_all_orders_are_due_again(bares) -> None:
+    async with bares("binance") as desk:
+        await desk.actuator.snapshot("main")
+        assert desk.actuator.cost(BrokerCall.SNAPSHOT) == 10
+        desk.sim.trades("ETH", "1")
+        assert [each.symbol for each in (await desk.actuator.snapshot("main")).positions] == ["ETHUSDT"]
+        assert desk.actuator.cost(BrokerCall.SNAPSHOT) == 12
+
+
 async def test_where_many_markets_are_known_all_are_read_at_once(bares) -> None:
     async with bares("binance") as desk:
         await desk.actuator.snapshot("main")

@@ -276,7 +276,7 @@ class BinanceVenue:
         what reads every ten seconds; a stream tells of orders elsewhere at once.
         """
         age_ns = self._clock.now() - self._whole_at
-        return not 0 < len(self._seen) <= _MOST_MARKETS or age_ns > (10 if self._is_reader else 3) * NS_PER_S
+        return len(self._seen) > _MOST_MARKETS or age_ns > (10 if self._is_reader else 3) * NS_PER_S
 
     async def _orders(self) -> list[Row]:
         """Working orders of both sorts."""
