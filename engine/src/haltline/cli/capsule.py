@@ -1,13 +1,11 @@
 """`haltline capsule make|replay|to-test|show`: one incident as one file that proves its decision."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from haltline.api.registry import Registry
 from haltline.cli.capsuletest import prove_test
@@ -16,6 +14,7 @@ from haltline.cli.group import HelpfulCommand
 from haltline.cli.journal import File, open_journal
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
+from haltline.cli.progress import progress_bar
 from haltline.cli.workspace import find_setup, plugins_of, require_paths
 from haltline.clock import parse_duration
 from haltline.config.load import load_setup
@@ -75,7 +74,7 @@ def make(
     if (incident is None) is not last:
         raise typer.BadParameter("name an incident, or say --last")
     lead_ns = _duration(lead)
-    with open_journal(file, config) as journal, _progress(output, "reading") as progress:
+    with open_journal(file, config) as journal, progress_bar(output, "reading") as progress:
         span = find_span(read_spans(journal), incident)
         made = make_capsule(
             journal, span, to, registries(), lead_ns=lead_ns, secrets=_secrets(config, file), progress=progress
@@ -102,7 +101,7 @@ def replay(file: CapsuleFile, plain: Plain = False, json: Json = False) -> None:
     """
     output = Output(json=json, plain=plain)
     require_paths([file])
-    with Capsule(file) as capsule, _progress(output, "replaying") as progress:
+    with Capsule(file) as capsule, progress_bar(output, "replaying") as progress:
         comparison = replay_capsule(capsule, registries(), progress=progress)
     if json:
         output.emit(
@@ -209,15 +208,3 @@ def _secrets(config: Path | None, file: Path | None) -> tuple[str, ...]:
             raise
         return ()
     return secret_values(load_setup(path, plugins_of([path]).registry, environ=os.environ), os.environ)
-
-
-@contextmanager
-def _progress(output: Output, doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if output.json or output.plain:
-        yield lambda done, total: None
-        return
-    columns = (TextColumn(doing), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=output.console, transient=True) as progress:
-        task = progress.add_task(doing, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -2,19 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.journal import File, app, journal_path, open_journal
 from haltline.cli.option import Config, Json, Plain
 from haltline.cli.output import Output
+from haltline.cli.progress import Told, progress_bar
 from haltline.cli.workspace import find_setup, plugins_of
 from haltline.clock import SystemClock, format_duration, parse_duration
 from haltline.config.load import load_setup
@@ -29,7 +27,6 @@ from haltline.journal.size import size_of_journal
 from haltline.journal.store import Journal
 
 _DAY_S = 86_400
-type Told = Callable[[int, int], None]
 
 
 @app.command(cls=HelpfulCommand)
@@ -100,7 +97,10 @@ def compact(
     path, entry = _store(file, config, keep)
     before = size_of(path)
     now = SystemClock().now()
-    with open_journal(path, None) if dry_run else Journal.open(path) as journal, _progress(output) as told:
+    with (
+        open_journal(path, None) if dry_run else Journal.open(path) as journal,
+        progress_bar(output, "reading") as told,
+    ):
         removed = _compact(journal, entry, now, told, dry=dry_run)
         if not dry_run:
             _shrink(journal)
@@ -137,7 +137,7 @@ def backup(
     """
     output = Output(json=json, plain=plain)
     path = _existing(file, config)
-    with _progress(output) as told:
+    with progress_bar(output, "reading") as told:
         made = back_up(path, to, progress=told)
     if json:
         output.emit(
@@ -313,15 +313,3 @@ def _bytes(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.2f} GB"
-
-
-@contextmanager
-def _progress(output: Output) -> Iterator[Told]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if output.json or output.plain:
-        yield lambda done, total: None
-        return
-    columns = (TextColumn("reading"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=output.console, transient=True) as progress:
-        task = progress.add_task("reading", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

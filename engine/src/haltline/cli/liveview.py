@@ -34,7 +34,7 @@ def draw_status(
     incidents = min(max(len(status.incidents), 1), 5) + 2
     root = Layout()
     root.split_column(
-        Layout(_head(status, engine, where), size=2),
+        Layout(_head(engine, where), size=2),
         Layout(_refused(engine.rules), size=2, visible=bool(engine.rules.problems)),
         Layout(framed(_accounts(status.accounts), "accounts"), size=accounts),
         Layout(framed(_limits(status, width, limits - 2), "limits, fullest first"), size=limits),
@@ -45,7 +45,7 @@ def draw_status(
     return root
 
 
-def _head(status: Status, engine: EngineStatus, where: str) -> RenderableType:
+def _head(engine: EngineStatus, where: str) -> RenderableType:
     grid = Table.grid(expand=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)

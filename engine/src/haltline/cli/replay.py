@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -14,13 +14,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from haltline.api.registry import Registry
 from haltline.builtins.paper.broker import PaperBroker
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Json, Plain, command_app
 from haltline.cli.output import Output
+from haltline.cli.progress import progress_bar
 from haltline.cli.recording import (
     PAPER,
     BookedRecording,
@@ -167,7 +167,7 @@ def run_replay(request: Request, output: Output) -> tuple[ReplaySummary, Seen]:
             speed=request.speed,
             journal=store,
             keep_events=store is not None,
-            progress=stack.enter_context(_progress(output)),
+            progress=stack.enter_context(progress_bar(output, "replaying")),
             on_event=seen.on_event,
             on_result=seen.on_result,
             on_receipt=seen.receipts.append,
@@ -219,15 +219,3 @@ def _account(request: Request, setup: Setup) -> AccountId:
         cure = f"accounts of the set-up: {', '.join(known) or 'none'}"
         raise ConfigError([Problem(code="E903", what=f"there is no account {request.account!r}", cure=cure)])
     return AccountId(request.account)
-
-
-@contextmanager
-def _progress(output: Output) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if output.json or output.plain:
-        yield lambda done, total: None
-        return
-    columns = (TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=output.console, transient=True) as progress:
-        task = progress.add_task("replay", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
