@@ -295,7 +295,7 @@ class World:
             self.clock.skip(step_s)
             self.quote(self.price)
             for _ in range(5):
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001)  # sleeps: what falls due needs a moment of real time
 
     async def buy(self, contracts: int) -> None:
         """Somebody buys at the broker."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from haltline.config.secret import secret_values
+from haltline.config.secret import hidden, secret_values
 from haltline.config.settings import BrokerEntry, ChannelEntry, Setup, StoreEntry
 
 HERE = Path("/nowhere")
@@ -17,7 +17,9 @@ def setup(text: str = "", **more: object) -> Setup:
 
 def test_what_a_set_up_reads_by_reference_is_secret() -> None:
     text = "channels: {a: {config: {url: 'https://x/${TOKEN}', other: '${NOT_SET:-by default}'}}}"
-    assert secret_values(setup(text), {"TOKEN": "abc-123-def"}) == ("abc-123-def", "by default")
+    assert secret_values(setup(text), {"TOKEN": "abc-123-def"}) == (
+        "by%20default", "abc-123-def", "by default",
+    )  # fmt: skip
 
 
 def test_a_value_whose_key_says_so_is_secret() -> None:
@@ -34,3 +36,8 @@ def test_numbers_and_short_words_are_not() -> None:
 
 def test_a_reference_that_is_missing_is_nobodys_secret() -> None:
     assert secret_values(setup("url: ${GONE}"), {}) == ()
+
+
+def test_a_secret_is_known_as_addresses_spell_it() -> None:
+    found = secret_values(setup("url: ${URL}"), {"URL": "https://me:p%40ss-word@mail.example/x"})
+    assert hidden("for p@ss-word and p%40ss-word", found) == "for *** and ***"

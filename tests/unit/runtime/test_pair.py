@@ -29,6 +29,7 @@ from haltline.model.id import AccountId, ActionId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
 from haltline.model.plan import PlannedAction
 from haltline.runtime.compose import Parts
+from haltline.runtime.discreet import DiscreetBroker, DiscreetReader
 from haltline.runtime.embed import Haltline, load_parts
 from haltline.runtime.pair import BrokerPairs
 from haltline.runtime.witness import KernelWitness, pushing_accounts
@@ -179,11 +180,16 @@ async def test_readings_that_used_up_their_share_delay_no_flatten(tmp_path: Path
 
 def test_a_limit_is_kept_by_all_who_call_and_only_where_it_is_declared(tmp_path: Path) -> None:
     limited = BrokerPairs(parts_of(tmp_path, World(), limit=RateLimit(calls=4, per_s=1)), ManualClock(), None)
-    assert isinstance(limited.puller("paper"), ReadingBroker)
-    assert isinstance(limited.hands()[EVAL], ActingBroker)
+    assert isinstance(inner(limited.puller("paper")), ReadingBroker)
+    assert isinstance(inner(limited.hands()[EVAL]), ActingBroker)
     free = BrokerPairs(parts_of(tmp_path, World()), ManualClock(), None)
-    assert free.puller("paper") is free.readers["paper"]
-    assert free.hands()[EVAL] is free.readers["paper"]
+    assert inner(free.puller("paper")) is free.readers["paper"]
+    assert inner(free.hands()[EVAL]) is free.readers["paper"]
+
+
+def inner(discreet: object) -> object:
+    assert isinstance(discreet, DiscreetReader | DiscreetBroker)
+    return discreet._puller if isinstance(discreet, DiscreetReader) else discreet._broker
 
 
 def witness(engine: Haltline, *, settled: bool = True) -> tuple[KernelWitness, list[object]]:

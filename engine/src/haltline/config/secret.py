@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote, unquote
 
 from haltline.config.finding import Findings
 from haltline.config.reference import References, Secret
@@ -62,8 +63,9 @@ def _pieces(value: str) -> list[str]:
 
 
 def _sorted(found: Iterable[str]) -> tuple[str, ...]:
-    known = {str.__str__(piece) for value in found for piece in (value, *_pieces(value)) if _is_secret(piece)}
-    return tuple(sorted(known, key=lambda value: (-len(value), value)))
+    pieces = {str.__str__(piece) for value in found for piece in (value, *_pieces(value))}
+    spelt = {way for piece in pieces for way in (piece, unquote(piece), quote(piece, safe=""))}
+    return tuple(sorted(filter(_is_secret, spelt), key=lambda value: (-len(value), value)))
 
 
 def _is_secret(value: str) -> bool:

@@ -4,7 +4,7 @@ Modules: `supervise` the only maker of tasks · `writer` the one thread that wri
 `pump` the single writer of state · `publish` what follows from a result · `recovery` continue where a crash cut ·
 `tail` does the journal end where it did · `reconcile` believe the broker, `believer`
 account by account, `reach` and tell of those that do not answer · `comparison` again and again ·
-`namesake` two markets under one name · `reload`
+`discreet` no secret in what brokers say · `namesake` two markets under one name · `reload`
 other rules while it runs, `rulefile` which files those are, `loosening` what was in force before and what waits ·
 `arming` by the set-up file · `drill` the alarm path tried, `drillroom` by people, `drillschedule` on time · `engine`
 the live composition · `replay` the same on a virtual clock · `health` what is up · `pace` short pauses · `watchdog` is

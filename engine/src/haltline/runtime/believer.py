@@ -16,8 +16,8 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
 from haltline.model.event import ConnectionStatus, ConnectionUpdate, Event
 from haltline.model.id import AccountId
+from haltline.runtime.discreet import Puller
 from haltline.runtime.health import HealthBook
-from haltline.runtime.pair import Puller
 from haltline.runtime.reconcile import activity_of, corrections
 
 _RETRY_NS = 2 * NS_PER_S

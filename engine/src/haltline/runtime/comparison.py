@@ -20,8 +20,8 @@ from haltline.journal.record import notice_entry
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event
 from haltline.model.id import AccountId
+from haltline.runtime.discreet import Puller
 from haltline.runtime.health import HealthBook
-from haltline.runtime.pair import Puller
 from haltline.runtime.reconcile import activity_of, corrections
 from haltline.runtime.writer import Writer
 

@@ -43,6 +43,7 @@ from haltline.runtime.believer import Believer, Means
 from haltline.runtime.comparison import Comparison
 from haltline.runtime.compose import Faults, Parts, limits_of, make_channels, make_feeds
 from haltline.runtime.console import Console
+from haltline.runtime.discreet import discreet_sink
 from haltline.runtime.drillroom import DrillRoom
 from haltline.runtime.drillschedule import DrillSchedule
 from haltline.runtime.economics import LiveInstruments
@@ -88,7 +89,7 @@ class Engine:
         )
         self.kernel = build_kernel(parts.setup, parts.book, parts.registry, now=clock.now())
         self._writer = writer
-        self._pairs = BrokerPairs(parts, clock, directory)
+        self._pairs = BrokerPairs(parts, clock, directory, self.health.inert)
         self._namesakes = Namesakes()
         self.believer = Believer(
             Means(
@@ -143,7 +144,7 @@ class Engine:
         takers = [broker for broker in self._brokers.values() if isinstance(broker, QuoteTaker)]
         self.pump = Pump(
             kernel=self.kernel, inbox=self.inbox, clock=clock, store=store, writer=writer, publisher=self.publisher,
-            takers=takers,
+            takers=takers, hide=self.health.inert,
         )  # fmt: skip
         self.watchdog = self._make_watchdog(steady, directory) if steady is not None else None
         self.reloader = Reloader(
@@ -313,7 +314,9 @@ class Engine:
         for name, actuator in self._pairs.actuators.items():
             self.health.set(f"actuator {name}", "starting", at=self.clock.now())
             up = partial(self.health.set, f"actuator {name}", "up")
-            supervisor.guard(f"actuator {name}", partial(actuator.run, self.inbox.put, up))
+            supervisor.guard(
+                f"actuator {name}", partial(actuator.run, discreet_sink(self.inbox.put, self.health.inert), up)
+            )
 
     def _start(self, started: Callable[[], None]) -> None:
         if self.watchdog is not None:
@@ -349,7 +352,7 @@ class Engine:
             supervisor.guard("backup", backups.run)
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
-        sink = self._namesakes.between(name, self.inbox.put)
+        sink = self._namesakes.between(name, discreet_sink(self.inbox.put, self.health.inert))
         await broker.run(sink, partial(self.believer.connected, name))
 
     async def _resume(self, account: AccountId) -> None:

@@ -5,12 +5,14 @@ while the engine is alive: that is looked up again before each request.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from haltline.api import Message
 from haltline.clock import NS_PER_S, Clock, format_duration
+from haltline.config.secret import secret_values
 from haltline.config.settings import GuardianEntry
 from haltline.enforce.budget import Budget
 from haltline.enforce.exitonly import ExitOnlyBroker
@@ -25,8 +27,10 @@ from haltline.notify.outbox import Outbox
 from haltline.notify.render import receipt_message
 from haltline.notify.table import MemoryOutboxTable
 from haltline.runtime.compose import Parts, limits_of, make_brokers, make_channels
+from haltline.runtime.discreet import DiscreetBroker
 from haltline.runtime.floor import FloorGuard
 from haltline.runtime.guardian_hand import GuardianHand, YieldingLedger
+from haltline.runtime.health import HealthBook
 from haltline.runtime.heartbeat import (
     GUARDING,
     AccountBeat,
@@ -87,8 +91,9 @@ class Guardian:
         self._to_say: asyncio.Queue[Message] = asyncio.Queue()
         reachable = reachable_accounts(parts, entry)
         near = Parts(setup=replace(parts.setup, accounts=reachable), book=parts.book, registry=parts.registry)
+        hide = HealthBook(secrets=secret_values(parts.setup, parts.environ or os.environ)).inert
         self._brokers = {
-            name: ExitOnlyBroker(broker, self._objection)
+            name: ExitOnlyBroker(DiscreetBroker(broker, hide), self._objection)
             for name, broker in make_brokers(near, wall, self._journal.parent).items()
         }
         channels, routes = make_channels(parts)

@@ -1,29 +1,24 @@
 """Who reads and who acts at each broker: two connections where the kind allows it, one budget of calls in any case."""
 
 from pathlib import Path
-from typing import Protocol
 
-from haltline.api import AccountSnapshot, Broker, BrokerRole
+from haltline.api import Broker, BrokerRole
 from haltline.clock import Clock
 from haltline.enforce.rate import ActingBroker, RateBudget, ReadingBroker
 from haltline.model.id import AccountId
 from haltline.runtime.compose import Parts, brokers_by_account, make_brokers
-
-
-class Puller(Protocol):
-    """What may be asked for the state of an account."""
-
-    async def snapshot(self, account: AccountId) -> AccountSnapshot:
-        """The broker's truth, pulled now."""
+from haltline.runtime.discreet import DiscreetBroker, DiscreetReader, Hide, Puller
 
 
 class BrokerPairs:
     """The brokers of a live engine. `readers` push what happens, `actuators` (of paired kinds) only carry out actions;
-    both must run. Raises ConfigError for a kind that no plugin brings.
+    both must run. What is asked through `puller` or `hands` is answered without secrets, by a failure too. Raises
+    ConfigError for a kind that no plugin brings.
     """
 
-    def __init__(self, parts: Parts, clock: Clock, directory: Path | None) -> None:
+    def __init__(self, parts: Parts, clock: Clock, directory: Path | None, hide: Hide = str) -> None:
         self._parts = parts
+        self._hide = hide
         self._budgets = _budgets_of(parts, clock)
         shares = {name: budget.share for name, budget in self._budgets.items()}
         self.readers = make_brokers(parts, clock, directory, role=BrokerRole.READER, shares=shares)
@@ -32,14 +27,15 @@ class BrokerPairs:
     def puller(self, name: str) -> Puller:
         """Whom the engine asks for the state of an account; what is reserved for enforcement it never uses."""
         budget = self._budgets.get(name)
-        return self.readers[name] if budget is None else ReadingBroker(self.readers[name], budget)
+        reader = self.readers[name]
+        return DiscreetReader(reader if budget is None else ReadingBroker(reader, budget), self._hide)
 
     def hands(self) -> dict[AccountId, Broker]:
         """Whom enforcement uses, by account."""
         acting: dict[str, Broker] = {}
         for name, reader in self.readers.items():
             broker, budget = self.actuators.get(name, reader), self._budgets.get(name)
-            acting[name] = broker if budget is None else ActingBroker(broker, budget)
+            acting[name] = DiscreetBroker(broker if budget is None else ActingBroker(broker, budget), self._hide)
         return brokers_by_account(self._parts.setup, acting)
 
 

@@ -14,6 +14,7 @@ from haltline.model.event import Event, Quote, Tick
 from haltline.model.plan import Result
 from haltline.rules.compile import CompiledRules
 from haltline.runtime.admit import admit
+from haltline.runtime.discreet import Hide
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.publish import Publisher
 from haltline.runtime.supervise import wait_for_either
@@ -52,8 +53,9 @@ class Pump:
 
     def __init__(
         self, *, kernel: Kernel, inbox: Inbox, clock: Clock, store: Store, writer: Writer, publisher: Publisher,
-        takers: Sequence[QuoteTaker] = (),
+        takers: Sequence[QuoteTaker] = (), hide: Hide = str,
     ) -> None:  # fmt: skip
+        self._hide = hide
         self._kernel = kernel
         self._inbox = inbox
         self._clock = clock
@@ -180,7 +182,8 @@ class Pump:
             try:
                 taker.on_quote(quote)
             except Exception as error:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
-                faults.append(notice_entry(now, "broker", f"on_quote raised {type(error).__name__}: {error}"))
+                said = self._hide(f"on_quote raised {type(error).__name__}: {error}")
+                faults.append(notice_entry(now, "broker", said))
         return faults
 
     async def _swap_rules(self) -> None:
