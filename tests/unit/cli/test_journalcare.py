@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from haltline.cli.journalcare import _bytes, _progress
+from haltline.cli.journalcare import _bytes
 from haltline.cli.output import Output
+from haltline.cli.progress import progress_bar
 from haltline.journal.record import event_entry, notice_entry
 from haltline.journal.store import Journal
 from haltline.model.event import Quote
@@ -163,7 +164,7 @@ def test_a_journal_that_is_not_there_is_said(terminal, tmp_path, words):
 def test_a_terminal_shows_how_far_it_is(capsys):
     output = Output()
     output.plain = False
-    with _progress(output) as told:
+    with progress_bar(output, "reading") as told:
         told(1, 2)
 
 
