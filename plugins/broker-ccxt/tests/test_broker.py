@@ -147,3 +147,15 @@ async def test_a_clock_apart_is_told_with_the_connection(desks) -> None:
 
 def test_a_reader_and_an_actuator_are_two() -> None:
     assert all(kind.paired for kind in KINDS)
+
+
+@pytest.mark.parametrize("venue", ["bybit", "binance"])
+async def test_a_side_of_a_hedge_has_the_price_of_its_market_before_its_position_is_told(desks, venue: str) -> None:
+    """Otherwise rules cannot judge it for a moment, and entries that rest elsewhere are cancelled."""
+    async with desks(venue, hedged=True) as desk:
+        await desk.until(lambda: any(each.symbol == "BTCUSDT" for each in desk.of(Quote)))
+        desk.sim.trades("BTC", "0.1")
+        await desk.until(lambda: any(each.symbol == "BTCUSDT:LONG" for each in desk.of(PositionReport)))
+        told = [each for each in desk.heard if getattr(each, "symbol", "") == "BTCUSDT:LONG"]
+        first = next(at for at, each in enumerate(told) if isinstance(each, PositionReport))
+        assert any(isinstance(each, Quote) for each in told[:first])

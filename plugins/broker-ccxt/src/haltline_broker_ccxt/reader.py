@@ -58,6 +58,7 @@ class Reader:
         self._puzzles: set[str] = set()
         self._wants_markets = False
         self._forbidden: set[str] = set()
+        self._newest: dict[str, Quote] = {}
         self._health = Health(self._account, self._clock, self._tell)
         self._streams = Streams(
             venue, ear, self._clock, silence_s=setting.silence_s, quote_silence_s=setting.quote_silence_s,
@@ -257,6 +258,7 @@ class Reader:
         self._sink(event)
         self._told.note(event)
         if isinstance(event, Quote):
+            self._newest[event.symbol] = event
             for leg in (Leg.LONG, Leg.SHORT):
                 side = f"{event.symbol}:{leg.value}"
                 if side in self._announced:
@@ -276,6 +278,8 @@ class Reader:
         spec = spec_of(market, leg, set_up, stale_after_ns=stale_ns)
         now = self._clock.now()
         self._sink(InstrumentUpdate(at=now, received_at=now, spec=spec))
+        if leg is not Leg.ONE and market.name in self._newest:
+            self._sink(msgspec.structs.replace(self._newest[market.name], symbol=symbol))
 
     def announce(self, snapshot: AccountSnapshot) -> None:
         """Tell the economics of what a snapshot shows before the engine takes it over."""
