@@ -58,7 +58,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "withdraw": ("Give up what waits.", "withdraw p1 not needed"),
         "drill": ("Send a made-up breach through the real alarm path.", "drill eval wait=1m"),
         "readiness": ("How ready the alarm path is, as drills have shown it.", "readiness"),
-        "ping": ("Send a test message through the channels, and say what became of it.", "ping phone"),
+        "ping": ("Send a test message through the channels; say what became of it.", "ping phone"),
         "consent": ("Let an enforcement go beyond its caps, once.", "consent daily-loss/eval/1 it is right"),
     },
     "Help": {

@@ -56,7 +56,7 @@ class DrillCommands:
                 section=SECTION, example="readiness",
             ),
             Command(
-                name="ping", meaning="Send a test message through the channels, and say what became of it.",
+                name="ping", meaning="Send a test message through the channels; say what became of it.",
                 run=self.ping, arguments=(channel,), mutates=True, role=Role.TRADER, section=SECTION,
                 example="ping phone",
             ),
