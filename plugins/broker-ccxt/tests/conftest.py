@@ -50,7 +50,7 @@ class Desk:
     def of(self, kind: type) -> list:
         return [event for event in self.heard if isinstance(event, kind)]
 
-    async def until(self, look: Callable[[], object], timeout_s: float = 10.0) -> None:
+    async def until(self, look: Callable[[], object], timeout_s: float = 60.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not look():  # noqa: ASYNC110 - the venue tells nobody of us when it is done
                 await asyncio.sleep(0.01)

@@ -244,7 +244,7 @@ async def test_a_listen_key_that_expires_in_silence_is_noticed_by_what_it_does_n
         desk.sim.expire_listen_key(announce=False)
         desk.sim.trades("BTC", "0.1")
         await desk.until(lambda: held(desk).get("BTCUSDT") == Decimal("0.1"))
-        await desk.until(lambda: len(desk.sim.calls("POST /fapi/v1/listenKey")) > asked, 15.0)
+        await desk.until(lambda: len(desk.sim.calls("POST /fapi/v1/listenKey")) > asked)
         await desk.until(lambda: desk.of(Fill))
 
 

@@ -74,7 +74,7 @@ class Streams:
         self._is_planned = False
         self.wanted: frozenset[str] = frozenset()
         self.up = asyncio.Event()
-        """Set once every connection has spoken."""
+        """Set once every connection stands, and has spoken where it does that unasked."""
 
     def renew(self, reason: str, *, is_planned: bool = False) -> None:
         """All connections are made anew at the next look; a planned change is no loss."""
@@ -127,10 +127,17 @@ class Streams:
             _require_life(self._venue.line, self._ear, self._silence_ms)
             if wants_quotes and self._ear.now_ms() - self._ear.quoted_ms > self._quote_silence_ms:
                 raise Transient("no price has come for too long")
-            if not is_up and len(self._ear.alive_ms) >= len(subscriptions):
+            if not is_up and _are_up(self._venue.line, self._ear, subscriptions):
                 is_up = True
                 self.up.set()
                 self._changed("")
+
+
+def _are_up(line: Line, ear: Ear, subscriptions: Collection[Subscription]) -> bool:
+    """A connection stands from its first ping on."""
+    standing = [url for url, client in line.exchange.clients.items() if url in ear.alive_ms or client.lastPong]
+    talking = sum(each.answers for each in subscriptions)
+    return len(standing) >= len(subscriptions) and len(ear.alive_ms) >= talking
 
 
 def _require_life(line: Line, ear: Ear, silence_ms: float) -> None:

@@ -34,11 +34,15 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One connection: how it is opened. `open` returns only by raising; `is_public` is True where prices come in."""
+    """One connection: how it is opened. `open` returns only by raising; `is_public` is True where prices come in.
+
+    One that `answers` says something as soon as it is open; another is silent until something happens.
+    """
 
     name: str
     open: Callable[[], Awaitable[None]]
     is_public: bool = False
+    answers: bool = True
 
 
 class Venue(Protocol):

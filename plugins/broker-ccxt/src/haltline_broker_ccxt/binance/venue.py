@@ -207,7 +207,7 @@ class BinanceVenue:
         """The user stream, and marks and best prices, which have addresses of their own."""
         self._note(market.venue_id for name in symbols if (market := self.markets.get(name)) is not None)
         names = sorted({market.venue_id.lower() for name in symbols if (market := self.markets.get(name)) is not None})
-        private = Subscription(name="user", open=self._open_user)
+        private = Subscription(name="user", open=self._open_user, answers=False)
         if not names:
             return (private,)
         marks, books = [f"{name}@markPrice@1s" for name in names], [f"{name}@bookTicker" for name in names]
