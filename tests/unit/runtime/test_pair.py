@@ -23,6 +23,7 @@ from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.budget import Budget
 from haltline.enforce.progress import Progress, Stage
 from haltline.enforce.rate import ActingBroker, ReadingBroker
+from haltline.errors import Transient
 from haltline.journal.receipt import Proof, Receipt
 from haltline.model.event import AccountReport, OutcomeStatus, PositionReport, Quote
 from haltline.model.id import AccountId, ActionId, OrderId, Symbol
@@ -176,6 +177,18 @@ async def test_readings_that_used_up_their_share_delay_no_flatten(tmp_path: Path
         assert (await flattened(engine)).status is OutcomeStatus.DONE
         assert clock.now() == START
         starved.cancel()
+
+
+async def test_readings_that_used_up_their_share_delay_no_confirmation_of_an_account(tmp_path: Path) -> None:
+    pairs = BrokerPairs(parts_of(tmp_path, World(), limit=RateLimit(calls=4, per_s=60)), ManualClock(START), None)
+    reading, confirming = pairs.puller("paper"), pairs.confirmer("paper")
+    for _ in range(2):
+        await reading.snapshot(EVAL)
+    async with asyncio.timeout(30):
+        await confirming.snapshot(EVAL)  # the clock stands still: reading would wait for ever
+        await confirming.snapshot(EVAL)
+        with pytest.raises(Transient):
+            await confirming.snapshot(EVAL)
 
 
 def test_a_limit_is_kept_by_all_who_call_and_only_where_it_is_declared(tmp_path: Path) -> None:

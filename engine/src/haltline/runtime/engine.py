@@ -93,7 +93,7 @@ class Engine:
         self._namesakes = Namesakes()
         self.believer = Believer(
             Means(
-                setup=parts.setup, kernel=self.kernel, clock=clock, health=self.health, puller=self._pairs.puller,
+                setup=parts.setup, kernel=self.kernel, clock=clock, health=self.health, puller=self._pairs.confirmer,
                 put=self.inbox.put, settle=self._settle_inbox, resume=self._resume,
             )
         )  # fmt: skip

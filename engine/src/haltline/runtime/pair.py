@@ -30,6 +30,13 @@ class BrokerPairs:
         reader = self.readers[name]
         return DiscreetReader(reader if budget is None else ReadingBroker(reader, budget), self._hide)
 
+    def confirmer(self, name: str) -> Puller:
+        """Whom the engine asks for an account after a connection, not waiting for reading's share: what a crash left
+        half done goes on only then. Raises Transient where not even enforcement's share has a call left."""
+        budget = self._budgets.get(name)
+        reader = self.readers[name]
+        return DiscreetReader(reader if budget is None else ActingBroker(reader, budget), self._hide)
+
     def hands(self) -> dict[AccountId, Broker]:
         """Whom enforcement uses, by account."""
         acting: dict[str, Broker] = {}
