@@ -275,6 +275,69 @@ def confirmation() -> Confirmation:
     return Confirmation(budget=Budget(), reached_at=0, pulled_at=0)
 
 
+async def test_pushes_that_catch_up_during_a_pull_must_hold_as_well() -> None:
+    world = pushing(follows=False, shown=Remaining(positions={MNQ: Decimal(3)}, working_orders=0))
+    assert world.pushes is not None
+    agreed: list[int] = []
+
+    def catch_up(verb: str) -> None:
+        assert world.pushes is not None
+        if verb == "snapshot" and world.executor._lanes[EVAL].watched and not world.pushes.follows:
+            world.pushes.follows = True
+            agreed.append(world.clock.now())
+
+    world.venue.on_call = catch_up
+    await flatten(world)
+    receipt = world.receipt("a")
+    assert (receipt.status, receipt.proof) == (DONE, Proof.PUSH_AND_PULL)
+    assert receipt.ended_at >= agreed[0] + NS_PER_S
+
+
+async def test_pushes_that_contradict_the_last_pull_are_not_passed_over() -> None:
+    world = pushing()
+    assert world.pushes is not None
+    contradicted: list[int] = []
+
+    def contradict(verb: str) -> None:
+        assert world.pushes is not None
+        confirmations = [job.confirmation for job in world.executor._lanes[EVAL].watched]
+        is_last = any(each is not None and each.agreed_at is not None for each in confirmations)
+        if verb == "snapshot" and is_last and not contradicted:
+            contradicted.append(world.clock.now())
+            world.pushes.follows = False
+            world.pushes.shown = Remaining(positions={MNQ: Decimal(1)}, working_orders=0)
+
+    world.venue.on_call = contradict
+    await flatten(world)
+    assert contradicted
+    assert (world.receipt("a").status, world.pushes.corrections) == (UNKNOWN, 1)
+
+
+@pytest.mark.parametrize("name", ["reduce_to", "cancel_orders"])
+async def test_what_is_neither_a_flatten_nor_a_close_is_not_held(name: str) -> None:
+    world = pushing()
+    async with world.lane():
+        world.executor.accept([world.plan(name, "a", **({"quantity": 1.0} if name == "reduce_to" else {}))])
+        await world.settle()
+    assert (world.receipt("a").status, world.receipt("a").proof, world.receipt("a").ended_at) == (DONE, None, NS_PER_S)
+
+
+async def test_what_is_done_again_began_when_it_was_begun_first() -> None:
+    world = pushing()
+    reopened: list[int] = []
+
+    def reopen() -> None:
+        if world.executor._lanes[EVAL].watched and world.clock.now() > NS_PER_S and not reopened:
+            reopened.append(world.clock.now())
+            world.venue.held[MNQ] = Decimal(1)
+            world.executor.look_again()
+
+    await flatten(world, reopen)
+    receipt = world.receipt("a")
+    assert (receipt.status, receipt.started_at) == (DONE, NS_PER_S)
+    assert receipt.reached_at is not None and receipt.reached_at >= reopened[0]
+
+
 def test_the_hold_begins_when_the_second_witness_agrees() -> None:
     watched = confirmation()
     assert watched.next_step(NS_PER_S * 2, agrees=True) is Step.WAIT

@@ -310,6 +310,7 @@ async def test_an_action_for_an_account_without_a_broker_fails_aloud() -> None:
     world.executor.accept([planned])
     await world.executor.tell_refused()
     assert "no broker serves account 'other'" in world.outcomes[0].detail
+    assert [outcome.account for outcome in world.outcomes] == ["other"]
 
 
 async def test_more_actions_than_a_lane_holds_are_refused_aloud() -> None:

@@ -15,6 +15,7 @@ from haltline.enforce.lane import Job, Lane
 from haltline.enforce.legs import History
 from haltline.errors import Transient
 from haltline.journal.receipt import LegIntent
+from haltline.journal.record import RecordKind
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
@@ -69,7 +70,23 @@ async def test_an_order_that_ended_before_its_cancel_begins_costs_no_call() -> N
     async with world.lane():
         world.executor.accept([planned])
         await world.settle()
-    assert (world.receipt("lock@eval:1").status, world.venue.calls) == (OutcomeStatus.DONE, [])
+    receipt = world.receipt("lock@eval:1")
+    assert (receipt.status, world.venue.calls) == (OutcomeStatus.DONE, [])
+    assert receipt.started_at == receipt.ended_at == world.clock.now()
+    assert receipt.remaining is not None and receipt.remaining.positions == {MNQ: Decimal(3), MES: Decimal(-2)}
+    records = world.journal.iterate(kinds=[RecordKind.OUTCOME])
+    assert [b'"lock@eval:1"' in record.body for record in records] == [True]
+
+
+async def test_a_cancel_that_was_begun_before_a_restart_is_looked_into_though_its_order_has_ended() -> None:
+    venue = LaneWorld().venue
+    world = LaneWorld(venue=venue, pushes=Pushes(venue))
+    planned = msgspec.structs.replace(world.plan("cancel_orders", "lock@eval:1"), order_id="gone")
+    intent = LegIntent(action=planned.id, leg="cancel gone", account=EVAL, cancels=OrderId("gone"))
+    async with world.lane():
+        world.executor.accept([planned], {planned.id: History(begun={"cancel gone": intent})})
+        await world.settle()
+    assert [leg.status for leg in world.receipt("lock@eval:1").legs] == ["cancelled"]
 
 
 @pytest.mark.parametrize("key", ["operator@eval:cancel_orders:1", "lock@eval:1"])

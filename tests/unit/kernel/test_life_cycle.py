@@ -161,6 +161,43 @@ class TestLatch:
         result = made.send(Acknowledge(at=made.now, received_at=made.now, incident="nothing", operator="ann"))
         assert "no live incident" in result.notices[0]
 
+    def test_acknowledged_and_clear_it_still_lasts_for_the_session_where_the_latch_says_so(self, world, rule):
+        made = losing(world, rule.loss(latch=Latch.SESSION, then=rule.actions("notify")))
+        incident = next(iter(made.kernel.live))
+        made.send(Acknowledge(at=made.now, received_at=made.now, incident=incident, operator="ann"))
+        made.at(5).quote(20_900)
+        assert made.phases == ["loss breached"]
+
+
+class TestWarning:
+    def test_the_same_warning_is_told_once_whatever_comes_in_between(self, world, rule):
+        spec = rule.loss(warn=0.8, for_ns=60 * NS_PER_S, warn_then=rule.actions("cancel_orders"))
+        made = world(spec)
+        made.quote(21_000)
+        made.fill(2, 21_000)
+        for price in (20_780, 20_700, 20_780):
+            made.at(made.seconds + 1).quote(price)
+        assert made.phases == ["loss warning", "loss pending", "loss warning"]
+        assert made.actions == ["cancel_orders"]
+
+    def test_near_the_limit_after_a_breach_nobody_is_warned_of_what_they_know(self, world, rule):
+        made = losing(world, rule.loss(warn=0.8, then=rule.actions("notify"), warn_then=rule.actions("cancel_orders")))
+        made.forget().at(5).quote(20_780)
+        made.at(6).quote(20_790)
+        assert made.phases == ["loss resolved", "loss warning"]
+        assert made.actions == []
+
+    def test_a_warning_is_no_block_though_it_was_unknown_before(self, world, rule):
+        made = world(rule.loss(warn=0.8), stale_after_s=10)
+        made.fill(2, 21_000)
+        made.quote(21_000)
+        made.at(11)
+        assert made.mode == "REDUCING"
+        made.quote(20_780)
+        made.at(13).quote(20_781)
+        assert made.phases[-1] == "loss warning"
+        assert made.mode == "ACTIVE"
+
 
 class TestRepetition:
     def test_a_cooldown_delays_the_second_firing(self, world, rule):
