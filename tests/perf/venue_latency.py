@@ -61,7 +61,7 @@ class Venue:
     call: str
     pause_s: float
     """Between two rounds: a breach every second would measure the venue's limit of calls, which makes enforcement wait.
-    ProjectX takes 200 a minute, and a breach with what is read around it about a dozen.
+    ProjectX takes 200 a minute, and a breach with what is read around it about a dozen; Binance weighs its calls.
     """
 
     @property
@@ -73,7 +73,7 @@ class Venue:
 VENUES = {
     "projectx": Venue("broker_projectx", "MNQZ5", 21_000.0, 4, "Position/closeContract", 6.0),
     "bybit": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 2.0),
-    "binance": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 3.0),
+    "binance": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 6.0),
     "hyperliquid": Venue("broker_ccxt", "BTC", 50_000.0, 0.1, "place", 3.0),
 }
 

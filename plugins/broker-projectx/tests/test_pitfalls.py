@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import haltline_broker_projectx
 from haltline.api import BrokerRole
 from haltline.clock import NS_PER_S, ManualClock, SystemClock
 from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
-from haltline.model.event import ConnectionStatus, ConnectionUpdate, PositionReport
+from haltline.model.event import ConnectionStatus, ConnectionUpdate, PositionReport, Quote
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderRequest, OrderStatus, OrderType, Side
 from haltline_broker_projectx.library import OrderSubmissionUncertainError, ProjectX, ProjectXConfig, project_x_py
@@ -118,6 +120,14 @@ async def test_a_token_that_the_hub_no_longer_takes_is_made_anew(desk: Any) -> N
         desk.sim.expire_tokens()
         desk.sim.user_hub.abort()
         await desk.until(lambda: broker.reader.user_hub.state.opened > opened)
+
+
+async def test_every_price_of_a_burst_is_told_where_the_librarys_handlers_keep_the_last(desk: Any) -> None:
+    async with desk.listening():
+        for price in range(21_001, 21_031):
+            desk.sim.price("MNQZ5", float(price))
+        await desk.until(lambda: desk.of(Quote) and desk.of(Quote)[-1].last == 21_030.0)
+        assert [quote.last for quote in desk.of(Quote)][-30:] == [float(price) for price in range(21_001, 21_031)]
 
 
 async def test_a_muted_hub_is_noticed_by_the_clock_of_its_last_message(desk: Any) -> None:
@@ -238,6 +248,28 @@ async def test_a_read_that_fails_is_transient_and_never_an_empty_account(desk: A
     desk.sim.arm(call="Position/searchOpen", **fault)
     with pytest.raises(Transient):
         await desk.actor.snapshot(EVAL)
+
+
+async def test_the_library_repeats_a_read_by_itself(desk: Any, raw: Any) -> None:
+    desk.sim.arm("status", "Position/searchOpen", status=503)
+    await raw.search_open_positions()
+    assert len(desk.sim.calls("Position/searchOpen")) == 2
+
+
+async def test_a_read_that_fails_is_made_once_so_that_the_engine_keeps_the_time(desk: Any) -> None:
+    await desk.actor.snapshot(EVAL)
+    before = len(desk.sim.calls("Position/searchOpen"))
+    desk.sim.arm("status", "Position/searchOpen", status=503)
+    with pytest.raises(Transient):
+        await desk.actor.snapshot(EVAL)
+    assert len(desk.sim.calls("Position/searchOpen")) == before + 1
+
+
+def test_no_manager_of_the_library_has_a_hand_in_what_we_tell() -> None:
+    """They share and rewrite what a hub told, merge quotes, and answer a failure with a dictionary."""
+    package = Path(haltline_broker_projectx.__file__).parent
+    said = "".join(file.read_text("utf-8") for file in package.glob("*.py"))
+    assert not [word for word in ("_manager", "TradingSuite", "RealtimeClient", "EventBus") if word in said]
 
 
 async def test_the_librarys_position_manager_calls_a_failed_list_flat(desk: Any, raw: Any) -> None:
