@@ -7,6 +7,7 @@ notifier       the conformance suite of channels
 dialogue       the conformance suite of front ends
 stage          what an author of a front end implements for it, and one front end at work
 surface        fakes of the control service and of a front end's memory
+patience       waiting in these suites
 
 In: test files, tests of plugins. Out: pytest items, fakes. Never: imported by a running engine.
 """

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from haltline.api import Argument, ArgumentKind, Call, Command, Reply, Surface, SurfaceMemory
 from haltline.errors import EngineError
+from haltline.testing.patience import Patient
 from haltline.testing.surface import FakeControl, FakeMemory
 
 _LOOK_S = 0.01
@@ -79,7 +80,7 @@ COMMANDS = tuple(
 """What the control service of a case offers, each with an account that may be left out."""
 
 
-class Stage:
+class Stage(Patient):
     """A world with a control service that answers what a case wants, and a memory that outlives the front end.
 
     `losses` keeps what ended the front end: it is then run again, as the engine does.
@@ -87,6 +88,7 @@ class Stage:
 
     def __init__(self, world: SurfaceWorld) -> None:
         self.world = world
+        self.patience_s = world.patience_s
         self.control = FakeControl()
         self.control.offered = COMMANDS
         self.memory = FakeMemory()
@@ -122,23 +124,6 @@ class Stage:
                 raise AssertionError(f"a front end raises Transient or Refused, not {failure!r}") from failure
             await asyncio.sleep(_AGAIN_S)
 
-    async def within[T](self, work: Awaitable[T], what: str) -> T:
-        """The result of `work`; raises AssertionError where it takes longer than the world's patience."""
-        try:
-            async with asyncio.timeout(self.world.patience_s):
-                return await work
-        except TimeoutError:
-            raise AssertionError(f"{self.world.patience_s:g} s were not enough for {what}; {self._known()}") from None
-
-    async def until(self, look: Callable[[], object], what: str) -> None:
-        """Wait for something to become so."""
-
-        async def watch() -> None:
-            while not look():  # noqa: ASYNC110 - what a platform does comes by no event of ours
-                await asyncio.sleep(_LOOK_S)
-
-        await self.within(watch(), what)
-
     async def until_seen(self, person: str, text: str) -> None:
         """Wait until somebody can read a text."""
 
@@ -171,6 +156,7 @@ class Stage:
             for user, said, arguments in self.control.asked
         ]
 
-    def _known(self) -> str:
+    def known(self) -> str:
+        """What was asked so far, and what ended `run`."""
         lost = f", run() ended with {self.losses[-1]}" if self.losses else ""
         return f"asked so far: {self.asked()[-5:]}{lost}"

@@ -1,7 +1,7 @@
 """One client at work: served as the engine serves it, with everything that it says kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -20,13 +20,13 @@ from haltline.model.event import (
 from haltline.model.id import AccountId
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
 from haltline.testing.conformance.world import BrokerWorld
+from haltline.testing.patience import Patient
 
-_LOOK_S = 0.01
 _AGAIN_S = 0.05
 _NEAR_TICKS = 40
 
 
-class Bench:
+class Bench(Patient):
     """A client of a world. Inside `async with`, `start` serves it; the end stops it and waits.
 
     `heard` has every event it pushed, `losses` what ended its `run` (it is then run again, as the engine does), and
@@ -35,6 +35,7 @@ class Bench:
 
     def __init__(self, world: BrokerWorld) -> None:
         self.world = world
+        self.patience_s = world.patience_s
         self.heard: list[Event] = []
         self.losses: list[EngineError] = []
         self.said: list[str] = []
@@ -79,23 +80,6 @@ class Bench:
                 self.losses.append(loss)
                 self.said.append(_words(loss))
             await asyncio.sleep(_AGAIN_S)
-
-    async def within[T](self, work: Awaitable[T], what: str) -> T:
-        """The result of `work`; raises AssertionError where it takes longer than the world's patience."""
-        try:
-            async with asyncio.timeout(self.world.patience_s):
-                return await work
-        except TimeoutError:
-            raise AssertionError(f"{self.world.patience_s:g} s were not enough for {what}; {self._heard()}") from None
-
-    async def until(self, look: Callable[[], object], what: str) -> None:
-        """Wait for something to become so."""
-
-        async def watch() -> None:
-            while not look():  # noqa: ASYNC110 - what a client says comes by no event of ours
-                await asyncio.sleep(_LOOK_S)
-
-        await self.within(watch(), what)
 
     async def until_held(self, quantity: Decimal) -> None:
         """Wait until the client has told of this position, by a report, or by fills that add up to it."""
@@ -227,7 +211,8 @@ class Bench:
 
         await self.within(look(), "a cancelled order to be gone")
 
-    def _heard(self) -> str:
+    def known(self) -> str:
+        """What was heard last, and what ended `run`."""
         last = ", ".join(type(event).__name__ for event in self.heard[-8:]) or "nothing"
         lost = f"; run() ended with {self.losses[-1]}" if self.losses else ""
         return f"heard last: {last}{lost}"
