@@ -140,4 +140,4 @@ def _as_card(table: Table, row: list[str], tone: Tone) -> Iterator[str]:
     yield f"{sign_of(tone)} {row[0]}".strip()
     for column, text in zip(table.columns[1:], row[1:], strict=True):
         if text:
-            yield f"  {column.label}: {text}"
+            yield f"  {column.label}: {text}" if column.label else f"  {text}"

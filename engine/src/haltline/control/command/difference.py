@@ -37,6 +37,6 @@ class Differences:
             Column(name="since", label="since", kind=Kind.TIME),
         )  # fmt: skip
         rows = tuple((str(each.account), each.about, each.ours, each.theirs, each.since) for each in found)
-        title = f"{len(found)} differences" if found else "Ours is what the brokers show"
+        title = f"{len(found)} difference{'' if len(found) == 1 else 's'}" if found else "Ours is what the brokers show"
         table = Table(columns=columns, rows=rows, empty="the last comparison found none")
         return Reply(title=title, tone=Tone.BAD if found else Tone.GOOD, parts=(table,))

@@ -87,7 +87,8 @@ class Incidents:
         )  # fmt: skip
         tones = tuple(_TONES.get(each.phase, Tone.PLAIN) for each in live)
         table = Table(columns=columns, rows=rows, tones=tones, empty="nothing is wrong")
-        return Reply(title=f"{len(live)} incidents", parts=(table,), buttons=self._buttons(live))
+        title = f"{len(live)} incident{'' if len(live) == 1 else 's'}"
+        return Reply(title=title, parts=(table,), buttons=self._buttons(live))
 
     async def history(self, call: Call) -> Reply:
         """One row an incident of the journal."""

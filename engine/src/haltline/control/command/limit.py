@@ -61,7 +61,8 @@ class Limits:
             (rule.id, rule.each.value, rule.severity.value, rule.spec.title or rule.id, rule.shadow)
             for rule in self._door.kernel.index.rules
         )
-        return Reply(title=f"{len(rows)} rules", parts=(Table(columns=columns, rows=rows, empty="no rules"),))
+        title = f"{len(rows)} rule{'' if len(rows) == 1 else 's'}"
+        return Reply(title=title, parts=(Table(columns=columns, rows=rows, empty="no rules"),))
 
     async def rule(self, call: Call) -> Reply:
         """The rule as it was written, then its gauges."""
