@@ -34,7 +34,7 @@ PATIENCE = 20
 """A test may take so many times as long as without a mutant, on the processor; what waits, on the wall as well."""
 LONGEST_MUTANT_S = 240.0
 """The test that runs when a mutant's process is so old has hung, or nearly: it counts as the one that noticed."""
-LONGEST_TESTS_S = 45.0
+LONGEST_TESTS_S = 12.0
 """Of the tests that come by a line, so many seconds' worth are run: a mutant that outlives these counts as alive."""
 LONGEST_TEST_S = 2.0
 """What takes longer is left out: a property tried on hundreds of examples kills, but it does not say why."""

@@ -33,8 +33,8 @@ STORE = ROOT / ".mutation"
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 MODULES = (
     "rules/incident.py", "rules/arbiter.py", "rules/flight.py", "rules/lock.py",
-    "kernel/governor.py", "kernel/retry.py", "kernel/escalation.py", "kernel/evidence.py", "kernel/override.py",
-    "kernel/loosening.py",
+    "kernel/governor.py", "kernel/late.py", "kernel/retry.py", "kernel/escalation.py", "kernel/evidence.py",
+    "kernel/override.py", "kernel/loosening.py",
     "enforce/executor.py", "enforce/desk.py", "enforce/confirm.py", "enforce/lane.py", "enforce/precedence.py",
     "enforce/cap.py", "enforce/verify.py",
 )  # fmt: skip
@@ -52,8 +52,9 @@ class Kept(msgspec.Struct):
 class Book:
     """Results on disk, one file a module, and where the tests come by."""
 
-    def __init__(self, tests: Sequence[str], *, fresh: bool) -> None:
-        STORE.mkdir(exist_ok=True)
+    def __init__(self, tests: Sequence[str], *, fresh: bool, store: Path) -> None:
+        store.mkdir(exist_ok=True)
+        self._store = store
         files = sorted(file for folder in tests for file in (ROOT / folder).rglob("*.py"))
         self._tests = digest(files)
         self._all = digest([PACKAGE / module for module in MODULES]) + self._tests
@@ -80,7 +81,7 @@ class Book:
 
     def visits(self) -> dict[str, Visit]:
         """Where the tests come by; empty where it must be found out."""
-        file = STORE / "visits.json"
+        file = self._store / "visits.json"
         if not file.exists():
             return {}
         known, found = msgspec.json.decode(file.read_bytes(), type=tuple[str, dict[str, Visit]])
@@ -88,11 +89,10 @@ class Book:
 
     def keep_visits(self, visits: dict[str, Visit]) -> None:
         """Remember where the tests come by."""
-        (STORE / "visits.json").write_bytes(msgspec.json.encode((self._all, visits)))
+        (self._store / "visits.json").write_bytes(msgspec.json.encode((self._all, visits)))
 
-    @staticmethod
-    def _file(module: str) -> Path:
-        return STORE / (module.replace("/", ".") + ".json")
+    def _file(self, module: str) -> Path:
+        return self._store / (module.replace("/", ".") + ".json")
 
 
 def digest(files: Sequence[Path]) -> str:
@@ -144,9 +144,11 @@ def chosen(modules: Sequence[str], *, sample: int, seed: int) -> list[Mutant]:
     return found
 
 
-def hunt(mutants: Sequence[Mutant], *, tests: Sequence[str], jobs: int, fresh: bool) -> dict[str, Outcome]:
+def hunt(
+    mutants: Sequence[Mutant], *, tests: Sequence[str], jobs: int, fresh: bool, store: Path = STORE
+) -> dict[str, Outcome]:
     """What becomes of each mutant, by key."""
-    book = Book(tests, fresh=fresh)
+    book = Book(tests, fresh=fresh, store=store)
     modules = frozenset(mutant.module for mutant in mutants)
     known = {key: outcome for module in sorted(modules) for key, outcome in book.outcomes(module).items()}
     left = [mutant for mutant in mutants if mutant.key not in known]
@@ -195,11 +197,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--tests", nargs="+", default=TESTS, help="folders or files of tests")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")
+    parser.add_argument("--store", type=Path, default=STORE, help="where results are kept")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     os.chdir(ROOT)
     mutants = chosen(given.modules or MODULES, sample=given.sample, seed=given.seed)
-    result = report(mutants, hunt(mutants, tests=given.tests, jobs=given.jobs, fresh=given.fresh))
+    found = hunt(mutants, tests=given.tests, jobs=given.jobs, fresh=given.fresh, store=given.store)
+    result = report(mutants, found)
     survivors = result["survivors"]
     assert isinstance(survivors, dict)
     print(json.dumps(result, indent=2) if given.json else as_text(result))

@@ -90,16 +90,26 @@ def test_a_child_writes_nothing_where_people_read() -> None:
     assert done.stdout == ""
 
 
-def hunted(*words: str) -> tuple[int, dict[str, dict[str, dict[str, int]]]]:
+def hunted(store: Path, *words: str) -> tuple[int, dict[str, dict[str, dict[str, int]]]]:
     done = subprocess.run(
-        [sys.executable, str(RUN), *words, "--fresh", "--json"], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+        [sys.executable, str(RUN), *words, "--store", str(store), "--json"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
 @pytest.mark.long
-def test_tests_that_notice_nothing_are_told_by_name() -> None:
-    code, report = hunted("rules/lock.py", "--tests", "tests/unit/rules/test_meaning.py")
+def test_tests_that_notice_nothing_are_told_by_name(tmp_path: Path) -> None:
+    code, report = hunted(tmp_path / "m", "rules/lock.py", "--tests", "tests/unit/rules/test_meaning.py")
     assert code == 1
     assert report["modules"]["rules/lock.py"]["killed"] == 0
+
+
+@pytest.mark.long
+def test_nearly_every_wrong_line_in_who_goes_before_whom_and_in_locks_is_noticed_or_explained(tmp_path: Path) -> None:
+    modules = ("rules/lock.py", "rules/flight.py", "enforce/precedence.py", "enforce/verify.py")
+    tests = ("--tests", "tests/unit/rules", "tests/unit/kernel", "tests/unit/enforce", "--sample", "12", "--seed", "3")
+    _, report = hunted(tmp_path / "m", *modules, *tests)
+    assert len([key for key, why in report["survivors"].items() if why is None]) <= 2, report["survivors"]
+    assert sum(figures["killed"] for figures in report["modules"].values()) >= 40
