@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from haltline.clock import SystemClock
 from haltline.model.account import AccountSpec
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Side
-from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker
+from haltline.testing.broker import BrokerCase, VenueFault, broker_cases, check_broker, check_broker_record
 from haltline_broker_projectx.kind import PROJECTX
 from haltline_sim_projectx.server import KEY, USER, ProjectXSim
 
@@ -121,7 +122,7 @@ class SimWorld:
 
 
 @contextlib.asynccontextmanager
-async def open_world() -> AsyncIterator[SimWorld]:
+async def open_world(_: Path | None = None) -> AsyncIterator[SimWorld]:
     async with ProjectXSim(calls=None, beat_s=0.3) as sim:
         world = SimWorld(sim)
         await world.move(world.price)
@@ -133,3 +134,7 @@ async def open_world() -> AsyncIterator[SimWorld]:
 async def test_projectx_keeps_its_promise(case: BrokerCase) -> None:
     async with open_world() as world:
         await check_broker(case, world)
+
+
+def test_the_record_that_the_docs_show_is_of_these_cases() -> None:
+    check_broker_record(Path(__file__).parents[1] / "conformance/projectx.json", SimWorld)
