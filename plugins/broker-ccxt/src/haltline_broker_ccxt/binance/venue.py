@@ -272,11 +272,12 @@ class BinanceVenue:
 
     @property
     def _wants_all_markets(self) -> bool:
-        """Whether orders are read for all markets next. What acts looks everywhere once at the beginning of an action,
-        what reads every ten seconds; a stream tells of orders elsewhere at once.
+        """Whether orders are read for all markets next. What acts looks everywhere at the beginning of an action, and
+        always where pushes and pulls have differed for so long that enforcement believes a pull; what reads, every half
+        minute: a stream tells of orders elsewhere at once.
         """
         age_ns = self._clock.now() - self._whole_at
-        return len(self._seen) > _MOST_MARKETS or age_ns > (10 if self._is_reader else 3) * NS_PER_S
+        return len(self._seen) > _MOST_MARKETS or age_ns > (30 if self._is_reader else 3) * NS_PER_S
 
     async def _orders(self) -> list[Row]:
         """Working orders of both sorts."""

@@ -115,8 +115,9 @@ class HyperliquidVenue:
 
     @property
     def _wants_list(self) -> bool:
-        """Whether the next pull asks for all orders: what acts asks at the beginning of an action, what reads every ten
-        seconds."""
+        """Whether the next pull asks for all orders. What acts does at the beginning of an action, and always where
+        pushes and pulls have differed for so long that enforcement believes a pull; what reads, every ten seconds.
+        """
         age_ns = self._clock.now() - self._listed_at
         is_old = age_ns > (10 if self._is_reader else 3) * NS_PER_S
         return self._is_unlisted or is_old or len(self._working) > _MOST_ASKED
