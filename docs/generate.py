@@ -11,12 +11,15 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import cast
 
 import yaml
+from filekeys import schema_page
+from markdownpage import code, page, table
 from typer.testing import CliRunner
 
 from haltline import api
@@ -24,7 +27,6 @@ from haltline.api import hookspecs
 from haltline.api.registry import Registry
 from haltline.cli.group import COMMANDS
 from haltline.cli.main import app
-from haltline.config.schema import Schema, base_schema, compose_schema, resolve_ref, sub_schema
 from haltline.control.command.catalogue import Help, built_in_commands
 from haltline.control.door import Door
 from haltline.control.reference import Entry, reference
@@ -37,7 +39,6 @@ from haltline.testing.conformance.record import ConformanceRecord, read_record
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 PACKAGES = ROOT / "engine/src/haltline"
-NOTE = "<!-- Written by docs/generate.py from the code. Do not edit. -->"
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 ROOTS = {
@@ -65,24 +66,6 @@ FAMILIES = {
 
 WAITING = frozenset({"stores"})
 """What may be registered in this version but is not started by it."""
-
-
-def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    lines = [tuple(headings)]
-    lines.append(tuple("---" for _ in lines[0]))
-    lines += [tuple(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-def code(text: str) -> str:
-    """Text in code type; empty stays empty."""
-    return f"`{text}`" if text else ""
-
-
-def page(title: str, *parts: str) -> str:
-    """A whole page."""
-    return f"{NOTE}\n\n# {title}\n\n" + "\n".join(part.rstrip() + "\n" for part in parts)
 
 
 def fields_page(entries: list[Entry]) -> str:
@@ -200,85 +183,14 @@ def cli_page() -> str:
         if entry.module == "operate" and name != "status":
             continue  # they all take the same options; what each takes besides is in commands.md
         parts.append(f"## haltline {name}\n\n{show(name)}")
-        if name == "journal":
-            parts += [f"## haltline journal {sub}\n\n{show(name, sub)}" for sub in ("tail", "export", "verify")]
+        parts += [f"## haltline {name} {sub}\n\n{show(name, sub)}" for sub in _below(entry.module)]
     return page("Command line", *parts)
 
 
-def schema_page(registry: Registry) -> str:
-    """Keys of set-up, rule and template files, and the `config` of every built-in kind."""
-    parts = [
-        "The keys of the files people write. `haltline schema -o haltline.schema.json` writes the same as JSON Schema, "
-        "with the parts of installed plugins, for completion in an editor."
-    ]
-    setup, rules = base_schema("setup"), base_schema("rules")
-    parts.append("## haltline.yaml\n\n" + _keys(setup, setup))
-    for name in ("account", "broker", "feed", "channel", "operator", "surface", "drill", "instrument", "plugin"):
-        parts.append(f"### {name}\n\n" + _keys(_definition(setup, name), setup))
-    parts.append("## Rule files\n\n" + _keys(rules, rules))
-    for name, title in (("rule", "A rule"), ("use", "A rule from a template"), ("limit", "limit"), ("step", "steps")):
-        parts.append(f"### {title}\n\n" + _keys(_definition(rules, name), rules))
-    template = base_schema("template")
-    parts.append("## Templates\n\n" + _keys(template, template))
-    parts.append("### input\n\n" + _keys(_definition(template, "input"), template))
-    parts.append("## config of built-in kinds")
-    whole = compose_schema(registry)
-    for name, fragment in sorted(cast("Mapping[str, Schema]", whole["$defs"]).items()):
-        sort, _, kind = name.partition("-kind.")
-        if kind:
-            parts.append(f"### {sort} of kind {kind}\n\n" + _keys(fragment, whole))
-            parts += _nested(fragment, whole)
-    return page("Keys of files", *parts)
-
-
-def _nested(fragment: Schema, root: Schema) -> Iterator[str]:
-    for key, value in sub_schema(fragment, "properties").items():
-        items = sub_schema(resolve_ref(cast("Schema", value), root), "items")
-        if sub_schema(items, "properties"):
-            yield f"Each of `{key}`:\n\n" + _keys(items, root)
-
-
-def _definition(root: Schema, name: str) -> Schema:
-    return sub_schema(sub_schema(root, "$defs"), name)
-
-
-def _keys(schema: Schema, root: Schema) -> str:
-    needed = cast("list[str]", schema.get("required", []))
-    rows = []
-    for key, given in sub_schema(schema, "properties").items():
-        target = resolve_ref(cast("Schema", given), root)
-        meaning = described(cast("Schema", given), root)
-        rows.append((code(key), _shape(target, root), "yes" if key in needed else "", meaning))
-    return table(("key", "written as", "required", "meaning"), rows) if rows else "It takes no keys.\n"
-
-
-def described(schema: Schema, root: Schema) -> str:
-    """The first description on the way from a schema along its references; empty where there is none."""
-    while "description" not in schema and isinstance(reference := schema.get("$ref"), str):
-        found: object = root
-        for part in reference.removeprefix("#/").split("/"):
-            found = cast("Schema", found)[part]
-        schema = cast("Schema", found)
-    return str(schema.get("description", ""))
-
-
-def _shape(schema: Schema, root: Schema) -> str:
-    if "const" in schema:
-        return code(str(schema["const"]))
-    if "enum" in schema:
-        return ", ".join(code(str(item)) for item in cast("list[object]", schema["enum"]))
-    if "x-form" in schema:
-        return str(schema["x-form"])
-    types = schema.get("type", "anything")
-    names = [types] if isinstance(types, str) else cast("list[str]", types)
-    words = {
-        "object": "mapping",
-        "array": "list",
-        "string": "text",
-        "boolean": "true or false",
-        "integer": "whole number",
-    }
-    return " or ".join(words.get(name, name) for name in names)
+def _below(module: str) -> list[str]:
+    """The commands below a command: `journal tail`."""
+    found = import_module(f"haltline.cli.{module}").app.registered_commands
+    return [each.name or each.callback.__name__ for each in found] if len(found) > 1 else []
 
 
 def templates_page(registry: Registry) -> str:
