@@ -8,6 +8,7 @@ from collections import deque
 
 from haltline.api import AccountSnapshot, Broker, BrokerCall, EventSink, Metered, RateLimit, Started
 from haltline.clock import NS_PER_S, Clock
+from haltline.enforce.spacing import Spacing
 from haltline.errors import Transient
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest
@@ -87,6 +88,7 @@ class RateBudget:
         self._all = _Window(calls) if calls is not None else None
         self._orders = _Window(orders) if orders is not None else None
         self._turn = asyncio.Lock()
+        self.spacing = Spacing(clock)
 
     async def share(self, cost: int = 1, /) -> None:
         """Return once a reading call that is worth so much fits beside what is reserved, and count it."""
@@ -147,7 +149,9 @@ class ActingBroker:
 
     async def submit(self, request: OrderRequest) -> OrderReport:
         """Send an order."""
+        self._budget.spacing.require(request)
         self._claim(BrokerCall.SUBMIT)
+        self._budget.spacing.note(request)
         return await self._broker.submit(request)
 
     async def cancel(self, account: AccountId, order_id: OrderId) -> None:

@@ -39,7 +39,7 @@ class KernelWitness:
         known = self._heard_of(account)
         if known is None:
             return None
-        held = {Symbol(name): Decimal(str(each.quantity)) for name, each in known.book.items() if each.quantity}
+        held = {Symbol(name): _exact(each.quantity) for name, each in known.book.items() if each.quantity}
         return Remaining(positions=held, working_orders=sum(order.working for order in known.order_book.values()))
 
     def is_working(self, account: AccountId, order_id: str) -> bool | None:
@@ -63,6 +63,10 @@ class KernelWitness:
         for event in corrections(self._kernel, snapshot, self._clock.now()):
             self._put(event)
         return True
+
+
+def _exact(quantity: float) -> Decimal:
+    return Decimal(int(quantity)) if quantity.is_integer() else Decimal(str(quantity))
 
 
 def pushing_accounts(setup: Setup, registry: Registry) -> frozenset[AccountId]:

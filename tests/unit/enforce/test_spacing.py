@@ -1,0 +1,57 @@
+"""Orders for one symbol: the first ones at once, more of them apart, so that nobody uses up the calls by opening."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from lane_world import EVAL, MES, MNQ, FakeVenue
+
+from haltline.api import RateLimit
+from haltline.clock import NS_PER_S, ManualClock
+from haltline.enforce.rate import ActingBroker, RateBudget
+from haltline.enforce.spacing import APART_NS, AT_ONCE
+from haltline.errors import Transient
+from haltline.model.order import OrderRequest, OrderType, Side
+
+
+class Actor:
+    """A venue that takes any number of calls, and somebody who opens again each time."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NS_PER_S)
+        self.venue = FakeVenue(held={MNQ: Decimal(9), MES: Decimal(9)})
+        limit = RateLimit(calls=1_000, per_s=60.0)
+        self.broker = ActingBroker(self.venue, RateBudget(name="venue", clock=self.clock, calls=limit, orders=None))
+        self.sent = 0
+
+    async def send(self, **more: object) -> None:
+        self.venue.held |= {MNQ: Decimal(9), MES: Decimal(9)}
+        order = OrderRequest(
+            account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(1), reduce_only=True, client_id=f"c{self.sent}"
+        )  # fmt: skip
+        self.sent += 1
+        await self.broker.submit(msgspec.structs.replace(order, **more))  # type: ignore[arg-type]  # a test's short hand
+
+
+async def test_the_first_orders_for_a_symbol_go_out_at_once_and_more_of_them_apart() -> None:
+    actor = Actor()
+    for _ in range(AT_ONCE):
+        await actor.send()
+    with pytest.raises(Transient, match="the next one follows in 5") as told:
+        await actor.send()
+    assert told.value.retry_after_s == APART_NS / NS_PER_S
+    actor.clock.advance_to(actor.clock.now() + APART_NS)
+    await actor.send()
+    with pytest.raises(Transient):
+        await actor.send()
+
+
+async def test_other_symbols_and_stops_wait_for_nothing_and_a_minute_later_all_is_as_before() -> None:
+    actor = Actor()
+    for _ in range(AT_ONCE):
+        await actor.send()
+    await actor.send(symbol=MES)
+    await actor.send(type=OrderType.STOP, stop_price=Decimal(90))
+    actor.clock.advance_to(actor.clock.now() + 61 * NS_PER_S)
+    for _ in range(AT_ONCE):
+        await actor.send()
