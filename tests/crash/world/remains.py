@@ -12,7 +12,7 @@ from haltline.runtime.compose import make_brokers
 from haltline.runtime.embed import load_parts
 
 parts = load_parts(Path("haltline.yaml"))
-kernel = recall_kernel(parts.setup, parts.book, parts.registry)
+kernel = recall_kernel(Path("data/journal.db"), parts.registry, lambda: (parts.setup, parts.book)).kernel
 (broker,) = make_brokers(parts, SystemClock(), Path("data").resolve()).values()
 snapshot = asyncio.run(broker.snapshot(AccountId("eval")))
 account = kernel.state.accounts["eval"]

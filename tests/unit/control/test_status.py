@@ -74,4 +74,4 @@ def test_a_journal_gives_the_kernel_back(setup):
 
 def test_without_a_journal_there_is_nothing_to_recall(setup):
     with pytest.raises(EngineError, match="there is no journal"):
-        recall_kernel(setup, RuleBook(), load_plugins().registry)
+        recall_kernel(setup.store.path, load_plugins().registry, lambda: (setup, RuleBook()))
