@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+NAMED = "import sys; sys.argv[0] = 'haltline'; from haltline.cli.main import main; main()"
 PROGRAM = "from haltline.cli.main import main; main()"
 CANARIES = {"BOT_TOKEN": "canary-token-93f1c7", "ANN_TOTP": "CANARYJBSWY3DPEHPK3PXPJBSWY3DPEH"}
 SETUP = """version: 1
@@ -68,6 +69,28 @@ def test_channels_are_tried_by_the_engine_that_runs(running: Path) -> None:
     assert (wrong.returncode, "there is no channel 'lag'; did you mean 'log'?" in wrong.stderr) == (1, True)
     commands = haltline(running, "journal", "tail", "--kind", "command", "-n", "50").stdout
     assert commands.count("command=ping") == 4
+
+
+def completed(folder: Path, line: str) -> list[str]:
+    """What Tab offers at the end of a line."""
+    words = line.split(" ")
+    typed = {"_HALTLINE_COMPLETE": "complete_bash", "COMP_WORDS": line.rstrip(), "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", NAMED], cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | CANARIES | typed,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_tab_offers_what_the_running_engine_knows(running: Path) -> None:
+    assert completed(running, "haltline lock ") == ["eval"]
+    assert completed(running, "haltline why dai") == ["daily-loss"]
+    assert completed(running, "haltline why daily-loss e") == ["eval"]
+    assert completed(running, "haltline ping ") == ["log"]
+    haltline(running, "lock", "eval", "1h", "--yes")
+    assert completed(running, "haltline unlock op") == ["operator@eval"]
+    assert completed(running, "haltline drill --account e") == ["eval"]
 
 
 def test_without_an_engine_every_command_says_so(tmp_path: Path) -> None:

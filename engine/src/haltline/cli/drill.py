@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from haltline.api.reply import Paragraph, Reply, ReplyStatus, Tone
+from haltline.cli.completion import accounts
 from haltline.cli.consoleclient import ConsoleClient
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.operate import journal_of
@@ -35,7 +36,10 @@ app = command_app()
 
 @app.command(cls=HelpfulCommand)
 def drill(
-    account: Annotated[str | None, typer.Option("--account", help="Whose alarm. [default: the first account]")] = None,
+    account: Annotated[
+        str | None,
+        typer.Option("--account", autocompletion=accounts, help="Whose alarm. [default: the first account]"),
+    ] = None,
     severity: Annotated[Severity, typer.Option("--severity", help="How loud.")] = Severity.CRITICAL,
     rule: Annotated[
         str | None, typer.Option("--rule", help="As if this rule were broken: routes may match it.")

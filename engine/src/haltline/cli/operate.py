@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from haltline.api.reply import Reply, ReplyStatus
+from haltline.cli.completion import of_set_up
 from haltline.cli.consoleclient import ConsoleClient
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.operation import SECTIONS
@@ -42,14 +43,14 @@ Exit code 0: done or answered. 1: refused, or not done. 3: it waits for a confir
 
 
 def complete(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """What the running engine offers for the next word; nothing where none runs."""
-    words = tuple(context.params.get("words") or ())
+    """What the running engine offers for the next word; where none runs, accounts and rules of the set-up."""
+    words, command = tuple(context.params.get("words") or ()), context.info_name or ""
     try:
         with ConsoleClient(journal_of(context.params.get("config")), timeout_s=_QUICK_S) as client:
-            ask = Complete(command=context.info_name or "", words=words, text=incomplete)
+            ask = Complete(command=command, words=words, text=incomplete)
             return [(choice.value, choice.meaning) for choice in client.ask(ask).choices]
     except ConfigError:
-        return []
+        return of_set_up(command, words, incomplete)
 
 
 @app.command(cls=HelpfulCommand, context_settings={"ignore_unknown_options": True})
