@@ -15,12 +15,12 @@ from haltline.model.order import OrderRequest, OrderType, Side
 
 
 class Actor:
-    """A venue that takes any number of calls, and somebody who opens again each time."""
+    """A venue that takes so many calls a minute, and somebody who opens again each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls: int = 11) -> None:
         self.clock = ManualClock(NS_PER_S)
         self.venue = FakeVenue(held={MNQ: Decimal(9), MES: Decimal(9)})
-        limit = RateLimit(calls=1_000, per_s=60.0)
+        limit = RateLimit(calls=calls, per_s=60.0)
         self.broker = ActingBroker(self.venue, RateBudget(name="venue", clock=self.clock, calls=limit, orders=None))
         self.sent = 0
 
@@ -54,4 +54,10 @@ async def test_other_symbols_and_stops_wait_for_nothing_and_a_minute_later_all_i
     await actor.send(type=OrderType.STOP, stop_price=Decimal(90))
     actor.clock.advance_to(actor.clock.now() + 61 * NS_PER_S)
     for _ in range(AT_ONCE):
+        await actor.send()
+
+
+async def test_while_calls_are_plenty_nothing_is_spaced() -> None:
+    actor = Actor(calls=1_000)
+    for _ in range(3 * AT_ONCE):
         await actor.send()

@@ -33,10 +33,15 @@ class _Count:
         self._taken: deque[tuple[int, int]] = deque()
         self._used = 0
 
-    def free_at(self, now: int, cost: int) -> int:
-        """The first instant at which so much more fits; what is more than all there is waits for everything."""
+    def share_used(self, now: int) -> float:
+        """What part of it is taken, 0 to 1."""
         while self._taken and self._taken[0][0] <= now - self._per_ns:
             self._used -= self._taken.popleft()[1]
+        return self._used / self._most
+
+    def free_at(self, now: int, cost: int) -> int:
+        """The first instant at which so much more fits; what is more than all there is waits for everything."""
+        self.share_used(now)
         excess = self._used + min(cost, self._most) - self._most
         if excess <= 0:
             return now
@@ -69,6 +74,10 @@ class _Window:
         counts = (self._all, self._read, self._spell) if is_reading else (self._all,)
         return max(count.free_at(now, cost) for count in counts)
 
+    def is_half_used(self, now: int) -> bool:
+        """Whether more than half of it was taken within its time."""
+        return self._all.share_used(now) > 0.5
+
     def take(self, now: int, cost: int, *, is_reading: bool = False) -> None:
         for count in (self._all, self._read, self._spell) if is_reading else (self._all,):
             count.take(now, cost)
@@ -98,6 +107,11 @@ class RateBudget:
             while (free := self._all.free_at(self._clock.now(), cost, is_reading=True)) > self._clock.now():
                 await self._clock.sleep_until(free)
             self._all.take(self._clock.now(), cost, is_reading=True)
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether half of the calls are used up: from then on they are not spent on one symbol alone."""
+        return self._all is not None and self._all.is_half_used(self._clock.now())
 
     def claim(self, cost: int = 1, *, is_order: bool) -> None:
         """Count a call of enforcement; raises Transient, with the time to come back, where it would be too many. Of the
@@ -149,7 +163,8 @@ class ActingBroker:
 
     async def submit(self, request: OrderRequest) -> OrderReport:
         """Send an order."""
-        self._budget.spacing.require(request)
+        if self._budget.is_scarce:
+            self._budget.spacing.require(request)
         self._claim(BrokerCall.SUBMIT)
         self._budget.spacing.note(request)
         return await self._broker.submit(request)

@@ -2,7 +2,8 @@
 
 A locked account that a person or a runaway bot goes on trading is closed again each time, and each time costs calls.
 Without an end to that the venue's limit is used up within seconds, and what is open then stays open until the minute is
-over. So the first orders for a symbol go out at once, and those beyond them a few seconds apart.
+over. So once half of the calls are used, the first orders for a symbol go out at once, and those beyond them a few
+seconds apart.
 """
 
 from collections import deque
