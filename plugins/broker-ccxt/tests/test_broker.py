@@ -139,6 +139,45 @@ async def test_doctor_is_told_of_login_clock_permissions_and_markets(desks) -> N
 
 
 @pytest.mark.long
+async def permission(desk) -> tuple[str, str]:
+    (found,) = [each for each in await desk.actuator.diagnose() if each.about == "permissions"]
+    assert bool(found.cure) is (found.level is not Level.OK)
+    return found.level.value, found.text
+
+
+@pytest.mark.parametrize("venue", ["bybit", "binance"])
+async def test_doctor_warns_of_a_key_that_may_withdraw(desks, venue: str) -> None:
+    async with desks(venue) as desk:
+        assert await permission(desk) == ("ok", "the key may trade, and not withdraw")
+        desk.sim.account.may_withdraw = True
+        assert await permission(desk) == ("warn", "the key may withdraw money")
+
+
+async def test_doctor_is_told_where_binance_does_not_say_what_a_key_may_do(desks) -> None:
+    async with desks("binance") as desk:
+        desk.sim.arm("status", "GET /sapi/v1/account/apiRestrictions", status=404)
+        level, text = await permission(desk)
+        assert level == "warn"
+        assert "could not be asked" in text
+
+
+async def test_doctor_knows_an_agent_s_key_of_hyperliquid_from_the_account_s_and_a_stranger_s(desks) -> None:
+    async with desks("hyperliquid") as desk:
+        level, text = await permission(desk)
+        assert level == "warn"
+        assert "itself: it may withdraw money" in text
+    key = "0x" + "22" * 32
+    async with desks("hyperliquid", private_key=key) as desk:
+        level, text = await permission(desk)
+        assert level == "fail"
+        assert "may not sign for" in text
+        desk.sim.add_agent(key)
+        level, text = await permission(desk)
+        assert level == "ok"
+        assert "an agent's" in text
+        assert key not in text
+
+
 async def test_a_clock_apart_is_told_with_the_connection(desks) -> None:
     async with desks("binance", flows_s=0.3) as desk:
         desk.sim.clock_skew_ms = 60_000

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from haltline.api import AccountSnapshot, Finding, Level
 from haltline.clock import NS_PER_S, Clock
-from haltline.errors import OutcomeUnknown, Refused
+from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import Event, OrderUpdate, Quote
 from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderReport, OrderRequest, OrderType, Side
@@ -246,9 +246,23 @@ class BinanceVenue:
             raise Doubt(f"the listen key is not taken any more: {refusal}") from refusal
 
     async def permissions(self) -> Sequence[Finding]:
-        """Not told there."""
-        said = "Binance does not tell futures keys' rights: see that it may not withdraw"
-        return [Finding(level=Level.OK, about="permissions", text=said)]
+        """Whether the key may trade futures and, which it should not, withdraw. Only the spot side of Binance tells."""
+        try:
+            told = await self.line.read_row("sapiGetAccountApiRestrictions")
+        except (Transient, Refused) as failure:
+            cure = "see in Binance's API management that this key may trade futures, and may not withdraw"
+            said = f"what the key may do could not be asked: {failure}"
+            return [Finding(level=Level.WARN, about="permissions", text=said, cure=cure)]
+        found = []
+        if not told.get("enableFutures"):
+            cure = "give the key the right to trade futures"
+            found.append(
+                Finding(level=Level.FAIL, about="permissions", text="the key may not trade futures", cure=cure)
+            )
+        if told.get("enableWithdrawals"):
+            cure = "take that right away: Haltline never needs it"
+            found.append(Finding(level=Level.WARN, about="permissions", text="the key may withdraw money", cure=cure))
+        return found or [Finding(level=Level.OK, about="permissions", text="the key may trade, and not withdraw")]
 
     async def arm_dead_man(self, seconds: int) -> None:
         """The countdown of each market in which orders stand or a position is held."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from haltline.api import AccountSnapshot, Finding, Level
 from haltline.clock import NS_PER_S, Clock
@@ -227,9 +228,21 @@ class HyperliquidVenue:
         """Nothing expires."""
 
     async def permissions(self) -> Sequence[Finding]:
-        """Not told there."""
-        said = "an agent's key can trade and never withdraw; the key of the account itself can do everything"
-        return [Finding(level=Level.OK, about="permissions", text=said)]
+        """Whose key it is: an agent's can trade and never withdraw."""
+        exchange: Any = self.line.exchange
+        signer = str(exchange.eth_get_address_from_private_key(exchange.privateKey)).lower()
+        account = str(exchange.walletAddress).lower()
+        if signer == account:
+            cure = "have the account approve an agent (an API wallet), and give its key here"
+            said = f"the key is that of {_short(account)} itself: it may withdraw money"
+            return [Finding(level=Level.WARN, about="permissions", text=said, cure=cure)]
+        told = await self.line.read_row("publicPostInfo", {"type": "userRole", "user": signer})
+        if text(told, "role") == "agent" and text(child(told, "data"), "user").lower() == account:
+            said = f"the key is an agent's of {_short(account)}: it may trade, and not withdraw"
+            return [Finding(level=Level.OK, about="permissions", text=said)]
+        cure = "give the key of an agent that the account has approved, and as wallet the account's own address"
+        said = f"the key is that of {_short(signer)}, which may not sign for {_short(account)}"
+        return [Finding(level=Level.FAIL, about="permissions", text=said, cure=cure)]
 
     async def arm_dead_man(self, seconds: int) -> None:
         """A scheduled cancel, renewed; ccxt's 0 would set it to now instead of taking it back, so that is sent raw."""
@@ -366,3 +379,7 @@ def _tick(lot: Decimal | None) -> Decimal | None:
     """Prices have six decimals less those of the quantity."""
     exponent = lot.normalize().as_tuple().exponent if lot is not None else None
     return Decimal(1).scaleb(-(_MOST_DECIMALS + exponent)) if isinstance(exponent, int) else None
+
+
+def _short(address: str) -> str:
+    return f"{address[:6]}…{address[-4:]}"
