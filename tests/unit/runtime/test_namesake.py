@@ -44,6 +44,14 @@ def test_what_is_no_quote_of_a_name_is_handed_on_as_it_is(event: Event) -> None:
     assert told(("a", event), ("b", event)) == {}
 
 
+def test_names_without_end_are_not_kept() -> None:
+    names = Namesakes()
+    ear = names.between("a", lambda event: None)
+    for number in range(20_000):
+        ear(quote("x", f"NAME{number}"))
+    assert len(names._first) == 10_000
+
+
 async def test_whoever_runs_the_engine_hears_of_each_name_with_its_cure() -> None:
     names, heard = Namesakes(), []
 

@@ -12,6 +12,7 @@ from haltline.model.event import Event, Quote
 from haltline.model.id import Symbol
 
 TITLE = "Two markets share a name"
+_MOST_NAMES = 10_000
 CURE = "name one of them apart in its broker's config (`symbols`)"
 
 
@@ -29,9 +30,11 @@ class Namesakes:
         def heard(event: Event) -> None:
             sink(event)
             if type(event) is Quote and isinstance(event.symbol, str):
-                other, source = self._first.setdefault(event.symbol, (broker, event.source))
-                if other != broker and source != event.source and event.symbol not in self.found:
-                    self._note(event.symbol, other, broker)
+                known = self._first.get(event.symbol)
+                if known is not None:
+                    self._compare(event, broker, *known)
+                elif len(self._first) < _MOST_NAMES:
+                    self._first[event.symbol] = broker, event.source
 
         return heard
 
@@ -40,8 +43,10 @@ class Namesakes:
         while True:
             await tell(TITLE, f"{await self._news.get()}: {CURE}")
 
-    def _note(self, symbol: Symbol, one: str, other: str) -> None:
-        who = f"the brokers {one!r} and {other!r} from different venues"
-        text = f"{symbol} is quoted by {who}, and is one price to the engine"
-        self.found[symbol] = text
+    def _compare(self, quote: Quote, broker: str, first: str, source: str) -> None:
+        if first == broker or source == quote.source or quote.symbol in self.found:
+            return
+        who = f"the brokers {first!r} and {broker!r} from different venues"
+        text = f"{quote.symbol} is quoted by {who}, and is one price to the engine"
+        self.found[quote.symbol] = text
         self._news.put_nowait(text)
