@@ -122,6 +122,37 @@ def test_a_second_late_fill_of_the_same_order_counts_from_what_was_left(flat):
     assert undone(flat) == [("reduce_to", MNQ, 2.0)]
 
 
+def test_an_undoing_that_failed_and_what_else_is_done_begin_no_new_count(flat):
+    filled(flat, 1, "o1")
+    ended(flat, last_undo(flat), FAILED)
+    flat.kernel.arbiter.launch(PlannedAction(id=ActionId("own"), at=1, name="reduce_to", account=EVAL, symbol=MNQ))
+    ended(flat, "own")
+    assert flat.kernel.late[EVAL].counts == {}
+
+
+def test_a_late_fill_that_closed_what_was_open_needs_nothing(flat):
+    filled(flat, -1, "by-hand")
+    filled(flat, 1, "o1")
+    assert undone(flat) == []
+
+
+def test_a_flatten_says_nothing_of_late_fills_where_there_are_none(flat):
+    result = ended(flat, asked_by_operator(flat, request_id="r2"))
+    assert [text for text in result.notices if "late" in text] == []
+
+
+def test_a_reduction_is_given_up_once_the_position_is_as_small(flat):
+    filled(flat, 2, "by-hand")
+    filled(flat, 1, "o1")
+    ended(flat, last_undo(flat), FAILED)
+    flat.forget().at(69)
+    assert undone(flat) == [("reduce_to", MNQ, 2.0)]
+    ended(flat, last_undo(flat), FAILED)
+    filled(flat, -1, "by-hand")
+    flat.forget().at(400)
+    assert undone(flat) == []
+
+
 def test_a_fill_of_any_other_order_is_left_alone(flat):
     filled(flat, 1, "by-hand")
     filled(flat, 1)
@@ -166,6 +197,7 @@ def test_orders_cancelled_by_a_try_that_failed_are_watched_too(world):
     flatten = asked_by_operator(made)
     made.at(1)
     ended(made, flatten, FAILED, cancelled=["o1"])
+    assert made.kernel.late[EVAL].flat_at == 0
     made.at(4)
     ended(made, f"{flatten}~1")
     made.at(5)
@@ -206,6 +238,7 @@ def test_what_was_cancelled_long_after_a_flatten_belongs_to_no_flatten(flat):
     flat.order("o2", 1)
     cancel = asked_by_operator(flat, "cancel_orders", request_id="r0")
     ended(flat, cancel, cancelled=["o2"])
+    assert list(flat.kernel.late[EVAL].orders) == ["o2"]
     filled(flat, 1, "o2")
     assert undone(flat) == []
 

@@ -171,20 +171,23 @@ class TestLatch:
 
 class TestWarning:
     def test_the_same_warning_is_told_once_whatever_comes_in_between(self, world, rule):
-        spec = rule.loss(warn=0.8, for_ns=60 * NS_PER_S, warn_then=rule.actions("cancel_orders"))
+        spec = rule.loss(warn=0.8, for_ns=60 * NS_PER_S, warn_then=rule.actions("notify"))
         made = world(spec)
         made.quote(21_000)
         made.fill(2, 21_000)
         for price in (20_780, 20_700, 20_780):
             made.at(made.seconds + 1).quote(price)
         assert made.phases == ["loss warning", "loss pending", "loss warning"]
-        assert made.actions == ["cancel_orders"]
+        assert made.actions == ["notify"]
 
     def test_near_the_limit_after_a_breach_nobody_is_warned_of_what_they_know(self, world, rule):
-        made = losing(world, rule.loss(warn=0.8, then=rule.actions("notify"), warn_then=rule.actions("cancel_orders")))
+        then = rule.actions("block_entries")
+        made = losing(world, rule.loss(warn=0.8, for_ns=NS_PER_S, then=then, warn_then=rule.actions("notify")))
+        made.at(2)
         made.forget().at(5).quote(20_780)
-        made.at(6).quote(20_790)
-        assert made.phases == ["loss resolved", "loss warning"]
+        made.at(6).quote(20_700)
+        made.at(6.5).quote(20_780)
+        assert made.phases == ["loss resolved", "loss warning", "loss pending", "loss warning"]
         assert made.actions == []
 
     def test_a_warning_is_no_block_though_it_was_unknown_before(self, world, rule):
