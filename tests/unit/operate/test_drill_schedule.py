@@ -109,6 +109,8 @@ async def test_a_drill_is_missed_while_the_engine_is_down_and_that_is_told_once(
         assert found.title == "Readiness 0 of 100"
         assert "missed 3 times" in str(row(found)["wrong"])
         assert "missed: daily" in reply_text(await desk.say(RIA, "status"))
+        arming = await desk.say(RIA, "arm eval accept=all because")
+        assert arming.confirmation is not None and "readiness 0 of 100" in arming.confirmation.text
     async with opened(setup=ON_DISK, on_disk=True, at=missed_at + 2 * GRACE_NS) as desk:
         await passing(desk, lambda: desk.clock.now() > missed_at + 2 * GRACE_NS + 3 * NS_PER_S)
         assert heard(folder).count('"The drill daily was missed"') == 1

@@ -14,6 +14,7 @@ from haltline.control.command.reading import (
     text_of,
 )
 from haltline.control.door import Door
+from haltline.control.readiness import readiness_of, readiness_sentence
 from haltline.kernel.loosening import when_of
 from haltline.model.event import Approve, ArmRequest, CancelLoosening, Consent
 from haltline.model.id import AccountId, IncidentId
@@ -109,8 +110,14 @@ class EngineCommands:
         listed = " ".join(f"{gap}." for gap in gaps) or "none."
         return (
             f"Arm account {account}, because: {reason_of(call)}. Rules act on it from then on, and on what is broken"
-            f" already. Not covered: {listed}"
+            f" already. Not covered: {listed}{self._readiness(call)}"
         )
+
+    def _readiness(self, call: Call) -> str:
+        """How ready the alarm path is, where drills have shown less than all of it."""
+        standings = self._door.drills.standings()
+        said = readiness_sentence(standings, call.now)
+        return f" {said}." if said and readiness_of(standings) != 100 else ""
 
     async def arm(self, call: Call) -> Reply:
         """An arming with its gaps accepted by name."""
