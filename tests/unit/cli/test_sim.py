@@ -2,8 +2,10 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,6 +15,7 @@ from haltline.cli import sim
 from haltline.cli.main import app
 from haltline.plugins.discover import SIMULATOR_GROUP
 
+PLUGINS = Path(__file__).parents[3] / "plugins"
 HEARD: list[list[str]] = []
 
 
@@ -68,3 +71,20 @@ def test_one_that_cannot_be_imported_is_a_problem() -> None:
     said = haltline("sim", "broken", code=1)
     assert "E504" in said
     assert "no_such_module_anywhere" in said
+
+
+def test_every_simulator_of_this_repository_can_be_started_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    projects = [
+        tomllib.loads(file.read_text("utf-8"))["project"] for file in sorted(PLUGINS.glob("sim-*/pyproject.toml"))
+    ]
+    named = {
+        name: value
+        for project in projects
+        for name, value in project.get("entry-points", {}).get(SIMULATOR_GROUP, {}).items()
+    }
+    assert set(named) == {"binance", "bybit", "discord", "hyperliquid", "projectx", "telegram"}
+    for name, value in named.items():
+        with pytest.raises(SystemExit) as ended:
+            EntryPoint(name=name, value=value, group=SIMULATOR_GROUP).load()(["--help"])
+        assert ended.value.code == 0
+        assert "--port" in capsys.readouterr().out
