@@ -83,6 +83,7 @@ def completed(folder: Path, line: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.long
 def test_tab_offers_what_the_running_engine_knows(running: Path) -> None:
     assert completed(running, "haltline lock ") == ["eval"]
     assert completed(running, "haltline why dai") == ["daily-loss"]

@@ -38,7 +38,7 @@ def part_lines(part: Part) -> Iterator[str]:
 
 
 def cell_text(cell: Cell, kind: Kind = Kind.TEXT, unit: str = "") -> str:
-    """A value as people write it: thousands with commas, durations as 1h30m, instants as ISO-8601."""
+    """A value as people write it: thousands with commas, durations as 1h30m, instants as ISO-8601 in whole seconds."""
     if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
         return UNKNOWN
     if isinstance(cell, bool):
@@ -56,7 +56,7 @@ def button_text(button: Button) -> str:
 def _number_text(number: float, kind: Kind) -> str:
     match kind:
         case Kind.TIME:
-            return to_iso(int(number))
+            return f"{to_iso(int(number))[:19]}Z"
         case Kind.DURATION:
             return format_duration(round(number * 1e9))
         case Kind.FRACTION:
