@@ -1,5 +1,6 @@
 """Alerts: delivered with their buttons, brought up to date in place, a thread for each incident where wanted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -104,6 +105,18 @@ async def test_a_platform_that_is_down_is_tried_again_later(world: Any, front: A
         await front.send(alert())
     await world.sim.up()
     await front.send(alert())
+
+
+async def test_two_alerts_at_once_share_one_connection_that_is_closed_after_both(world: Any) -> None:
+    front = world.front(channel=world.sim.channel("alerts").id)
+    world.sim.arm("delay", "GET /users/@me", after_s=0.05)
+    world.sim.arm("delay", "POST /channels/*/messages", after_s=0.2)
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(front.send(alert(f"alert {number}", id=f"m{number}")))
+    assert sum(each.path == "/users/@me" for each in world.sim.requests) == 1
+    assert [sum(f"alert {number}" in each.shown for each in world.sim.world.said) for number in range(3)] == [1, 1, 1]
+    assert front._alerts._client is None
 
 
 async def test_a_long_pause_that_discord_asks_for_is_handed_on(world: Any, front: Any) -> None:

@@ -1,5 +1,6 @@
 """Alerts in a channel, and where wanted a thread for each incident. They need no gateway: only requests."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -24,7 +25,7 @@ _LONGEST_PAUSE_S = 5.0
 class Alerts:
     """Sends and edits with a client of its own, logged in once. Raises Transient or Refused.
 
-    Unless it `stays_open`, it lets go of the connection after each message: nobody would close it in the end.
+    Unless it `stays_open`, it lets go of the connection once nobody uses it: nobody would close it in the end.
     """
 
     def __init__(
@@ -36,6 +37,8 @@ class Alerts:
         self._buttons = buttons
         self._memory = memory
         self._client: discord.Client | None = None
+        self._logging_in = asyncio.Lock()
+        self._users = 0
         self.stays_open = False
 
     async def send(self, message: Message) -> str:
@@ -43,7 +46,7 @@ class Alerts:
         if self._channel is None:
             raise Refused("the set-up names no channel for alerts: add `channel:` to the config of this surface")
         drawn = await sheets(message_view(message), self._buttons, plain=message.plain)
-        async with self._logged_in() as client:
+        async with self.logged_in() as client:
             key = f"discord:thread:{message.thread}"
             thread = self._memory.get(key) if self._threads and message.thread else None
             target = int(thread) if thread else self._channel
@@ -60,7 +63,7 @@ class Alerts:
         drawn = await sheets(message_view(message), self._buttons, plain=message.plain)
         if len(drawn) > 1:
             raise Refused("it has grown too long for one message")
-        async with self._logged_in() as client:
+        async with self.logged_in() as client:
             known = client.get_partial_messageable(int(channel)).get_partial_message(int(number))
             await known.edit(
                 content=drawn[0].text or None, embed=drawn[0].embed, view=drawn[0].board, attachments=drawn[0].files,
@@ -89,22 +92,28 @@ class Alerts:
         await self._memory.put(key, str(thread["id"]))
 
     @contextlib.asynccontextmanager
-    async def _logged_in(self) -> AsyncIterator[discord.Client]:
+    async def logged_in(self) -> AsyncIterator[discord.Client]:
+        """A client that is logged in; what it raises within comes out as Transient or Refused."""
+        self._users += 1
         try:
-            if self._client is None:
-                await self._log_in()
-            assert self._client is not None
-            yield self._client
-        except (discord.DiscordException, aiohttp.ClientError, OSError, ValueError) as error:
+            yield await self._connected()
+        except (discord.DiscordException, aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             reason = classified(error)
             if not isinstance(error, discord.HTTPException | discord.RateLimited):
                 await self.close()
             raise reason from error
         finally:
-            if not self.stays_open:
+            self._users -= 1
+            if not (self.stays_open or self._users):
                 await self.close()
 
-    async def _log_in(self) -> None:
+    async def _connected(self) -> discord.Client:
+        async with self._logging_in:
+            if self._client is None:
+                self._client = await self._log_in()
+            return self._client
+
+    async def _log_in(self) -> discord.Client:
         client = discord.Client(
             intents=discord.Intents.none(), max_messages=None, max_ratelimit_timeout=_LONGEST_PAUSE_S
         )
@@ -113,7 +122,7 @@ class Alerts:
         except BaseException:
             await client.close()
             raise
-        self._client = client
+        return client
 
 
 async def _send(client: discord.Client, channel: int, sheet: Sheet) -> discord.Message:

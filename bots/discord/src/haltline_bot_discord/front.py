@@ -1,11 +1,13 @@
 """The front end: a new client for each connection, and the alerts, which need none."""
 
 import asyncio
+from collections.abc import Sequence
 
-from haltline.api import Control, Message, Started, SurfaceSetup
+from haltline.api import Control, Finding, Message, Started, SurfaceSetup
 from haltline.errors import Refused, Transient
 from haltline_bot_discord.alert import Alerts
 from haltline_bot_discord.client import Connection, use_server
+from haltline_bot_discord.diagnosis import diagnose
 from haltline_bot_discord.draw import CUSTOM_ID_LETTERS
 from haltline_bot_discord.failure import classified
 from haltline_bot_discord.talk import PLATFORM, Talk
@@ -64,6 +66,14 @@ class DiscordFront:
     async def edit(self, handle: str, message: Message) -> str:
         """Bring an alert up to date."""
         return await self._alerts.edit(handle, message)
+
+    async def diagnose(self) -> Sequence[Finding]:
+        """Log in and look, for `haltline doctor`."""
+        people = self._setup.people.get(PLATFORM, ())
+        async with self._alerts.logged_in() as client:
+            return await diagnose(
+                client, channel=_number(self._setup.config.get("channel")), guild=self._guild, people=people
+            )
 
 
 def _number(value: object) -> int | None:

@@ -13,7 +13,7 @@ from aiogram.exceptions import AiogramError
 from aiogram.types import BotCommand, BotCommandScopeChat, BotCommandScopeDefault
 from aiogram.utils.token import TokenValidationError
 
-from haltline.api import Caller, Control, Message, Started, SurfaceSetup
+from haltline.api import Caller, Control, Finding, Message, Started, SurfaceSetup
 from haltline.clock import parse_duration
 from haltline.errors import PluginFailed, Refused
 from haltline_bot_kit.assistant import Assistant
@@ -21,6 +21,7 @@ from haltline_bot_kit.compose import message_view
 from haltline_bot_kit.doorman import Doorman
 from haltline_bot_kit.menu import menu_of
 from haltline_bot_kit.press import ButtonBook
+from haltline_bot_telegram.diagnosis import diagnose
 from haltline_bot_telegram.failure import classified
 from haltline_bot_telegram.lease import lease
 from haltline_bot_telegram.poll import Heard, Poll
@@ -49,6 +50,7 @@ class TelegramFront:
         self._alerts = make_bot(config)
         self._post = Post(self._alerts, self._buttons, setup.clock)
         self._is_running = False
+        self._posts = 0
 
     async def run(self, control: Control, started: Started) -> None:
         """Poll and answer until cancelled; raises Transient or Refused where Telegram does not let us."""
@@ -75,13 +77,20 @@ class TelegramFront:
         async with self._posting():
             return await self._post.edit(handle, message_view(message), plain=message.plain)
 
+    async def diagnose(self) -> Sequence[Finding]:
+        """Log in and look, for `haltline doctor`."""
+        async with self._posting():
+            return await diagnose(self._alerts, chat=_number(self._chat), people=self._setup.people.get(PLATFORM, ()))
+
     @contextlib.asynccontextmanager
     async def _posting(self) -> AsyncIterator[None]:
         """While nobody runs the front end, nobody would close the connection of the alerts in the end."""
+        self._posts += 1
         try:
             yield
         finally:
-            if not self._is_running:
+            self._posts -= 1
+            if not (self._is_running or self._posts):
                 await self._alerts.session.close()
 
     async def _serve(self, bot: Bot, control: Control, started: Started) -> None:

@@ -210,6 +210,8 @@ def get_member(world: World, given: Json, files: Files) -> object:
     found: Json = {"status": chat.members.get(person.id, "left"), "user": person.to_json()}
     if found["status"] == "creator":
         found["is_anonymous"] = False
+    if found["status"] == "kicked":
+        found["until_date"] = 0
     return found
 
 
