@@ -3,7 +3,8 @@
     uv run python tests/perf/latency.py [--breaches 100] [--sort move] [--positions 500] [--rate 5000] [--profile FILE]
 
 A breach takes half a second to a second where little else runs, so 100 of each sort take two minutes or three; beside
-ten busy processes it was five seconds. How far it is stands on the standard error. By nearest rank p99 of fewer than 100 breaches, and p99.9 of fewer than 1000, is the slowest of them.
+ten busy processes it was five seconds. How far it is stands on the standard error. By nearest rank p99 of fewer than
+100 breaches, and p99.9 of fewer than 1000, is the slowest of them.
 
 The engine is the real one: journal on disk with its fsyncs, the system's clock, uvloop, fifty rules and a loss rule per
 account, 500 positions in ten accounts. The venue is another process on loopback TCP that quotes without pause. Each
