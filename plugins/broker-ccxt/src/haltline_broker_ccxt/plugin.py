@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from functools import partial
 
 from haltline.api import Broker, BrokerKind, BrokerRole, BrokerSetup, Capability, RateLimit, Registry, hookimpl
 from haltline_broker_ccxt import setting
@@ -29,23 +30,7 @@ def haltline_register_brokers(registry: Registry) -> None:
         registry.add_broker(kind)
 
 
-def _make_bybit(setup: BrokerSetup) -> Broker:
-    return _make(setup, "bybit.venue", "BybitVenue", setting.BybitSetting)
-
-
-def _make_binance(setup: BrokerSetup) -> Broker:
-    return _make(setup, "binance.venue", "BinanceVenue", setting.BinanceSetting)
-
-
-def _make_hyperliquid(setup: BrokerSetup) -> Broker:
-    return _make(setup, "hyperliquid.venue", "HyperliquidVenue", setting.HyperliquidSetting)
-
-
-def _make_any(setup: BrokerSetup) -> Broker:
-    return _make(setup, "unified", "UnifiedVenue", setting.AnySetting)
-
-
-def _make(setup: BrokerSetup, module: str, name: str, kind: type[setting.Setting]) -> Broker:
+def _make(setup: BrokerSetup, *, module: str, name: str, kind: type[setting.Setting]) -> Broker:
     broker = importlib.import_module("haltline_broker_ccxt.broker")
     stream = importlib.import_module("haltline_broker_ccxt.stream")
     venue = getattr(importlib.import_module(f"haltline_broker_ccxt.{module}"), name)
@@ -64,7 +49,7 @@ def _texts(config: Mapping[str, object]) -> Mapping[str, object]:
 
 BYBIT = BrokerKind(
     name="bybit",
-    make=_make_bybit,
+    make=partial(_make, module="bybit.venue", name="BybitVenue", kind=setting.BybitSetting),
     meaning="Bybit, unified trading account: linear perpetuals and futures",
     capabilities=_KNOWN,
     schema=setting.BYBIT,
@@ -74,7 +59,7 @@ BYBIT = BrokerKind(
 )
 BINANCE = BrokerKind(
     name="binance",
-    make=_make_binance,
+    make=partial(_make, module="binance.venue", name="BinanceVenue", kind=setting.BinanceSetting),
     meaning="Binance USD-M futures",
     capabilities=_KNOWN,
     schema=setting.BINANCE,
@@ -84,7 +69,7 @@ BINANCE = BrokerKind(
 )
 HYPERLIQUID = BrokerKind(
     name="hyperliquid",
-    make=_make_hyperliquid,
+    make=partial(_make, module="hyperliquid.venue", name="HyperliquidVenue", kind=setting.HyperliquidSetting),
     meaning="Hyperliquid perpetuals",
     capabilities=_KNOWN,
     schema=setting.HYPERLIQUID,
@@ -93,7 +78,7 @@ HYPERLIQUID = BrokerKind(
 )
 ANY = BrokerKind(
     name="ccxt",
-    make=_make_any,
+    make=partial(_make, module="unified", name="UnifiedVenue", kind=setting.AnySetting),
     meaning="any other exchange that ccxt knows, polled, with what all of them have in common",
     capabilities=_ANY,
     schema=setting.ANY,
