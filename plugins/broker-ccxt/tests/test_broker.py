@@ -50,6 +50,17 @@ def test_what_is_not_known_of_an_exchange_is_not_promised() -> None:
     }
 
 
+async def test_after_a_loss_executions_are_read_again_at_once_and_flows_on_their_clock(desks) -> None:
+    async with desks("bybit", flows_s=600.0) as desk:
+        executions, flows = "GET /v5/execution/list", "GET /v5/account/transaction-log"
+        await desk.until(lambda: len(desk.calls(flows)) == 2, timeout_s=30.0)  # what came, and what went
+        before = len(desk.calls(executions))
+        desk.sim.arm("status", "fills", status=503, count=1)
+        desk.sim.streams.abort("private")
+        await desk.until(lambda: len(desk.calls(executions)) >= before + 2, timeout_s=30.0)  # refused, and again
+        assert len(desk.calls(flows)) == 2
+
+
 async def test_what_a_delta_of_bybit_leaves_out_is_no_second_observation_and_is_told_again_in_time(bares) -> None:
     async with bares("bybit") as desk:
         venue = desk.reader._venue

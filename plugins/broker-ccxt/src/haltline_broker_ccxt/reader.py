@@ -171,20 +171,27 @@ class Reader:
             self._tell(quote)
 
     async def _keep_up(self) -> None:
-        """Executions and flows by REST: at the start, after each loss or doubt, and on a clock."""
+        """Executions by REST at the start, after each loss or doubt, and on a clock; flows with them at the start and
+        on the clock. What could not be read is asked for again soon.
+        """
+        flowed_at = 0
         while True:
             await self._wait(self._behind, self._setting.flows_s)
             self._behind.clear()
+            wants_flows = self._clock.now() - flowed_at >= self._setting.flows_s * NS_PER_S
             since = self._mark.load() - _OVERLAP_MS
             until = self._venue.line.venue_ms(self._clock.now())
             try:
                 await self._set_clock()
                 done = await self._catch_up("fills", self._venue.fills, since)
-                done = await self._catch_up("flows", self._venue.flows, since) and done
+                done = wants_flows and await self._catch_up("flows", self._venue.flows, since) and done
             except _MISSED as failure:
                 _log.info("executions of %s could not be read: %s", self._account, failure)
+                await self._clock.sleep_until(self._clock.now() + NS_PER_S)
+                self._behind.set()
                 continue
             if done:
+                flowed_at = self._clock.now()
                 await asyncio.to_thread(self._mark.keep, until)
 
     async def _catch_up(self, what: str, ask: Callable[..., object], since_ms: int) -> bool:

@@ -31,7 +31,8 @@ CODES = Codes(
 _DEAD_MAN_OFF = 0
 _MOST_MARKETS = 8
 """Orders of more markets than these are cheaper to read for all markets at once, which is worth 40 times one."""
-_INCOME_NS = 2 * NS_PER_S
+_INCOME_NS = 15 * NS_PER_S
+"""Flows that are asked for so soon after the executions of the same span are in what was read for those."""
 _DAY_MS = 86_400_000
 _PUSHES = frozenset({"ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE", "ALGO_UPDATE"})
 
@@ -71,10 +72,11 @@ class BinanceVenue:
         """The venue's weights. What acts and has sent nothing yet may look for an order from before a restart, which
         means looking in every market that anything happened in.
         """
+        is_paid = self._clock.now() - self._paid[1] < _INCOME_NS
         markets, quotes = len(self._seen), 3 * len(self._seen) if len(self._seen) <= _MOST_MARKETS else 15
         worth = {
             Ask.OPEN: 5, Ask.CLOCK: 2, Ask.PULL: 90 if self._wants_all_markets else 10 + 2 * markets,
-            Ask.QUOTES: max(3, quotes), Ask.FILLS: 30 + 5 * markets, Ask.FLOWS: 30, Ask.PLACE: 3,
+            Ask.QUOTES: max(3, quotes), Ask.FILLS: 30 + 5 * markets, Ask.FLOWS: 1 if is_paid else 30, Ask.PLACE: 3,
             Ask.FIND: 2 if self._is_reader or self._has_sent else 30 + 2 * markets,
         }  # fmt: skip
         return worth.get(ask, 1)
