@@ -100,7 +100,10 @@ async def test_what_an_operator_writes_is_inert_in_every_answer(world: World) ->
             if world.chat.platform == "telegram":
                 since = world.chat.sim.mark()
                 world.chat.anna.says(f"/{line}")
-                harmless(world, await world.chat.sim.wait_for_message("Not done", since=since, timeout_s=chat_world.PATIENCE_S))
+                harmless(
+                    world,
+                    await world.chat.sim.wait_for_message("Not done", since=since, timeout_s=chat_world.PATIENCE_S),
+                )
         for message in world.chat.sim.world.said:
             harmless(world, message)
 
