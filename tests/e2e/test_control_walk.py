@@ -66,7 +66,7 @@ WALK = (
     ("status", "All is within limits"), ("status eval", "50,000.00 USD"), ("accounts", "paper"),
     ("positions", "all flat"), ("orders eval", "Working orders"), ("pnl", "Today"), ("pnl week eval", "This week"),
     ("pnl session", "This session"), ("rules", "1 rule"), ("rule daily-loss", "severity: "),
-    ("why daily-loss eval", "0 USD"), ("whynot daily-loss eval", "500 is left"), ("room eval", "Room"),
+    ("why daily-loss eval", "0 USD"), ("whynot daily-loss eval", "500 USD is left"), ("room eval", "Room"),
     ("equity eval 1h", "eval in the last 1h"), ("ask eval account.equity / 2", "25,000"),
     ("whatif eval buy 1 MNQ", "buy 1 MNQ on eval"), ("differences", "Ours is what the brokers show"),
     ("report day", "Who commanded"), ("history", "no incident on record"), ("health", "well"), ("whoami", "admin"),

@@ -91,10 +91,10 @@ async def _room(call: Call, account: str, theme: Theme) -> Picture:
 
 def _gauge(row: Mapping[str, Cell], account: str) -> Gauge:
     entity = str(row["entity"]).removeprefix(f"{account}/").removeprefix(account)
-    left = _number(row["headroom"])
+    left, unit = _number(row["headroom"]), f" {row['unit']}" if row.get("unit") else ""
     return Gauge(
         name=f"{row['rule']} {entity}".strip(), used=_number(row["utilization"]),
-        room="" if left is None else f"{left:,.10g} left" if left >= 0 else f"over by {-left:,.10g}",
+        room="" if left is None else f"{left:,.10g}{unit} left" if left >= 0 else f"over by {-left:,.10g}{unit}",
     )  # fmt: skip
 
 

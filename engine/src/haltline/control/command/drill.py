@@ -2,7 +2,7 @@
 
 from haltline.api.control import Argument, ArgumentKind, Call, Command, Role
 from haltline.api.field import Kind
-from haltline.api.reply import Card, Column, Fact, Paragraph, Part, Reply, ReplyStatus, Table, Tone
+from haltline.api.reply import Card, Cell, Column, Fact, Paragraph, Part, Reply, ReplyStatus, Table, Tone
 from haltline.clock import NS_PER_S, format_duration
 from haltline.control.command.reading import number_of, text_of
 from haltline.control.door import Door
@@ -16,6 +16,8 @@ from haltline.notify.trial import TrialResult
 SECTION = "Engine"
 LONGEST_S = 120.0
 _RULE = "drill"
+_NONE = "–"
+"""What there is none of; not the same as what is not known."""
 
 
 class DrillCommands:
@@ -87,9 +89,9 @@ class DrillCommands:
             Column(name="next", label="next", kind=Kind.TIME),
         )  # fmt: skip
         rows = tuple(
-            (each.name, each.at or None, each.readiness, each.acknowledged_by or None,
-             None if each.ack_ns is None or not each.acknowledged_by else each.ack_ns / NS_PER_S, _unmet(each),
-             self._door.drills.next_due(each.name))
+            (each.name, each.at or _NONE, _or_none(each.readiness), each.acknowledged_by or _NONE,
+             _NONE if each.ack_ns is None or not each.acknowledged_by else each.ack_ns / NS_PER_S, _unmet(each),
+             _or_none(self._door.drills.next_due(each.name)))
             for each in standings
         )  # fmt: skip
         score = readiness_of(standings)
@@ -119,6 +121,10 @@ class DrillCommands:
             tone=Tone.GOOD if is_done else Tone.BAD, parts=(table,),
             status=ReplyStatus.DONE if is_done else ReplyStatus.REFUSED, code="" if is_done else "E861",
         )  # fmt: skip
+
+
+def _or_none(number: int | None) -> Cell:
+    return _NONE if number is None else number
 
 
 def _unmet(standing: Standing) -> str:

@@ -1,6 +1,7 @@
 """Rules and their limits: rules, rule, why, whynot, room."""
 
 import math
+from collections.abc import Callable
 
 from haltline.api.control import Argument, ArgumentKind, Call, Command
 from haltline.api.field import Kind
@@ -80,14 +81,14 @@ class Limits:
         facts.append(Fact(label="shadow", value=rule.shadow, kind=Kind.BOOL))
         gauges = [each for each in self._seen(call) if each.rule == rule.id]
         card = Card(title=spec.title or rule.id, facts=tuple(facts))
-        return Reply(title=rule.id, parts=(card, gauge_table(gauges)))
+        return Reply(title=rule.id, parts=(card, gauge_table(gauges, self._unit)))
 
     async def why(self, call: Call) -> Reply:
         """The reasoning as a tree."""
         reasoning = self._reasoning(call)
         return Reply(
             title=f"{reasoning.verdict.value.upper()}  {reasoning.rule} on {reasoning.entity}",
-            tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning, self._currency(reasoning)),),
+            tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning, self._currency(reasoning.entity)),),
         )  # fmt: skip
 
     async def whynot(self, call: Call) -> Reply:
@@ -98,11 +99,16 @@ class Limits:
         )
         said = f"{reasoning.rule} says {reasoning.verdict.value} of {reasoning.entity}"
         if gauge is not None and gauge.headroom is not None and gauge.utilization is not None:
-            said += f": {gauge.utilization:.0%} of the limit is used, {gauge.headroom:,.10g} is left"
+            said += (
+                f": {gauge.utilization:.0%} of the limit is used, {gauge.headroom:,.10g} {self._unit(gauge)}".rstrip()
+            )
+            said += " is left" if gauge.headroom >= 0 else " beyond it"
         elif reasoning.reason:
             said += f": {reasoning.reason}"
         return Reply(
-            title=said, tone=_TONES[reasoning.verdict], parts=(reasoning_branch(reasoning, self._currency(reasoning)),)
+            title=said,
+            tone=_TONES[reasoning.verdict],
+            parts=(reasoning_branch(reasoning, self._currency(reasoning.entity)),),
         )
 
     async def room(self, call: Call) -> Reply:
@@ -114,16 +120,19 @@ class Limits:
             if (gauge.entity.partition("/")[0] in accounts or not text_of(call, "account"))
             and (not symbol or gauge.entity.rpartition("/")[2] == symbol)
         ]
-        return Reply(title="Room", parts=(gauge_table(gauges),))
+        return Reply(title="Room", parts=(gauge_table(gauges, self._unit),))
 
     def _seen(self, call: Call) -> list[Gauge]:
         """The gauges of what the operator may see; those of no account are for everybody."""
         hidden = set(self._door.kernel.state.accounts) - set(call.accounts)
         return [gauge for gauge in self._door.kernel.gauges() if gauge.entity.partition("/")[0] not in hidden]
 
-    def _currency(self, reasoning: Reasoning) -> str:
-        account = self._door.kernel.state.accounts.get(reasoning.entity.partition("/")[0])
+    def _currency(self, entity: str) -> str:
+        account = self._door.kernel.state.accounts.get(entity.partition("/")[0])
         return str(account.currency) if account is not None else ""
+
+    def _unit(self, gauge: Gauge) -> str:
+        return self._currency(gauge.entity) if gauge.kind == Kind.MONEY else ""
 
     def _reasoning(self, call: Call) -> Reasoning:
         entity = text_of(call, "entity")
@@ -138,17 +147,27 @@ class Limits:
             raise EngineError(f"there is nothing {entity!r} that this rule is about [E463]") from None
 
 
-def gauge_table(gauges: list[Gauge]) -> Table:
-    """How full limits are."""
+def gauge_table(gauges: list[Gauge], unit_of: Callable[[Gauge], str]) -> Table:
+    """How full limits are, each with what its values are counted in."""
     columns = (
         Column(name="rule", label="rule"), Column(name="entity", label="of"),
         Column(name="utilization", label="used", kind=Kind.FRACTION),
         Column(name="measured", label="value", kind=Kind.NUMBER),
         Column(name="threshold", label="limit", kind=Kind.NUMBER),
-        Column(name="headroom", label="left", kind=Kind.NUMBER), Column(name="override", label="override"),
+        Column(name="headroom", label="left", kind=Kind.NUMBER), Column(name="unit", label=""),
+        Column(name="override", label="override"),
     )  # fmt: skip
     rows = tuple(
-        (each.rule, each.entity, each.utilization, each.measured, each.threshold, each.headroom, each.override)
+        (
+            each.rule,
+            each.entity,
+            each.utilization,
+            each.measured,
+            each.threshold,
+            each.headroom,
+            unit_of(each),
+            each.override,
+        )
         for each in gauges
     )
     return Table(columns=columns, rows=rows, tones=tuple(_TONES[each.verdict] for each in gauges), empty="no limits")

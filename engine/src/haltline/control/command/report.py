@@ -80,7 +80,7 @@ class Reports:
             Paragraph(text=f"{tally.refused} attempts to command were refused.", tone=Tone.MUTED),
         )
         tone = Tone.WARNING if fired else Tone.GOOD
-        return Reply(title=f"The {period} since {to_iso(since)}", tone=tone, parts=parts)
+        return Reply(title=f"The {period} since {to_iso(since)[:19]}Z", tone=tone, parts=parts)
 
 
 def count(source: Source, since: int) -> Tally:
