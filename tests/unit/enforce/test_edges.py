@@ -87,10 +87,8 @@ async def test_a_broken_invariant_ends_the_lane(verb: str) -> None:
         await lane
 
 
-@pytest.mark.parametrize(("name", "after"), [("cancel_orders", 1), ("close_position", 2)])
-async def test_a_broken_invariant_while_it_is_judged_or_watched_ends_the_lane(name: str, after: int) -> None:
-    world = LaneWorld()
-    world.venue.script["snapshot", "before"] = [None] * after + [InvariantBroken("stop")]
+async def require_end(world: LaneWorld, name: str) -> None:
+    """The lane that carries out this action ends with a broken invariant."""
     lane = asyncio.ensure_future(world.executor.run_lane(EVAL))
     world.executor.accept([world.plan(name, "a")])
     for _ in range(200):
@@ -99,6 +97,13 @@ async def test_a_broken_invariant_while_it_is_judged_or_watched_ends_the_lane(na
         await world.step()
     with pytest.raises(InvariantBroken):
         await lane
+
+
+@pytest.mark.parametrize(("name", "after"), [("cancel_orders", 1), ("close_position", 2)])
+async def test_a_broken_invariant_while_it_is_judged_or_watched_ends_the_lane(name: str, after: int) -> None:
+    world = LaneWorld()
+    world.venue.script["snapshot", "before"] = [None] * after + [InvariantBroken("stop")]
+    await require_end(world, name)
 
 
 async def test_what_cannot_be_judged_because_the_broker_breaks_down_is_unknown() -> None:
@@ -127,14 +132,7 @@ async def test_a_broken_invariant_in_the_last_word_ends_the_lane() -> None:
             world.venue.script["find_order", "before"] = [InvariantBroken("stop")]
 
     world.venue.on_call = fill
-    lane = asyncio.ensure_future(world.executor.run_lane(EVAL))
-    world.executor.accept([world.plan("close_position", "a")])
-    for _ in range(200):
-        if lane.done():
-            break
-        await world.step()
-    with pytest.raises(InvariantBroken):
-        await lane
+    await require_end(world, "close_position")
 
 
 async def test_a_flatten_that_never_comes_to_an_end_is_told_as_not_flat() -> None:

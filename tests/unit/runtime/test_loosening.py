@@ -16,6 +16,7 @@ from haltline.model.event import Approve, ArmRequest, CancelLoosening, Tick
 from haltline.model.id import AccountId
 from haltline.runtime.embed import load_parts
 from haltline.runtime.loosening import Held, hold
+from haltline.runtime.reload import ReloadReport
 
 START = 1_746_540_000 * NS_PER_S
 """2025-05-06 14:00 UTC."""
@@ -56,6 +57,16 @@ def edit(folder: Path, old: str, new: str, *, file: str = "rules.yaml") -> None:
     (folder / file).write_text(text.replace(old, new))
 
 
+async def edited(
+    engine: Haltline, folder: Path, old: str, new: str, *, by: str = "program", why: str = ""
+) -> ReloadReport:
+    """An edit of the rules that the engine has taken up."""
+    edit(folder, old, new)
+    report = await engine.reload(by=by, why=why)
+    await engine.until_idle()
+    return report
+
+
 async def move(engine: Haltline, instant: int) -> None:
     cast("ManualClock", engine.engine.clock).advance_to(instant)
     engine.put(Tick(at=instant, received_at=instant))
@@ -85,9 +96,7 @@ def waiting(engine: Haltline) -> list[str]:
 async def test_a_looser_limit_waits_and_a_tighter_one_counts_at_once(folder: Path) -> None:
     async with make(folder) as engine:
         edit(folder, "at: 500", "at: 900")
-        edit(folder, "max: 5", "max: 3")
-        report = await engine.reload(by="ann", why="a better week")
-        await engine.until_idle()
+        report = await edited(engine, folder, "max: 5", "max: 3", by="ann", why="a better week")
         assert limits(engine) == {"daily-loss": 500.0, "size": 3.0}
         assert [each.subject for each in report.held] == ["daily-loss"]
         (pending,) = engine.engine.kernel.loosenings
@@ -96,9 +105,7 @@ async def test_a_looser_limit_waits_and_a_tighter_one_counts_at_once(folder: Pat
 
 async def test_what_waited_counts_from_the_next_session_on(folder: Path) -> None:
     async with make(folder) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900")
         await move(engine, ROLL - 1)
         assert limits(engine)["daily-loss"] == 500.0
         await move(engine, ROLL)
@@ -119,12 +126,8 @@ async def test_a_rule_file_that_is_emptied_goes_on_guarding(folder: Path) -> Non
 
 async def test_an_edit_taken_back_waits_no_more(folder: Path) -> None:
     async with make(folder) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload()
-        await engine.until_idle()
-        edit(folder, "at: 900", "at: 500")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900")
+        await edited(engine, folder, "at: 900", "at: 500")
         assert waiting(engine) == []
         await move(engine, ROLL)
         assert limits(engine)["daily-loss"] == 500.0
@@ -135,9 +138,7 @@ async def test_another_looser_edit_waits_anew(folder: Path) -> None:
         edit(folder, "at: 500", "at: 900")
         await engine.reload()
         await move(engine, ROLL - NS_PER_S)
-        edit(folder, "at: 900", "at: 9000")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 900", "at: 9000")
         assert len(waiting(engine)) == 1
         await move(engine, ROLL + NS_PER_S)
         assert limits(engine)["daily-loss"] == 9000.0  # asked for before the roll, so due at it
@@ -145,9 +146,7 @@ async def test_another_looser_edit_waits_anew(folder: Path) -> None:
 
 async def test_an_operator_cancels_what_waits(folder: Path) -> None:
     async with make(folder) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900")
         (pending,) = engine.engine.kernel.loosenings
         now = engine.engine.clock.now()
         engine.put(CancelLoosening(at=now, received_at=now, request_id=pending.id, operator="bob", reason="no"))
@@ -158,9 +157,7 @@ async def test_an_operator_cancels_what_waits(folder: Path) -> None:
 async def test_a_second_operator_lets_an_edit_count_at_once(tmp_path: Path) -> None:
     folder = written(tmp_path, "both")
     async with make(folder) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload(by="ann", why="agreed")
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900", by="ann", why="agreed")
         (pending,) = engine.engine.kernel.loosenings
         await approve(engine, pending.id, "ann")
         assert limits(engine)["daily-loss"] == 500.0
@@ -171,9 +168,7 @@ async def test_a_second_operator_lets_an_edit_count_at_once(tmp_path: Path) -> N
 async def test_a_file_that_somebody_edited_takes_two_operators(tmp_path: Path) -> None:
     folder = written(tmp_path, "second_operator")
     async with make(folder) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900")
         (pending,) = engine.engine.kernel.loosenings
         await approve(engine, pending.id, "ann")
         assert limits(engine)["daily-loss"] == 500.0
@@ -193,9 +188,7 @@ async def test_a_rule_added_by_hand_cannot_loosen_one_of_the_files(folder: Path)
 
 async def test_what_cannot_be_compared_stands_beside_the_old_rule(folder: Path) -> None:
     async with make(folder) as engine:
-        edit(folder, "at: 500", "at: 0.01 * account.balance")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 0.01 * account.balance")
         assert len(limits(engine)) == 3
         await move(engine, ROLL)
         assert len(limits(engine)) == 2
@@ -208,9 +201,7 @@ async def test_part_of_an_edit_that_does_not_go_without_the_rest_waits_with_it(f
     edit(folder, "value: account.day.loss", "value: account.risk")
     async with make(folder) as engine:
         edit(folder, "account.risk: account.day.loss", "account.risk: account.day.loss > 500")
-        edit(folder, "limit: {value: account.risk, at: 500}", "when: account.risk")
-        report = await engine.reload()
-        await engine.until_idle()
+        report = await edited(engine, folder, "limit: {value: account.risk, at: 500}", "when: account.risk")
         assert report.difference.is_empty
         assert limits(engine)["daily-loss"] == 500.0
         assert sorted(waiting(engine)) == ["definition:account.risk", "rule:daily-loss"]
@@ -233,9 +224,7 @@ async def test_an_edit_while_nothing_runs_waits_like_any_other(folder: Path) -> 
 @pytest.mark.parametrize("stops_at", [START, START + NS_PER_S, ROLL - 1, ROLL, ROLL + NS_PER_S])
 async def test_what_waits_is_the_same_whenever_the_engine_is_started_again(folder: Path, stops_at: int) -> None:
     async with make(folder, in_memory=False) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900")
         await move(engine, stops_at)
     async with make(folder, at=max(stops_at, ROLL - 1), in_memory=False) as engine:
         await engine.until_idle()
@@ -247,9 +236,7 @@ async def test_what_waits_is_the_same_whenever_the_engine_is_started_again(folde
 
 async def test_what_became_due_while_nothing_ran_counts_at_the_start(folder: Path) -> None:
     async with make(folder, in_memory=False) as engine:
-        edit(folder, "at: 500", "at: 900")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "at: 500", "at: 900")
     async with make(folder, at=ROLL + NS_PER_S, in_memory=False) as engine:
         await engine.until_idle()
         assert limits(engine)["daily-loss"] == 900.0
@@ -272,9 +259,7 @@ async def test_the_policy_itself_loosens_as_slowly_as_what_it_guards(folder: Pat
 async def test_a_stricter_policy_counts_at_the_next_reload(tmp_path: Path) -> None:
     folder = written(tmp_path, "at_once")
     async with make(folder) as engine:
-        edit(folder, "loosening: at_once", "loosening: both", file="haltline.yaml")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "loosening: at_once", "loosening: both", file="haltline.yaml")
         assert policy(engine) == "both"
 
 
@@ -478,9 +463,7 @@ async def test_a_file_that_says_nothing_new_leaves_arming_to_operators(tmp_path:
 
 async def test_a_gap_that_opens_later_is_told_once(folder: Path) -> None:
     async with make(folder) as engine:
-        edit(folder, "then: [notify]", "then: [notify]\n    mode: shadow")
-        await engine.reload()
-        await engine.until_idle()
+        await edited(engine, folder, "then: [notify]", "then: [notify]\n    mode: shadow")
         await move(engine, ROLL)
         await engine.reload()
         await engine.until_idle()
