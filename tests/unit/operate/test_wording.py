@@ -28,6 +28,14 @@ async def test_why_tells_money_with_the_currency_of_the_account(opened: Open) ->
         assert reply_text(await desk.say(VIC, "ask eval account.equity")).startswith("account.equity = 49,400 USD")
 
 
+async def test_room_and_whynot_tell_money_with_its_currency(opened: Open) -> None:
+    async with opened() as desk:
+        assert "500 USD is left" in (await desk.say(VIC, "whynot daily-loss eval")).title
+        assert "500  USD" in reply_text(await desk.say(VIC, "room eval"))
+        await lose(desk, 49_400)
+        assert "100 USD beyond it" in (await desk.say(VIC, "whynot daily-loss eval")).title
+
+
 async def test_status_of_an_account_counts_its_own_incidents_only(opened: Open) -> None:
     async with opened() as desk:
         await lose(desk, 49_400)

@@ -99,10 +99,9 @@ class Limits:
         )
         said = f"{reasoning.rule} says {reasoning.verdict.value} of {reasoning.entity}"
         if gauge is not None and gauge.headroom is not None and gauge.utilization is not None:
-            said += (
-                f": {gauge.utilization:.0%} of the limit is used, {gauge.headroom:,.10g} {self._unit(gauge)}".rstrip()
-            )
-            said += " is left" if gauge.headroom >= 0 else " beyond it"
+            left = f"{abs(gauge.headroom):,.10g} {self._unit(gauge)}".rstrip()
+            where = "is left" if gauge.headroom >= 0 else "beyond it"
+            said += f": {gauge.utilization:.0%} of the limit is used, {left} {where}"
         elif reasoning.reason:
             said += f": {reasoning.reason}"
         return Reply(
