@@ -58,11 +58,11 @@ def edit(folder: Path, old: str, new: str, *, file: str = "rules.yaml") -> None:
 
 
 async def edited(
-    engine: Haltline, folder: Path, old: str, new: str, *, by: str = "program", why: str = ""
+    engine: Haltline, folder: Path, old: str, new: str, *, file: str = "rules.yaml", **by: str
 ) -> ReloadReport:
-    """An edit of the rules that the engine has taken up."""
-    edit(folder, old, new)
-    report = await engine.reload(by=by, why=why)
+    """An edit that the engine has taken up; `by` and `why` as for `reload`."""
+    edit(folder, old, new, file=file)
+    report = await engine.reload(**by)
     await engine.until_idle()
     return report
 
