@@ -58,14 +58,15 @@ class TestWideRules:
 
     def test_arming_asks_for_what_every_rung_of_a_portfolio_rule_has_recorded(self, world, rule):
         steps = tuple(
-            Step(threshold=at, then=rule.actions(name))
-            for at, name in ((1.0, "cancel_orders"), (2.0, "block_entries"), (3.0, "lock"))
+            Step(threshold=at, then=rule.actions(action))
+            for at, action in (
+                (1.0, "cancel_orders"),
+                (2.0, "block_entries"),
+                (3.0, ("cancel_orders", {"side": "buy"})),
+            )
         )
         limit = LimitSpec(value="portfolio.open_positions", comparison=Comparison.AT, steps=steps)
         made = world(RuleSpec(id="r", each=Scope.PORTFOLIO, limit=limit), live=False)
-        for price, symbol in ((21_000, "MNQ"), (5_000, "MES")):
-            made.quote(price, symbol)
-            made.quote(price, symbol)
         made.fill(1, 21_000)
         made.fill(1, 5_000, symbol="MES")
         made.forget()

@@ -260,6 +260,30 @@ def test_a_flatten_that_cancelled_nothing_leaves_nothing_to_be_watched(world):
     assert made.kernel.late == {}
 
 
+def test_two_late_fills_are_undone_by_two_actions_each_in_the_step_of_its_fill(flat):
+    first = filled(flat, 1, "o1").plan[0].id
+    ended(flat, first)
+    flat.at(70)
+    second = filled(flat, -2, "o1").plan[0].id
+    assert (first, second) == ("late@eval:close_position:MNQ:1", "late@eval:close_position:MNQ:2")
+
+
+@pytest.mark.parametrize(("account", "symbol"), [("live", None), ("eval", "MES")])
+def test_a_lock_on_something_else_undoes_nothing_here(flat, account, symbol):
+    lock = LockRequest(at=flat.now, received_at=flat.now, account=account, operator="ann", reason="x", symbol=symbol)
+    flat.send(lock)
+    filled(flat, 1, "o1")
+    assert undone(flat) == [("close_position", MNQ, None)]
+
+
+def test_a_pause_undoes_nothing(flat):
+    flat.send(
+        LockRequest(at=flat.now, received_at=flat.now, account=EVAL, operator="ann", reason="lunch", entries_only=True)
+    )
+    filled(flat, 1, "o1")
+    assert undone(flat) == [("close_position", MNQ, None)]
+
+
 def test_what_appears_under_a_lock_is_left_to_the_lock(flat):
     flat.send(LockRequest(at=flat.now, received_at=flat.now, account=EVAL, operator="ann", reason="enough"))
     filled(flat, 1, "o1")
