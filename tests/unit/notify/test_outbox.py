@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from haltline.api import Message
+from haltline.api import Button, Message
 from haltline.clock import ManualClock
 from haltline.errors import Refused, Transient
+from haltline.errors.inert import inert
 from haltline.journal.store import Journal
 from haltline.model.rule import Severity
 from haltline.notify.lane import ChannelLimit
@@ -441,6 +442,19 @@ async def test_watchers_are_told_of_what_was_confirmed() -> None:
     box.watchers.append(lambda pending, at: seen.append((pending.message.id, at)))
     await deliver(box, clock, (message(), ""))
     assert seen == [("m", 7)]
+
+
+def test_no_channel_is_given_a_sign_that_a_screen_obeys() -> None:
+    bad = "a\x1b[31m\x00\u202eb"
+    written = msgspec.structs.replace(
+        message(), title=bad, text=f"{bad}\nline", items=(bad,), facts=((bad, bad),), labels={"symbol": bad},
+        buttons=(Button(label=bad, command="why", arguments={"rule": bad}),),
+    )  # fmt: skip
+    [pending] = outbox(MemoryOutboxTable(), ManualClock(), phone=Channel()).address([(written, "phone")])
+    given = pending.message
+    said = [given.title, given.text, *given.items, *given.facts[0], given.labels["symbol"], given.buttons[0].label]
+    assert [inert(each) == each and "\x1b" not in each for each in said] == [True] * 7
+    assert given.buttons[0].arguments == {"rule": bad}  # what is asked for stays exact
 
 
 def test_a_row_of_an_older_version_still_decodes() -> None:

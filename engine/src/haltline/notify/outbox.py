@@ -10,6 +10,7 @@ from haltline.clock import NS_PER_S, Clock
 from haltline.errors import PluginFailed, Refused, Transient
 from haltline.model.rule import Severity
 from haltline.notify.handle import Handles
+from haltline.notify.harmless import harmless
 from haltline.notify.lane import ChannelLimit, Lane
 from haltline.notify.render import loss_message
 from haltline.notify.route import Routes
@@ -158,7 +159,7 @@ class Outbox:
     ) -> list[Pending]:
         limit = self._limits[channel] if channel in self._limits else ChannelLimit()
         found = []
-        for part in split_message(message, limit.max_chars):
+        for part in split_message(harmless(message), limit.max_chars):
             self._queued = max(self._queued + 1, self._clock.now())
             found.append(
                 Pending(
