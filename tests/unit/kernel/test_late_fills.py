@@ -90,9 +90,10 @@ def test_a_late_fill_told_twice_is_closed_once(flat):
     assert undone(flat) == [("close_position", MNQ, None)]
 
 
-def test_what_others_opened_since_stays(flat):
-    filled(flat, 2, "by-hand")
-    filled(flat, 1, "o1")
+@pytest.mark.parametrize("side", [1, -1])
+def test_what_others_opened_since_stays(flat, side):
+    filled(flat, 2 * side, "by-hand")
+    filled(flat, side, "o1")
     assert undone(flat) == [("reduce_to", MNQ, 2.0)]
 
 
