@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +23,9 @@ from haltline.api import Caller, Fact, Message, Paragraph, Reply, Table
 from haltline.api.reply import Card, Column
 from haltline.api.replytext import reply_text
 from haltline.builtins.notifier.console import ConsoleNotifier
+from haltline.builtins.paper.broker import PaperBroker
 from haltline.cli.replyview import drawn
+from haltline.errors import Refused
 from haltline.errors.inert import inert
 from haltline.model.rule import Severity
 from haltline_bot_discord.draw import as_markdown
@@ -104,6 +106,23 @@ async def test_what_an_operator_writes_is_inert_in_every_answer(world: World) ->
                     world,
                     await world.chat.sim.wait_for_message("Not done", since=since, timeout_s=chat_world.PATIENCE_S),
                 )
+        for message in world.chat.sim.world.said:
+            harmless(world, message)
+
+
+@pytest.mark.long
+async def test_what_a_venue_writes_into_its_refusals_is_inert_in_the_alarm(world: World) -> None:
+    refusals = [Refused(f"{HOSTILE} {SIGNS}")] * 3
+
+    def fails(verb: str, stage: str) -> None:
+        if world.held() and verb == "submit" and stage == "before" and refusals:
+            raise refusals.pop()
+
+    async with world.running():
+        cast("PaperBroker", world.engine.engine._brokers["paper"])._faults = fails
+        await world.breach()
+        harmless(world, await world.chat.message("NOT DONE: flatten"))
+        await world.chat.message("Done: flatten")
         for message in world.chat.sim.world.said:
             harmless(world, message)
 
