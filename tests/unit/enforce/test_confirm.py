@@ -322,6 +322,20 @@ async def test_what_is_neither_a_flatten_nor_a_close_is_not_held(name: str) -> N
     assert (world.receipt("a").status, world.receipt("a").proof, world.receipt("a").ended_at) == (DONE, None, NS_PER_S)
 
 
+async def test_a_proof_is_as_of_when_it_was_asked_for_and_not_of_when_the_answer_came() -> None:
+    world = pushing()
+
+    def take_time(verb: str) -> None:
+        if verb == "snapshot" and world.executor._lanes[EVAL].watched:
+            world.clock.advance_to(world.clock.now() + 1000)
+
+    world.venue.on_call = take_time
+    await flatten(world)
+    receipt = world.receipt("a")
+    assert receipt.proven_at == receipt.ended_at - 1000
+    assert world.outcomes[0].at == receipt.proven_at
+
+
 async def test_what_is_done_again_began_when_it_was_begun_first() -> None:
     world = pushing()
     reopened: list[int] = []

@@ -113,6 +113,26 @@ async def test_what_cannot_be_judged_because_the_broker_breaks_down_is_unknown()
     assert (world.receipt("a").reason, world.receipt("a").remaining) == ("no JSON", None)
 
 
+async def test_what_was_refused_has_failed_though_it_cannot_be_judged() -> None:
+    world = LaneWorld()
+    world.venue.script["submit", "before"] = [Refused("price band")]
+
+    def break_down(verb: str) -> None:
+        if verb == "submit":
+            world.venue.script["snapshot", "before"] = [None, ValueError("no JSON")]
+
+    world.venue.on_call = break_down
+    assert await carry_out(world, "place_stop", distance=100) is OutcomeStatus.FAILED
+    assert (world.receipt("a").reason, world.receipt("a").remaining) == ("price band [E801]", None)
+
+
+async def test_an_action_of_no_account_is_refused_for_none() -> None:
+    world = LaneWorld()
+    world.executor.accept([PlannedAction(id=ActionId("x"), at=1, name="flatten", account=None)])
+    await world.executor.tell_refused()
+    assert [outcome.account for outcome in world.outcomes] == [""]
+
+
 async def test_an_outcome_names_the_orders_that_were_cancelled() -> None:
     world = LaneWorld()
     entry = world.venue.rest(MNQ, Side.BUY)

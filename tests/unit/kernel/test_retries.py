@@ -222,6 +222,10 @@ def test_what_gave_way_is_neither_a_failure_nor_told(stuck):
     assert [text for text in result.notices if "next try" in text] == []
 
 
+def test_a_failure_without_a_reason_says_so(stuck):
+    assert "flatten on eval failed: no reason was given; next try in 2s" in fail(stuck).notices
+
+
 def test_several_failed_tries_are_counted_in_words(stuck):
     fail(stuck)
     stuck.at(2)
