@@ -81,6 +81,17 @@ class TestStandard:
             "price band; it is tried again at 2025-05-06T14:00:14.000Z"
         )
         assert message.incidents == ("loss/eval/1",)
+        assert message.reason == planned(stuck, "flatten")[-1].reason == "loss"
+        assert [text for result in stuck.results for text in result.notices if text.startswith("stuck: ")] == [
+            f"stuck: {message.params['text']}"
+        ]
+
+    def test_a_failure_without_a_reason_is_told_without_one(self, stuck):
+        for second in (2, 6, 14):
+            end(stuck, detail="")
+            stuck.at(second)
+        (message,) = planned(stuck, "notify")
+        assert "3 of its tries failed; it is tried again" in message.params["text"]
 
     def test_it_goes_on_record_as_a_critical_remark_on_the_incident(self, stuck):
         failing(stuck, 2, 6)
@@ -115,8 +126,10 @@ class TestStandard:
         stuck.forget().at(14)
         end(stuck, OutcomeStatus.DONE)
         (message,) = planned(stuck, "notify")
-        assert message.params["channels"] == "*"
-        assert message.params["text"] == "flatten on eval succeeded at attempt 4, 14s after it was asked for"
+        assert message.params == {
+            "channels": "*", "severity": "warning",
+            "text": "flatten on eval succeeded at attempt 4, 14s after it was asked for",
+        }  # fmt: skip
 
     def test_nobody_is_told_of_the_end_of_what_nobody_heard_of(self, stuck):
         end(stuck)
@@ -175,6 +188,20 @@ class TestOwnSteps:
         (message,) = planned(made, "notify")
         assert message.params["channels"] == "phone"
         assert message.params["text"].startswith("call the desk. close position on eval MNQ has not succeeded")
+        assert not message.shadow
+
+    def test_a_step_without_words_of_its_own_says_what_is_stuck(self, ladder, rule):
+        made = ladder(EscalationStep(attempts=1, then=rule.actions("notify")))
+        end(made)
+        (message,) = planned(made, "notify")
+        assert message.params["text"].startswith("close position on eval MNQ has not succeeded")
+
+    def test_a_step_that_does_something_else_blocks_nothing_and_says_nothing(self, ladder, rule):
+        made = ladder(EscalationStep(attempts=1, then=rule.actions("cancel_orders")))
+        end(made)
+        (incident,) = made.kernel.incidents()
+        assert not incident.blocks_entries
+        assert planned(made, "notify") == []
 
     def test_another_action_takes_over_and_the_first_waits_behind_it(self, ladder, rule):
         made = ladder(EscalationStep(attempts=2, then=rule.actions("flatten", "notify")))
