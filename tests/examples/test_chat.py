@@ -21,7 +21,7 @@ def transcript() -> tuple[str, str]:
 
 STORY = (
     "status", "20,000.00 USD|All is within limits", "is broken", "Why?", "account.day.loss >= 500 = yes",
-    "Acknowledged by anna", "is fine again", "became ACTIVE", "became REDUCING", "Flatten account", "Confirm",
+    "Acknowledged", "Please confirm", "became ACTIVE", "became REDUCING", "Flatten account", "Confirm",
     "no position, no working order",
 )  # fmt: skip
 
@@ -34,6 +34,13 @@ def test_the_story_is_told_in_this_order(transcript: tuple[str, str], platform: 
         found = [said.find(word, place) for word in step.split("|")]
         assert max(found) >= 0, f"{step!r} is not said after\n{said[:place][-800:]}\n...\n{said[place:][:3000]}"
         place = min(at for at in found if at >= 0)
+
+
+@pytest.mark.long
+def test_the_message_of_an_incident_is_brought_up_to_date(transcript: tuple[str, str]) -> None:
+    for said in transcript:
+        for word in ("edits message", "Acknowledged by anna.", "is fine again"):
+            assert word in said
 
 
 @pytest.mark.long
