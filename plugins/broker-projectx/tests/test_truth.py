@@ -291,6 +291,7 @@ async def test_what_was_traded_today_before_we_came_is_told(desk: Any) -> None:
         assert [fill.fill_id for fill in desk.of(Fill)] == ["9000", "9001"]
 
 
+@pytest.mark.long
 async def test_whether_an_account_may_trade_is_told_and_it_stays_listed(desk: Any) -> None:
     async with desk.listening():
         desk.sim.allow("PRACTICE77", can_trade=False)
@@ -308,6 +309,7 @@ async def test_pushes_without_their_wrapper_are_understood(desk: Any) -> None:
         assert desk.of(PositionReport)[-1].quantity == -2
 
 
+@pytest.mark.long
 async def test_a_contract_not_heard_of_before_is_looked_up_and_followed(desk: Any) -> None:
     async with desk.listening():
         desk.trader.buys("RTYZ5", 1)
@@ -361,6 +363,7 @@ async def test_a_contract_that_does_not_exist_is_refused_by_name(desk: Any) -> N
             pass
 
 
+@pytest.mark.long
 async def test_the_platform_is_disconnected_only_when_nothing_can_be_read(desk: Any) -> None:
     async with desk.listening():
         desk.sim.user_hub.abort()
@@ -384,6 +387,7 @@ async def test_a_reading_that_a_push_overtook_changes_nothing_back(desk: Any) ->
         assert [report.quantity for report in desk.of(PositionReport)] == [1, 2]
 
 
+@pytest.mark.long
 async def test_a_late_push_is_read_and_not_believed(desk: Any) -> None:
     """What the hub says again of long ago undoes nothing, and the platform is asked instead."""
     async with desk.listening({"poll_s": 60.0}):
