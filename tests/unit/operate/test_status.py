@@ -1,11 +1,14 @@
 """What `status` says first: whether accounts are guarded at all, then whether they are within their limits."""
 
+from decimal import Decimal
+
 from operator_desk import PEOPLE, Open
 
 from haltline.api import Reply, Role
 from haltline.api.replytext import reply_text
-from haltline.model.event import ConnectionStatus, ConnectionUpdate
-from haltline.model.id import AccountId
+from haltline.model.event import ConnectionStatus, ConnectionUpdate, OrderUpdate
+from haltline.model.id import AccountId, OrderId, Symbol
+from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 
 VIC = PEOPLE[Role.VIEWER]
 OLD = "out of reach: this is what was last known, and entries wait"
@@ -41,3 +44,17 @@ async def test_an_account_that_is_locked_although_nothing_is_broken_is_told_as_s
     async with opened() as desk:
         await desk.done(PEOPLE[Role.TRADER], "lock eval 1h")
         assert (await desk.say(VIC, "status")).title == "Locked: eval"
+
+
+async def test_a_price_that_an_order_of_its_type_does_not_have_is_not_called_unknown(opened: Open) -> None:
+    async with opened() as desk:
+        now = desk.clock.now()
+        stop = OrderReport(
+            account=AccountId("eval"), order_id=OrderId("s1"), symbol=Symbol("MNQ"), side=Side.SELL,
+            quantity=Decimal(1), type=OrderType.STOP, status=OrderStatus.WORKING, stop_price=Decimal(20_000),
+        )  # fmt: skip
+        desk.engine.put(OrderUpdate(at=now, received_at=now, order=stop))
+        await desk.engine.until_idle()
+        told = text(await desk.say(VIC, "orders eval"))
+        assert "20,000" in told
+        assert "unknown" not in told

@@ -59,7 +59,7 @@ class Reach:
         reason = next((each.reason for each in self._health.services() if each.name == f"broker {broker}"), "")
         await self._tell(
             f"NOT guarded: {names}",
-            f"The broker {broker} has been out of reach for {format_duration(now - since)}"
+            f"The broker {broker} has been out of reach for {_seconds(now - since)}"
             f"{': ' + reason if reason else ''}. Nothing can be done on {names} until it answers, and what rules see "
             "of it may be old. It is tried again and again; look at the account at the broker now.",
         )
@@ -73,10 +73,14 @@ class Reach:
             return
         self._told.discard(broker)
         self._back.pop(broker)
-        away = format_duration(now - self._since.pop(broker))
+        away = _seconds(now - self._since.pop(broker))
         await self._tell(f"The broker {broker} is back", f"After {away} its accounts are confirmed, and guarded again.")
 
     def _is_lost(self, account: AccountSpec) -> bool:
         known = self._kernel.state.accounts.get(account.id)
         is_cut = known is not None and known.connection == ConnectionStatus.DISCONNECTED
         return account.id not in self._confirmed or is_cut
+
+
+def _seconds(length_ns: int) -> str:
+    return format_duration(length_ns // NS_PER_S * NS_PER_S)

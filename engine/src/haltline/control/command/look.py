@@ -186,5 +186,6 @@ def _tone(amount: Cell) -> Tone:
     return Tone.GOOD if amount > 0 else Tone.BAD
 
 
-def _price(price: Any) -> float | None:
-    return None if price is None else float(price)
+def _price(price: Any) -> Cell:
+    """A price of an order; empty, and not unknown, where orders of its type have none."""
+    return "" if price is None else float(price)
