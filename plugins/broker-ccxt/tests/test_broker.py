@@ -1,6 +1,7 @@
 """The rest of the promises: any other exchange, restarts, set-up checks, and one account for a set of keys."""
 
 import asyncio
+import dataclasses
 from decimal import Decimal
 
 import msgspec
@@ -150,6 +151,23 @@ async def test_doctor_is_told_of_login_clock_permissions_and_markets(desks) -> N
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("venue", ["bybit", pytest.param("binance", marks=pytest.mark.long), "hyperliquid"])
+async def test_a_market_that_is_traded_for_the_first_time_is_priced_although_no_reading_has_its_share(
+    desks, venue: str
+) -> None:
+    """It took nine seconds at Hyperliquid, where readings weigh much: as long, and no limit of the position counted."""
+
+    async def never(cost: int = 1) -> None:
+        await asyncio.Event().wait()
+
+    async with desks(venue) as desk:
+        reader = desk.reader._reader
+        reader._setup = dataclasses.replace(reader._setup, share=never)
+        desk.sim.trades("ETH", "1")
+        await desk.until(lambda: any(each.symbol.startswith("ETH") for each in desk.of(PositionReport)))
+        await desk.until(lambda: any(each.symbol.startswith("ETH") for each in desk.of(Quote)))
+
+
 async def permission(desk) -> tuple[str, str]:
     (found,) = [each for each in await desk.actuator.diagnose() if each.about == "permissions"]
     assert bool(found.cure) is (found.level is not Level.OK)

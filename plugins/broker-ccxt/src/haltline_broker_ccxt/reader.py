@@ -149,6 +149,10 @@ class Reader:
             self._wants_markets = False
             await self._share(Ask.OPEN)
             await self._venue.open()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Prices of another market that is traded are wanted now: the next reading may have to wait for its share."""
         if self._is_streamed and not self._told.symbols() <= self._watched:
             self._streams.renew("another market is traded", is_planned=True)
 
@@ -254,6 +258,7 @@ class Reader:
             return
         self._tell(event)
         if is_news:
+            self._follow()
             self._woken.set()
 
     def _tell(self, event: Event) -> None:
