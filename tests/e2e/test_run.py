@@ -123,6 +123,7 @@ rules: [rules.yaml]
 """
 
 
+@pytest.mark.long
 def test_an_account_whose_broker_does_not_answer_holds_up_neither_the_others_nor_a_stop(tmp_path):
     pytest.importorskip("haltline_sim_paper", reason="needs the plugin sim-paper, a venue that may be away")
     (tmp_path / "haltline.yaml").write_text(FAR)
