@@ -9,6 +9,7 @@ from haltline.control.note import Note, Notes
 from haltline.notify.drillreport import DrillReport
 
 SPACE = "drill"
+_MINUTE_NS = 60 * NS_PER_S
 BY_HAND = "by hand"
 """The name under which drills are kept that people start; no drill of a set-up can have it."""
 
@@ -76,6 +77,8 @@ def readiness_sentence(standings: Sequence[Standing], now: int) -> str:
     missed = [each.name for each in standings if each.missed]
     unheard = [each.name for each in standings if each.score is not None and not each.is_heard]
     last = max(each.at for each in standings)
-    age = f"last drill {format_duration((now - last) // (60 * NS_PER_S) * 60 * NS_PER_S)} ago" if last else "never run"
+    minutes = (now - last) // _MINUTE_NS
+    ago = f"{format_duration(minutes * _MINUTE_NS)} ago" if minutes else "just now"
+    age = f"last drill {ago}" if last else "never run"
     flaws = [f"{word}: {', '.join(names)}" for word, names in (("missed", missed), ("not heard", unheard)) if names]
     return "; ".join([f"Alarm path: readiness {score} of 100, {age}", *flaws])
