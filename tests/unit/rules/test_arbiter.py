@@ -2,6 +2,9 @@
 
 from decimal import Decimal
 
+import msgspec
+import pytest
+
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.order import Aim
 from haltline.model.plan import PlannedAction
@@ -167,3 +170,74 @@ def test_what_gave_way_to_something_that_is_done_is_owed() -> None:
 def test_of_equal_rank_and_account_an_action_without_a_symbol_comes_first() -> None:
     requests = asked("notify", "m"), asked("notify", "all", None)
     assert [action.id for action in Arbiter().plan(requests, {})] == ["all", "m"]
+
+
+def test_what_is_recorded_in_shadow_makes_nothing_pointless_and_is_not_made_so() -> None:
+    flatten, close = asked("flatten", "a", None), asked("close_position", "b")
+    shadow = msgspec.structs.replace(flatten, shadow=True)
+    assert names(Arbiter(), shadow, close) == [("flatten", None), ("close_position", "MNQ")]
+    arbiter = Arbiter()
+    arbiter.launch(flatten)
+    assert names(arbiter, msgspec.structs.replace(close, shadow=True)) == [("close_position", "MNQ")]
+
+
+def test_equal_actions_are_one_that_names_every_rule_and_incident_once() -> None:
+    first = msgspec.structs.replace(asked("reduce_to", "a", quantity=2.0), rules=("r", "s"))
+    same = msgspec.structs.replace(first, rules=("s", "t"), incidents=("a", "b"))
+    (action,) = Arbiter().plan([first, same], {})
+    assert (action.rules, action.incidents) == (("r", "s", "t"), ("a", "b"))
+
+
+@pytest.mark.parametrize(("first", "second", "kept"), [(5.0, 3.0, 3.0), (3.0, 5.0, 3.0), (3.0, None, 3.0)])
+def test_the_deepest_of_the_known_sizes_is_kept(first: float, second: float | None, kept: float) -> None:
+    requests = asked("reduce_to", "a", quantity=first), asked("reduce_to", "b", quantity=second)
+    (action,) = Arbiter().plan(requests, {})
+    assert action.params == {"quantity": kept}
+
+
+def test_what_is_not_due_yet_is_not_tried() -> None:
+    arbiter = Arbiter()
+    for key, at in (("a", 1), ("b", 2)):
+        arbiter.launch(asked("flatten", key, None))
+        outcome = ActionOutcome(at=at, received_at=at, action_id=key, account="eval", status=OutcomeStatus.FAILED)
+        arbiter.take_outcome(outcome, at * LONGEST_WAIT_NS)
+    assert [action.id for action in arbiter.due_retries(LONGEST_WAIT_NS + FIRST_WAIT_NS, lambda flight: True)] == [
+        "a~1"
+    ]
+
+
+def test_what_is_owed_is_planned_only_while_it_is_wanted() -> None:
+    arbiter = Arbiter()
+    arbiter.owed = [asked("flatten", "a", None), asked("flatten", "b", None)]
+    assert [action.id for action in arbiter.take_owed(9, lambda action: action.id == "b")] == ["b"]
+    assert arbiter.owed == []
+
+
+def test_of_a_request_that_comes_again_the_newest_is_remembered() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("close_position", "c"))
+    stops = [asked("place_stop", "s", price=price) for price in (1.0, 2.0)]
+    stops.append(msgspec.structs.replace(stops[0], id="other", incidents=("other",)))
+    for stop in stops:
+        assert arbiter.plan([stop], {}) == []
+    (flight,) = arbiter.flights.values()
+    assert [(action.id, action.params["price"]) for action in flight.covered] == [("s", 2.0), ("other", 1.0)]
+
+
+def test_what_was_left_out_of_one_plan_is_not_put_down_to_the_next() -> None:
+    arbiter = Arbiter()
+    arbiter.plan([asked("flatten", "f", None), asked("close_position", "c")], {})
+    arbiter.plan([], {})
+    arbiter.launch(asked("flatten", "f", None))
+    assert arbiter.flights["f"].covered == []
+
+
+def test_what_failed_with_all_that_waited_for_it_waits_behind_what_is_stronger() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("close_position", "c"))
+    arbiter.plan([asked("place_stop", "s", price=1.0)], {})
+    outcome = ActionOutcome(at=1, received_at=1, action_id="c", account="eval", status=OutcomeStatus.FAILED)
+    arbiter.take_outcome(outcome, 1)
+    arbiter.launch(asked("flatten", "f", None))
+    assert arbiter.due_retries(LONGEST_WAIT_NS, lambda flight: True) == []
+    assert [action.id for action in arbiter.flights["f"].covered] == ["s", "c"]
