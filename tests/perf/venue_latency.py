@@ -3,8 +3,9 @@
     uv run python tests/perf/venue_latency.py [projectx bybit binance hyperliquid] [--rounds 100]
 
 Each venue is a simulator in a process of its own, on loopback, with its real wire format; the engine is the real one
-with its journal on disk. In each round somebody buys at the venue, and the price falls by 0.4 %, which breaks a rule of
-the position. The venue's own clock stands at both ends:
+with its journal on disk. In each round somebody buys at the venue, and the price falls in small steps, the last of
+which breaks a rule of the position: a move, as markets make them. After a single jump the engine waits for a second
+price, or a second (ADR 0020). The venue's own clock stands at both ends:
 
     breach → order    the venue sends the price → the closing order arrives there, in milliseconds
 
@@ -32,6 +33,8 @@ import uvloop
 from haltline import Haltline
 
 ORIGIN_MS = 500.0
+STEPS, BROKEN, STEP_S = (0.9994, 0.9988, 0.9982, 0.9976), 0.9969, 0.1
+"""The price on its way, as parts of where it began; the limit stands at 0.9970."""
 WARM = 2
 RULES = """version: 1
 rules:
@@ -74,7 +77,7 @@ VENUES = {
     "projectx": Venue("broker_projectx", "MNQZ5", 21_000.0, 4, "Position/closeContract", 6.0),
     "bybit": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 2.0),
     "binance": Venue("broker_ccxt", "BTCUSDT", 50_000.0, 0.1, "place", 6.0),
-    "hyperliquid": Venue("broker_ccxt", "BTC", 50_000.0, 0.1, "place", 3.0),
+    "hyperliquid": Venue("broker_ccxt", "BTC", 50_000.0, 0.1, "place", 6.0),
 }
 
 
@@ -95,8 +98,11 @@ async def _serve(name: str, venue: Venue, rounds: int, pipe: Connection) -> None
             buy()
             await loop.run_in_executor(None, pipe.recv)  # the engine has seen the position
             before = len(sim.calls(venue.call))
+            for step in STEPS:
+                sim.price(venue.symbol, round(venue.start * step, 2))
+                await asyncio.sleep(STEP_S)  # sleeps: prices of one instant are one observation
             began = time.perf_counter()
-            sim.price(venue.symbol, venue.start * 0.996)
+            sim.price(venue.symbol, round(venue.start * BROKEN, 2))
             await sim.watch.until(lambda seen=before: len(sim.calls(venue.call)) > seen or None, timeout_s=30.0)
             pipe.send((time.perf_counter() - began) * 1e3)
             await loop.run_in_executor(None, pipe.recv)  # the engine has seen that it is closed

@@ -115,7 +115,7 @@ async def test_an_outage_is_survived_however_often_reconnecting_failed(desk: Any
 
 
 async def test_a_token_that_the_hub_no_longer_takes_is_made_anew(desk: Any) -> None:
-    async with desk.listening() as broker:
+    async with desk.listening({"poll_s": 600.0}) as broker:  # no reading meets the 401 first
         opened = broker.reader.user_hub.state.opened
         desk.sim.expire_tokens()
         desk.sim.user_hub.abort()
