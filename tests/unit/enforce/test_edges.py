@@ -21,7 +21,7 @@ from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
 from haltline.journal.receipt import LegIntent, LegOutcome, LegState, Receipt, Remaining
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import ActionId, OrderId, Symbol
+from haltline.model.id import ActionId, OrderId, RuleId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
 from haltline.model.plan import PlannedAction
 
@@ -128,9 +128,12 @@ async def test_what_was_refused_has_failed_though_it_cannot_be_judged() -> None:
 
 async def test_an_action_of_no_account_is_refused_for_none() -> None:
     world = LaneWorld()
-    world.executor.accept([PlannedAction(id=ActionId("x"), at=1, name="flatten", account=None)])
+    for key, rules in (("x", ()), ("y", (RuleId("loss"), RuleId("other")))):
+        world.executor.accept([PlannedAction(id=ActionId(key), at=1, name="flatten", account=None, rules=rules)])
     await world.executor.tell_refused()
-    assert [outcome.account for outcome in world.outcomes] == [""]
+    assert [(outcome.account, outcome.rule, outcome.at) for outcome in world.outcomes] == [
+        ("", None, NS_PER_S), ("", "loss", NS_PER_S)
+    ]  # fmt: skip
 
 
 async def test_an_outcome_names_the_orders_that_were_cancelled() -> None:

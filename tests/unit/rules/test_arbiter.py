@@ -241,3 +241,9 @@ def test_what_failed_with_all_that_waited_for_it_waits_behind_what_is_stronger()
     arbiter.launch(asked("flatten", "f", None))
     assert arbiter.due_retries(LONGEST_WAIT_NS, lambda flight: True) == []
     assert [action.id for action in arbiter.flights["f"].covered] == ["s", "c"]
+
+
+def test_a_reduction_covers_none_of_another_symbol() -> None:
+    arbiter = Arbiter()
+    arbiter.launch(asked("reduce_to", "a", quantity=1.0))
+    assert names(arbiter, asked("reduce_to", "b", "MES", quantity=5.0)) == [("reduce_to", "MES")]
