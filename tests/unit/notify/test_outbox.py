@@ -92,14 +92,6 @@ async def test_a_dead_channel_hands_on_to_the_next(fault: Exception) -> None:
     assert (phone.heard, mail.heard, table.rows()) == ([], ["m"], [])
 
 
-@pytest.mark.parametrize(("bugs", "heard"), [(7, ["m"]), (8, [])])
-async def test_a_bug_of_the_only_channel_may_pass_and_is_not_tried_for_ever(bugs: int, heard: list[str]) -> None:
-    table, clock, phone = MemoryOutboxTable(), ManualClock(), Channel(*[ZeroDivisionError("bug")] * bugs)
-    box = outbox(table, clock, phone=phone)
-    await deliver(box, clock, (message(), ""))
-    assert (phone.heard, table.rows(), box.dropped) == (heard, [], 1 - len(heard))
-
-
 async def test_the_substitute_is_a_channel_that_does_not_get_the_message_anyway() -> None:
     clock, chat = ManualClock(), Channel(Refused("no"), Refused("no"))
     desk, log = Channel(), Channel()

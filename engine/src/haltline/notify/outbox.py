@@ -203,7 +203,7 @@ class Outbox:
         except Refused as refusal:
             await self._refused(pending, str(refusal))
         except Exception as error:  # noqa: BLE001 - the wall around plugin code: a channel may raise anything
-            await self._broken(pending, PluginFailed(f"{type(error).__name__}: {error}"))
+            await self._hand_on(pending, str(PluginFailed(f"{type(error).__name__}: {error}")))
         else:
             await self._confirmed(pending, handle)
 
@@ -244,14 +244,6 @@ class Outbox:
         later = msgspec.structs.replace(pending, attempts=pending.attempts + 1, due=now + wait_ns)
         lane.replace(later)
         await self._write(lambda: self._table.put(later))
-
-    async def _broken(self, pending: Pending, failure: PluginFailed) -> None:
-        """A bug of the channel: the next one gets it. Where none is left, it may still be a bug that passes."""
-        is_last = self._routes.fallback(pending.channel, pending.spent) is None
-        if is_last and pending.attempts + 1 < _ATTEMPTS:
-            await self._repeat(pending, failure)
-        else:
-            await self._hand_on(pending, str(failure))
 
     async def _refused(self, pending: Pending, reason: str) -> None:
         """Formatting is what is refused most often, so it is tried once without; then the next channel gets it."""
