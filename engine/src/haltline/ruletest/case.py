@@ -59,6 +59,7 @@ class OrderBody(_Body, frozen=True, kw_only=True):
     trail: Decimal | None = None
     reduce_only: bool = False
     client_id: str = ""
+    average_price: Decimal | None = None
 
 
 class PositionBody(_Body, frozen=True, kw_only=True):

@@ -124,6 +124,7 @@ def _order(body: OrderBody, now: int) -> OrderReport:
         reduce_only=body.reduce_only,
         client_id=body.client_id,
         placed_at=now,
+        average_price=body.average_price,
     )
 
 
