@@ -18,6 +18,7 @@ from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
 from haltline.model.event import ConnectionStatus, ConnectionUpdate, PositionReport, Quote
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderRequest, OrderStatus, OrderType, Side
+from haltline_broker_projectx import hub as projectx_hub
 from haltline_broker_projectx.library import OrderSubmissionUncertainError, ProjectX, ProjectXConfig, project_x_py
 from haltline_broker_projectx.session import Session
 from haltline_broker_projectx.setting import Setting, read_setting
@@ -120,6 +121,33 @@ async def test_a_token_that_the_hub_no_longer_takes_is_made_anew(desk: Any) -> N
         desk.sim.expire_tokens()
         desk.sim.user_hub.abort()
         await desk.until(lambda: broker.reader.user_hub.state.opened > opened)
+
+
+class Revoked:
+    """A session whose token no hub takes; it notes what it is told to forget."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+
+    async def token(self) -> str:
+        return "revoked"
+
+    async def forget(self, token: str) -> None:
+        self.forgotten.append(token)
+
+
+async def test_a_hub_that_refuses_the_token_has_the_session_forget_that_token(desk: Any) -> None:
+    session: Any = Revoked()
+    listening = projectx_hub.Hub(
+        "user", url=f"{desk.sim.url}/hubs", session=session, clock=SystemClock(), wanted=list, targets=(),
+        on_push=lambda target, arguments: None, changed=lambda: None, silence_s=30.0,
+    )  # fmt: skip
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(listening.run())
+        await desk.until(lambda: session.forgotten)
+        running.cancel()
+    assert set(session.forgotten) == {"revoked"}
+    assert "does not accept the token" in listening.state.reason
 
 
 async def test_every_price_of_a_burst_is_told_where_the_librarys_handlers_keep_the_last(desk: Any) -> None:
