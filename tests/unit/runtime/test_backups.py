@@ -13,8 +13,9 @@ from haltline.journal.backup import Backup, prove, stamp
 from haltline.journal.error import BackupFailed
 from haltline.journal.record import notice_entry
 from haltline.journal.store import Journal
-from haltline.runtime.backups import AGAIN_AFTER_NS, FIRST_AFTER_NS, SERVICE, Backups, copy_apart
+from haltline.runtime.backups import AGAIN_AFTER_NS, SERVICE, Backups, copy_apart
 from haltline.runtime.health import HealthBook
+from haltline.runtime.upkeep import FIRST_AFTER_NS
 
 START = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()) * NS_PER_S
 DAY = 86_400 * NS_PER_S

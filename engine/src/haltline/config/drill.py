@@ -11,6 +11,8 @@ from haltline.errors import Place
 from haltline.model.rule import Severity
 from haltline.rules.schedule import Window, parse_window
 
+WAIT_NS = 120 * NS_PER_S
+"""How long an acknowledgement is waited for where the set-up says nothing."""
 LONGEST_NS = 3600 * NS_PER_S
 _AT = re.compile(r"(?:(?P<days>[a-z,-]+)\s+)?(?P<time>\d{1,2}:\d{2})\s+(?P<zone>\S+)", re.IGNORECASE)
 _CURE = "write a day, a time and a zone: mon 08:30 Europe/Berlin"
@@ -25,7 +27,7 @@ class DrillEntry:
     at: Window
     account: str = ""
     severity: Severity = Severity.CRITICAL
-    wait_ns: int = 120 * NS_PER_S
+    wait_ns: int = WAIT_NS
     place: Place | None = None
 
     def next_after(self, instant_ns: int) -> int | None:
@@ -49,7 +51,7 @@ def _entry(name: str, node: MappingNode, accounts: Sequence[str], findings: Find
     if account and account not in accounts:
         cure = did_you_mean(account, accounts, sort="accounts")
         findings.add("E425", node.place_of("account"), f"unknown account {account!r}", cure, where=where)
-    wait_ns = node.duration_ns("wait", 120 * NS_PER_S)
+    wait_ns = node.duration_ns("wait", WAIT_NS)
     if wait_ns > LONGEST_NS:
         findings.add("E444", node.place_of("wait"), "a drill waits at most an hour", "write 1h or less", where=where)
     try:

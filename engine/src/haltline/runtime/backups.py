@@ -14,16 +14,14 @@ from haltline.config.settings import BackupEntry
 from haltline.journal import backup_process
 from haltline.journal.backup import Backup, stamp
 from haltline.journal.error import BackupFailed
-from haltline.runtime.health import HealthBook
+from haltline.runtime.health import HealthBook, Tell
+from haltline.runtime.upkeep import FIRST_AFTER_NS
 
 SERVICE = "backup"
-FIRST_AFTER_NS = 60 * NS_PER_S
-"""A start has better things to do."""
 AGAIN_AFTER_NS = 3_600 * NS_PER_S
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 type Copy = Callable[[Path, Path], Awaitable[Backup]]
-type Tell = Callable[[str, str], Awaitable[None]]
 
 
 class Backups:

@@ -21,7 +21,7 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event
 from haltline.model.id import AccountId
 from haltline.runtime.discreet import Puller
-from haltline.runtime.health import HealthBook
+from haltline.runtime.health import HealthBook, Tell
 from haltline.runtime.reconcile import activity_of, corrections
 from haltline.runtime.writer import Writer
 
@@ -57,7 +57,7 @@ class Comparison:
     def __init__(
         self, *, kernel: Kernel, accounts: Mapping[AccountId, Puller], clock: Clock, confirmed: set[AccountId],
         health: HealthBook, writer: Writer, put: Callable[[Event], None], settle: Callable[[], Awaitable[None]],
-        tell: Callable[[str, str], Awaitable[None]], every_ns: int = EVERY_NS,
+        tell: Tell, every_ns: int = EVERY_NS,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._accounts = accounts

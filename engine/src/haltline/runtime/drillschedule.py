@@ -1,7 +1,7 @@
 """Drills that come again: each begun at its time, and told where it was missed, not heard or not acknowledged."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,15 +10,13 @@ from haltline.config.drill import DrillEntry
 from haltline.control.readiness import Standing, Standings
 from haltline.errors import EngineError
 from haltline.runtime.drillroom import DrillRoom
+from haltline.runtime.health import Tell
 
 GRACE_NS = 900 * NS_PER_S
 """How late a drill still begins: after a restart, or after another drill."""
 _LOOK_NS = 60 * NS_PER_S
 _AGAIN_NS = 10 * NS_PER_S
 _MOST_COUNTED = 1000
-
-type Tell = Callable[[str, str], Awaitable[None]]
-"""Tells people of the engine itself: a title, sentences."""
 
 
 class DrillSchedule:

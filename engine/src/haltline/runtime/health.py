@@ -1,10 +1,13 @@
 """What is up and what is not, for status pages and checks."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from haltline.config.secret import hidden
+
+type Tell = Callable[[str, str], Awaitable[None]]
+"""Tells people of the engine itself: a title, sentences."""
 
 
 class ServiceHealth(msgspec.Struct, frozen=True, kw_only=True):

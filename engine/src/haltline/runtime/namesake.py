@@ -5,11 +5,11 @@ at different venues quote two markets, whose prices would take turns in valuing 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from haltline.api import EventSink
 from haltline.model.event import Event, Quote
 from haltline.model.id import Symbol
+from haltline.runtime.health import Tell
 
 TITLE = "Two markets share a name"
 _MOST_NAMES = 10_000
@@ -38,7 +38,7 @@ class Namesakes:
 
         return heard
 
-    async def run(self, tell: Callable[[str, str], Awaitable[None]]) -> None:
+    async def run(self, tell: Tell) -> None:
         """Tell of each until cancelled."""
         while True:
             await tell(TITLE, f"{await self._news.get()}: {CURE}")

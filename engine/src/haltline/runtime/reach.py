@@ -4,7 +4,7 @@ Whether such an account may take new risk is not decided here: entries wait unti
 more (`account.blind_for`).
 """
 
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Container, Sequence
 
 from haltline.clock import NS_PER_S, Clock, format_duration
 from haltline.config.settings import Setup
@@ -12,7 +12,7 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
 from haltline.model.event import ConnectionStatus
 from haltline.model.id import AccountId
-from haltline.runtime.health import HealthBook
+from haltline.runtime.health import HealthBook, Tell
 
 LOST_NS = 15 * NS_PER_S
 """For so long nothing is said: most connections are back by then. A return is told once it has held as long."""
@@ -24,7 +24,7 @@ class Reach:
 
     def __init__(
         self, setup: Setup, *, kernel: Kernel, confirmed: Container[AccountId], health: HealthBook, clock: Clock,
-        tell: Callable[[str, str], Awaitable[None]],
+        tell: Tell,
     ) -> None:  # fmt: skip
         self._setup = setup
         self._kernel = kernel

@@ -3,7 +3,7 @@
 Every step is one short piece of work for the journal's writer, so that a durable write never waits long for it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from haltline.clock import NS_PER_S, Clock
 from haltline.config.settings import StoreEntry
@@ -12,7 +12,7 @@ from haltline.journal.compact import Compaction, Removed, free_pages
 from haltline.journal.error import JournalBroken
 from haltline.journal.proof import Proof
 from haltline.journal.store import Journal
-from haltline.runtime.health import HealthBook
+from haltline.runtime.health import HealthBook, Tell
 from haltline.runtime.writer import Writer
 
 PASS_EVERY_NS = 300 * NS_PER_S
@@ -21,8 +21,6 @@ FIRST_AFTER_NS = 60 * NS_PER_S
 PAUSE_NS = NS_PER_S // 50
 """Between two steps: at most a fifth of the writer's time goes into looking after what it wrote."""
 SERVICE = "journal"
-
-type Tell = Callable[[str, str], Awaitable[None]]
 
 
 class Upkeep:

@@ -5,7 +5,7 @@ It measures with a steady clock of its own. What it finds goes to people once pe
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from haltline.clock import NS_PER_S, Clock, format_duration
 from haltline.journal.recover import Store
 from haltline.kernel.kernel import Kernel
 from haltline.model.id import AccountId
-from haltline.runtime.health import HealthBook
+from haltline.runtime.health import HealthBook, Tell
 from haltline.runtime.heartbeat import (
     GUARDING,
     AccountBeat,
@@ -28,9 +28,6 @@ from haltline.runtime.heartbeat import (
 )
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.pump import Pump
-
-type Tell = Callable[[str, str], Awaitable[None]]
-"""Tells people of something wrong with the engine itself: a title, and sentences."""
 
 LOOP, EVALUATION, CLOCK, GUARDIAN = "event loop", "evaluation", "clock", "guardian"
 
