@@ -14,9 +14,7 @@ def rehearse(
 ) -> Result:
     """The result of replacing the rules `current` by `other` at the instant `now`, in a kernel whose snapshot is
     `state`; raises whatever the exchange itself would raise."""
-    copy = Kernel(build_state(setup, registry, now=now), current)
-    copy.restore(state)
-    return copy.replace_rules(other, now)
+    return _copy(setup, registry, state=state, current=current, now=now).replace_rules(other, now)
 
 
 def rehearse_fill(
@@ -24,6 +22,10 @@ def rehearse_fill(
 ) -> Result:
     """The result of a fill that nobody has made, in a kernel whose snapshot is `state`; raises DataRefused for one that
     no account could have."""
+    return _copy(setup, registry, state=state, current=current, now=now).step(fill, now)
+
+
+def _copy(setup: Setup, registry: Registry, *, state: bytes, current: CompiledRules, now: int) -> Kernel:
     copy = Kernel(build_state(setup, registry, now=now), current)
     copy.restore(state)
-    return copy.step(fill, now)
+    return copy

@@ -84,8 +84,7 @@ async def _hostile(stage: Stage) -> None:
             stage.control.asked.clear()
             await world.say(world.operator, "positions")
             await stage.until_asked(world.operator, "positions")
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
 
 
 async def _long(stage: Stage) -> None:
@@ -114,8 +113,7 @@ async def _stranger(stage: Stage) -> None:
     async with stage.running():
         for _ in range(_FLOOD):
             await world.say(world.stranger, "flatten", "eval")
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
     asked = [person for person, _ in stage.asked()]
     assert asked.count(world.stranger) < _FLOOD / 2, "a stranger fills the record"
 
@@ -138,8 +136,7 @@ async def _mistake(stage: Stage) -> None:
     async with stage.running():
         await world.say(world.operator, "flatten", "eval")
         await stage.until_asked(world.operator, "flatten eval")
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
     assert stage.losses == [], "one answer that fails ended the front end"
 
 
@@ -150,8 +147,7 @@ async def _follows(stage: Stage) -> None:
     async with stage.running():
         await world.say(world.operator, "flatten", "eval")
         await stage.until_seen(world.operator, "Flattening eval")
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
         stage.control.ended.set()
         await stage.until_seen(world.operator, "Eval is flat, by push and by pull")
 
@@ -201,8 +197,7 @@ async def _repeated(stage: Stage) -> None:
         await world.say(world.operator, "flatten", "eval")
         await stage.until_seen(world.operator, "answer to flatten")
         await world.repeat()
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
     assert stage.asked().count((world.operator, "flatten eval")) == 1, "what was delivered twice was asked for twice"
 
 
@@ -210,8 +205,7 @@ async def _private(stage: Stage) -> None:
     world = stage.world
     stage.control.replies["positions"] = Reply(title="Long 3 in eval", private=True)
     async with stage.running():
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
         await world.say(world.operator, "positions", in_room=True)
         await stage.until_seen(world.operator, "Long 3 in eval")
     assert not any("Long 3 in eval" in text for text in await world.seen(world.colleague)), "the room reads it too"
@@ -220,13 +214,11 @@ async def _private(stage: Stage) -> None:
 async def _outage(stage: Stage) -> None:
     world = stage.world
     async with stage.running():
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
         await world.go_away()
         await asyncio.sleep(_AWAY_S)
         await world.come_back()
-        await world.say(world.operator, "positions")
-        await stage.until_seen(world.operator, "answer to positions")
+        await stage.ask("positions")
 
 
 async def _away_at_start(stage: Stage) -> None:
@@ -236,8 +228,7 @@ async def _away_at_start(stage: Stage) -> None:
         await asyncio.sleep(_AWAY_S)
         await world.come_back()
         await stage.until_ready()
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
 
 
 async def _wrong_key(stage: Stage) -> None:
@@ -250,11 +241,9 @@ async def _wrong_key(stage: Stage) -> None:
 
 
 async def _ends(stage: Stage) -> None:
-    world = stage.world
     before = _tasks()
     async with stage.running():
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
 
     def is_clean() -> bool:
         gc.collect()
@@ -266,8 +255,7 @@ async def _ends(stage: Stage) -> None:
 async def _quiet(stage: Stage) -> None:
     world = stage.world
     async with stage.running() as surface:
-        await world.say(world.operator, "status")
-        await stage.until_seen(world.operator, "answer to status")
+        await stage.ask("status")
         _check_silence(stage, [repr(surface), str(surface), *await world.seen(world.operator)])
     kept = [*stage.memory.texts, *stage.memory.texts.values()]
     _check_silence(stage, kept)

@@ -133,6 +133,11 @@ class Stage(Patient):
 
         await self.within(watch(), f"{person} to read {text!r}")
 
+    async def ask(self, line: str) -> None:
+        """The operator says a line, and reads the answer."""
+        await self.world.say(self.world.operator, line)
+        await self.until_seen(self.world.operator, f"answer to {line.split(maxsplit=1)[0]}")
+
     async def until_asked(self, person: str, words: str) -> None:
         """Wait until the control service was asked for something in somebody's name."""
         await self.until(lambda: (person, words) in self.asked(), f"{person} to have asked for {words!r}")
