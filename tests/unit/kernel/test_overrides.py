@@ -156,7 +156,9 @@ def test_a_grant_that_makes_no_sense_is_refused_and_changes_nothing(world, rule,
 def test_the_same_grant_twice_counts_once(losing):
     made = losing(by=500)
     grant(made, extra=100.0)
-    assert "stands already" in grant(made, extra=900.0).notices[0]
+    (said,) = grant(made, extra=900.0).notices
+    assert said == "override 'g' was refused: a grant of that name stands already"
+    assert [each.extra for each in made.kernel.overrides] == [100.0]
 
 
 def test_revoking_nothing_is_said(losing):
@@ -195,6 +197,21 @@ def test_a_grant_ends_incidents_of_what_it_covers_alone(world, rule):
     made.fill(9, 21_000, account="live")
     grant(made.forget(), rule="size")
     assert list(made.kernel.live) == ["size/live/MNQ/1"]
+
+
+def test_a_grant_ends_no_latched_incident_of_an_account_that_it_is_not_for(world, rule):
+    made = world(rule.size(latch="manual"))
+    made.fill(9, 21_000, account="live")
+    made.fill(-8, 21_000, account="live")
+    grant(made.forget(), rule="size")
+    assert (made.phases, list(made.kernel.live)) == ([], ["size/live/MNQ/1"])
+
+
+def test_revoking_a_grant_judges_its_own_rule_of_several(losing, rule):
+    made = losing(rule.loss("first", at=5000), rule.loss())
+    grant(made)
+    revoke(made.forget())
+    assert made.phases == ["loss breached"]
 
 
 def test_a_grant_breaks_off_a_hold_without_saying_that_it_ended_a_breach(losing, rule):

@@ -20,9 +20,8 @@ if TYPE_CHECKING:  # the core calls this module
 
 def take_grant(core: "Core", event: OverrideGrant, now: int, out: Emission) -> None:
     """Let a grant stand, or say in a notice why it cannot."""
-    rule = next((rule for rule in core.index.rules if rule.id == event.rule), None)
     objection = objection_to(core, event, now)
-    if objection or rule is None:
+    if objection:
         out.notices.append(f"override {event.grant_id!r} was refused: {objection}")
         return
     grant = Override(
@@ -39,11 +38,12 @@ def take_grant(core: "Core", event: OverrideGrant, now: int, out: Emission) -> N
         out.notices.append(f"override {event.grant_id!r} was refused: a grant of that name stands already")
         return
     out.notices.append(f"granted: {describe_override(grant)}")
+    rule = _rule_of(core, grant)
     for incident in [live for live in core.live.values() if live.rule is rule and covers(grant, live.entity)]:
         judgement = core.judgement(rule, incident.entity, now)
         if incident.phase is Phase.BREACHED and judgement.verdict in (Verdict.OK, Verdict.WARNING):
             core.lifecycle.resolve(incident, now, out, judgement.reason)
-    _judge_again(core, rule, grant, out)
+    _judge_again(core, grant, out)
 
 
 def take_revocation(core: "Core", event: OverrideRevoke, _: int, out: Emission) -> None:
@@ -53,23 +53,23 @@ def take_revocation(core: "Core", event: OverrideRevoke, _: int, out: Emission) 
         out.notices.append(f"there is no override {event.grant_id!r} to revoke")
         return
     out.notices.append(f"revoked by {event.operator} ({event.reason}): {describe_override(grant)}")
-    _ended(core, grant, out)
+    _judge_again(core, grant, out)
 
 
 def expire_grants(core: "Core", due: int, out: Emission) -> None:
     """End every grant whose time has come."""
     for grant in core.overrides.expire(due):
         out.notices.append(f"ended: {describe_override(grant)}")
-        _ended(core, grant, out)
+        _judge_again(core, grant, out)
 
 
-def _ended(core: "Core", grant: Override, out: Emission) -> None:
-    for rule in core.index.rules:
-        if rule.id == grant.rule:
-            _judge_again(core, rule, grant, out)
+def _rule_of(core: "Core", grant: Override) -> Rule:
+    """The rule of a grant that stands: grants of rules that go or change end with them."""
+    return next(rule for rule in core.index.rules if rule.id == grant.rule)
 
 
-def _judge_again(core: "Core", rule: Rule, grant: Override, out: Emission) -> None:
+def _judge_again(core: "Core", grant: Override, out: Emission) -> None:
+    rule = _rule_of(core, grant)
     for entity in list(core.state.entities(rule.each)):
         if covers(grant, entity):
             core.judge(rule, entity, out)
