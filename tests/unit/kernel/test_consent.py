@@ -141,6 +141,15 @@ def test_caps_that_are_an_actions_own_parameters_are_no_caps(rule):
     assert caps_of(msgspec.structs.replace(spec, params={})) is None
 
 
+def test_an_amount_of_money_that_a_rule_leaves_out_is_that_of_the_set_up(world, rule):
+    made = world(rule.loss(then=rule.actions(("flatten", {"max_positions": 1}))))
+    made.kernel.gate.caps = Caps(max_notional=9_000.0)
+    made.fill(2, 21_000)
+    made.quote(20_700)
+    (flatten,) = made.results[-1].plan
+    assert flatten.caps == Caps(max_positions=1, max_notional=9_000.0)
+
+
 def test_what_a_rule_caps_itself_the_set_up_does_not_widen(world, rule):
     made = world(rule.loss(then=rule.actions(("flatten", {"max_notional": 500.0, "max_orders": 2}))))
     made.kernel.gate.caps = Caps(max_positions=9, max_notional=9_000.0, max_orders=7)

@@ -15,6 +15,7 @@ from haltline.model.event import (
     InstrumentUpdate,
     OverrideGrant,
     Quote,
+    Release,
 )
 from haltline.model.id import AccountId, RuleId, Symbol
 from haltline.model.instrument import InstrumentSpec
@@ -150,7 +151,7 @@ def test_what_is_in_shadow_waits_too_and_blocks_nothing(world, rule, mode):
     more = {"mode": RuleMode.SHADOW} if mode == "rule" else {}
     made = losing(world, rule, live=mode == "rule", **more)
     made.tick(20_000)
-    assert (made.mode, "flatten" in made.actions) == ("ACTIVE", False)
+    assert (made.mode, "flatten" in made.actions, waits(made)) == ("ACTIVE", False, "")
     made.at(3.1).tick(20_000)
     assert [action.shadow for action in made.results[-1].plan] == [True]
 
@@ -445,8 +446,9 @@ def test_every_link_knows_its_level(world, rule):
 def test_what_goes_at_once_says_nothing_of_evidence_and_is_capped_by_nobody(world, rule):
     made = losing(world, rule)
     made.tick(20_850)
-    flatten = next(action for action in made.tick(20_740).plan if action.name == "flatten")
-    assert (flatten.evidence, flatten.caps) == ("", None)
+    result = made.tick(20_740)
+    flatten = next(action for action in result.plan if action.name == "flatten")
+    assert (flatten.evidence, flatten.caps, "waits" in " ".join(result.notices)) == ("", None, False)
 
 
 def test_the_kernel_wants_to_be_woken_at_the_first_instant_at_which_something_goes(world, rule):
@@ -458,11 +460,69 @@ def test_the_kernel_wants_to_be_woken_at_the_first_instant_at_which_something_go
     assert made.tick(20_000).deadline == made.now + 2 * NS_PER_S
 
 
+def test_what_rests_keeps_nobody_from_waking_for_what_waits(world, rule):
+    flatten = rule.actions("flatten")
+    big = RuleSpec(id=RuleId("big"), each=Scope.ACCOUNT, limit=limit("account.gross_notional", at=90_000), then=flatten)
+    made = world(rule.loss(latch=Latch.MANUAL, then=flatten), big)
+    made.fill(2, 21_000)
+    for second in (1, 2):
+        made.at(second).tick(21_000)
+    made.at(3).tick(10)
+    made.at(4).tick(21_000)
+    assert made.at(9).tick(24_000).deadline == made.now + 2 * NS_PER_S
+    assert [(view.rule, bool(view.waits)) for view in made.kernel.incidents()] == [("loss", False), ("big", True)]
+
+
+def latched_above_accounts(world, rule):
+    """A rule on the whole portfolio that has fired in shadow, and whose condition is over; then `eval` is armed."""
+    spec = RuleSpec(
+        id=RuleId("all"), each=Scope.PORTFOLIO, latch=Latch.MANUAL, then=rule.actions("flatten"),
+        limit=limit("portfolio.day_loss", at=1_000),
+    )  # fmt: skip
+    made = world(spec, live=False)
+    made.fill(2, 21_000)
+    for second, price in enumerate((21_000, 20_850, 20_700, 20_850, 21_000)):
+        made.at(second).tick(price)
+    made.at(9).forget()
+    made.send(ArmRequest(at=made.now, received_at=made.now, account=AccountId("eval"), operator="ann", live=True))
+    return made
+
+
+def test_what_is_asked_for_while_its_condition_does_not_hold_rests_without_a_word(world, rule):
+    made = latched_above_accounts(world, rule)
+    assert (made.actions, waits(made), made.mode) == ([], "", "ACTIVE")
+    assert [text for result in made.results for text in result.notices] == ["ann armed eval"]
+    release = Release(at=made.now, received_at=made.now, operator="ann", reason="seen", incident="all/portfolio/1")
+    assert "not needed" not in " ".join(made.send(release).notices)
+
+
+def test_what_rested_without_a_word_goes_as_of_the_instant_at_which_it_goes(world, rule):
+    made = latched_above_accounts(world, rule)
+    made.at(20).tick(20_850)
+    (flatten,) = made.tick(20_700).plan
+    assert (flatten.account, flatten.at, flatten.shadow) == ("eval", made.now, False)
+    assert flatten.evidence == "complete now; before, its condition does not hold now"
+
+
 def test_a_rule_that_acts_on_the_unknown_waits_for_evidence_of_what_is_known(world, rule):
     made = losing(world, rule, on_unknown=OnUnknown.ACT)
     made.tick(20_000)
     assert "flatten" not in made.actions
     assert "MNQ jumped" in waits(made)
+
+
+def test_what_waits_in_one_account_blocks_nobody_in_another_with_an_incident_of_its_own(world, rule):
+    size = rule.size(maximum=1, then=rule.actions("notify"))
+    made = world(rule.loss(then=rule.actions("flatten")), size)
+    made.fill(2, 21_000)
+    made.fill(2, 5_000, symbol="MES", account="live")
+    for second in (1, 2):
+        made.at(second).tick(21_000)
+    made.at(3).tick(20_000)
+    assert [(view.rule, bool(view.waits)) for view in made.kernel.incidents()] == [
+        ("size", False), ("size", False), ("loss", True),
+    ]  # fmt: skip
+    assert (made.mode, made.kernel.state.accounts["live"].mode) == ("REDUCING", "ACTIVE")
 
 
 def test_what_waits_is_named_with_its_account(world, rule):
@@ -491,6 +551,7 @@ def test_of_a_stop_that_follows_while_it_waits_only_the_newest_goes(world, rule)
     made.at(3).tick(21_400)
     made.tick(21_800)
     assert len(made.kernel.gate.waiting) == 1
+    assert len([text for result in made.results for text in result.notices if " waits, " in text]) == 1
     made.forget().at(9)
     assert [action.params["price"] for result in made.results for action in result.plan] == [21_790.0]
 

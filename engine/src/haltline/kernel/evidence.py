@@ -142,7 +142,7 @@ class EvidenceGate:
             return
         waiting.missing = finding.missing
         ends = [end for end in (finding.due, None if since is None else since + hold_ns) if end is not None]
-        waiting.until = None if finding is _RESTS else min(ends, default=None)
+        waiting.until = min(ends, default=None)
         if not waiting.told and waiting.until is not None:
             waiting.told = True
             out.notices.append(
