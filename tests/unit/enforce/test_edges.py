@@ -5,6 +5,7 @@ import contextlib
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld, Pushes
 
@@ -14,7 +15,7 @@ from haltline.enforce import executor as executor_module
 from haltline.enforce.legs import History
 from haltline.enforce.order import protecting_stop, reducing_order
 from haltline.enforce.resume import KINDS, unfinished
-from haltline.enforce.verify import is_half_done
+from haltline.enforce.verify import is_half_done, shortfall
 from haltline.enforce.wait import Wait
 from haltline.enforce.witness import NoWitness
 from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
@@ -39,6 +40,27 @@ async def test_an_action_with_nothing_to_run_fails_aloud() -> None:
     world = LaneWorld(extra=(Action(name="empty", meaning="", handled_by=HandledBy.ENFORCE),))
     assert await carry_out(world, "empty") is OutcomeStatus.FAILED
     assert "action 'empty' brings nothing to run" in world.receipt("a").reason
+
+
+@pytest.mark.parametrize("size", [None, float("nan"), float("inf"), -1.0])
+async def test_a_reduction_to_a_size_that_is_no_number_fails_and_the_lane_goes_on(size: float | None) -> None:
+    world = LaneWorld()
+    unsized = replace_params(world.plan("reduce_to", "unsized"), {"quantity": size})
+    async with world.lane():
+        world.executor.accept([unsized, world.plan("flatten", "f")])
+        await world.settle()
+    assert "'quantity'" in world.receipt("unsized").reason
+    assert (world.receipt("unsized").status, world.receipt("f").status) == (OutcomeStatus.FAILED, OutcomeStatus.DONE)
+
+
+async def test_a_position_that_is_no_number_is_not_as_small_as_was_asked_for() -> None:
+    held = Remaining(positions={MNQ: D("NaN")})
+    planned = replace_params(LaneWorld().plan("reduce_to", "a"), {"quantity": 2.0})
+    assert shortfall(planned, held) == "the position is still +NaN MNQ, not 2.0"
+
+
+def replace_params(planned: PlannedAction, params: dict[str, float | None]) -> PlannedAction:
+    return msgspec.structs.replace(planned, params=params)
 
 
 async def test_a_stop_that_would_be_below_zero_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Is it really so? What a pulled snapshot must show before an action counts as done."""
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -48,6 +49,14 @@ def shortfall(planned: PlannedAction, remaining: Remaining) -> str:
     if planned.name == "close_position":
         return f"the position is still {held:+f} {planned.symbol}" if held else ""
     if planned.name == "reduce_to":
-        limit = Decimal(str(planned.params["quantity"]))
-        return f"the position is still {held:+f} {planned.symbol}, not {limit}" if abs(held) > limit else ""
+        return _excess(held, planned)
     return ""
+
+
+def _excess(held: Decimal, planned: PlannedAction) -> str:
+    """How far a position is above the size to reach; nothing where that is no number, which the action has refused."""
+    limit = planned.params.get("quantity")
+    if not isinstance(limit, int | float) or not math.isfinite(limit):
+        return ""
+    is_above = not held.is_finite() or abs(held) > Decimal(str(limit))
+    return f"the position is still {held:+f} {planned.symbol}, not {limit}" if is_above else ""
