@@ -10,6 +10,7 @@ from lane_world import EVAL, MES, MNQ, PRICE, FakeVenue, LaneWorld
 
 from haltline.enforce.cap import Reach
 from haltline.journal.receipt import Receipt
+from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import OrderId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
@@ -79,6 +80,43 @@ async def test_what_goes_beyond_its_caps_by_leave_says_so_on_its_receipt(caps: C
     assert (receipt.status, set(world.venue.held.values())) == (DONE, {Decimal(0)})
     assert receipt.beyond == f"beyond its caps it touched 2 positions (max_positions: 1); {why}"
     assert str(receipt).endswith(receipt.beyond)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "what"),
+    [
+        ("close_position", {}, "positions worth 125,994.00"),
+        ("reduce_to", {"quantity": 1}, "positions worth 83,996.00"),
+        ("reduce_by", {"quantity": 1}, "positions worth 41,998.00"),
+    ],
+)
+async def test_what_never_looks_before_it_closes_says_so_too(name: str, params: dict[str, float], what: str) -> None:
+    caps = Caps(max_notional=40_000, max_orders=0, over=Over.PROCEED)
+    receipt = await run(LaneWorld(), name, caps=caps, **params)
+    assert receipt.status is DONE
+    assert receipt.beyond.startswith(f"beyond its caps it touched {what} (max_notional: 40000) and 1 orders")
+
+
+async def test_what_a_restart_has_cut_in_two_says_what_both_lives_have_touched() -> None:
+    world = LaneWorld()
+    planned = msgspec.structs.replace(world.plan("flatten", "a"), caps=Caps(max_positions=1, over=Over.PROCEED))
+    world.journal.append([entry_of(RecordKind.PLAN, 2, planned)])
+    world.venue.script["submit", "before"] = [None, "hang"]
+    async with world.lane():
+        world.executor.accept([planned])
+        await world.until_called("submit", 2)
+    again = world.again()
+    async with again.lane():
+        await again.settle()
+    assert again.receipt("a").beyond.startswith("beyond its caps it touched 2 positions")
+
+
+async def test_exits_that_are_cancelled_by_leave_are_counted_and_entries_are_not() -> None:
+    world = LaneWorld()
+    for each in (order("exit", Side.SELL, 1), order("entry", Side.BUY, 1)):
+        world.venue.orders[each.order_id] = each
+    receipt = await run(world, "cancel_orders", caps=Caps(max_orders=0, over=Over.PROCEED))
+    assert receipt.beyond.startswith("beyond its caps it touched 1 orders (max_orders: 0)")
 
 
 async def test_leave_to_go_beyond_costs_no_call_and_within_them_nothing_is_said() -> None:

@@ -8,12 +8,12 @@ import pytest
 from lane_world import EVAL, MES, MNQ, PRICE, FakeVenue, LaneWorld
 
 from haltline.api import Action, Desk, HandledBy
-from haltline.enforce.cap import capped_desk, is_entry
+from haltline.enforce.cap import Reach, capped_desk, is_entry
 from haltline.enforce.order import quantity_of
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import IncidentId, OrderId, Symbol
-from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
+from haltline.model.order import Aim, OrderReport, OrderStatus, OrderType, Side
 from haltline.model.plan import Caps, PlannedAction
 
 NEEDS, DONE = OutcomeStatus.NEEDS_CONSENT, OutcomeStatus.DONE
@@ -68,6 +68,37 @@ async def test_a_rehearsal_shows_the_account_as_if_it_had_been_done() -> None:
     assert seen == [(1, -1)]
 
 
+@pytest.mark.parametrize("is_found_late", [False, True])
+async def test_a_position_that_is_taken_down_in_two_steps_counts_as_what_both_take_off(*, is_found_late: bool) -> None:
+    async def work(desk: Desk) -> None:
+        await desk.reduce(EVAL, MNQ, to=Decimal(2))
+        await desk.reduce(EVAL, MNQ, to=Decimal(0))
+
+    receipt = await run(Twice(work) if is_found_late else work, Caps(max_notional=100_000))
+    assert (receipt.status, "touch positions worth 125,994.00 (max_notional: 100000)" in receipt.reason) == (
+        NEEDS,
+        True,
+    )
+
+
+def test_what_is_asked_for_again_counts_once_in_size_and_twice_in_orders() -> None:
+    reach = Reach()
+    reach.cut(MNQ, size=Decimal(3), to=Decimal(0))
+    reach.cut(MNQ, size=Decimal(2), to=Decimal(0))
+    assert (reach.cuts, reach.orders) == ({MNQ: 3}, 2)
+    reach.cut(MNQ, size=Decimal(5), to=Decimal(1))
+    assert (reach.cuts, reach.orders) == ({MNQ: 5}, 3)
+
+
+async def test_a_position_that_is_small_enough_by_then_costs_no_order_in_a_rehearsal() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.reduce(EVAL, MNQ, to=Decimal(1))
+        await desk.reduce(EVAL, MNQ, to=Decimal(1))
+        await desk.reduce(EVAL, MNQ, to=Decimal(2))
+
+    assert "would touch 1 orders" in (await run(work, Caps(max_orders=0))).reason
+
+
 async def test_an_exit_that_is_cancelled_twice_counts_once_in_a_rehearsal() -> None:
     world = LaneWorld()
     world.venue.orders = {OrderId("stop"): stop()}
@@ -100,7 +131,7 @@ async def test_what_a_rehearsal_did_not_find_is_stopped_before_it_is_sent(verb: 
                 await desk.cancel(EVAL, stop())
 
     receipt = await run(Twice(work), Caps(max_orders=0), world)
-    assert (receipt.status, receipt.legs) == (NEEDS, ())
+    assert (receipt.status, receipt.legs, receipt.beyond) == (NEEDS, (), "")
     assert "went on to touch 1 orders (max_orders: 0), and was stopped before that" in receipt.reason
 
 
@@ -133,6 +164,38 @@ async def test_a_reduction_by_an_amount_fixes_its_aim_under_caps_too() -> None:
     assert world.receipt("a").aims[MNQ].to == 2
 
 
+async def test_a_rehearsal_of_a_repeat_reaches_for_what_was_fixed_at_the_first_try() -> None:
+    world = LaneWorld(venue=FakeVenue(held={MNQ: Decimal(2)}))
+    first_aim = {MNQ: Aim(held=Decimal(3), to=Decimal(2))}
+    planned = msgspec.structs.replace(
+        world.plan("reduce_by", "a", quantity=1.0), caps=Caps(max_orders=0), aims=first_aim
+    )  # fmt: skip
+    async with world.lane():
+        world.executor.accept([planned])
+        await world.settle()
+    assert (world.receipt("a").status, world.venue.held[MNQ]) == (DONE, 2)
+
+
+async def test_a_rehearsal_of_a_first_try_reaches_for_what_it_would_fix_and_puts_nothing_on_record() -> None:
+    world = LaneWorld()
+    planned = msgspec.structs.replace(world.plan("reduce_by", "a", quantity=1.0), caps=Caps(max_orders=0))
+    async with world.lane():
+        world.executor.accept([planned])
+        await world.settle()
+    assert ("would touch 1 orders" in world.receipt("a").reason, world.receipt("a").aims) == (True, {})
+
+
+async def test_caps_that_cap_nothing_cost_no_rehearsal() -> None:
+    calls = []
+    for caps in (None, Caps()):
+        world = LaneWorld()
+        async with world.lane():
+            world.executor.accept([msgspec.structs.replace(world.plan("flatten", "a"), caps=caps)])
+            await world.settle()
+        calls.append(world.venue.calls)
+    assert calls[0] == calls[1]
+
+
 async def test_what_went_beyond_its_caps_names_the_incident_that_needs_consent() -> None:
     world = LaneWorld()
     planned = msgspec.structs.replace(
@@ -149,7 +212,7 @@ async def test_an_action_that_has_nothing_to_run_needs_no_rehearsal() -> None:
     planned = msgspec.structs.replace(world.plan("flatten", "a"), caps=Caps(max_orders=0))
     empty = Action(name="flatten", meaning="", handled_by=HandledBy.ENFORCE)
     desk = object()
-    assert await capped_desk(empty, planned, desk, lambda symbol: None) is desk  # type: ignore[arg-type]  # only handed on
+    assert await capped_desk(empty, planned, desk, lambda symbol: None, Reach()) is desk  # type: ignore[arg-type]  # only handed on
 
 
 async def test_an_order_that_only_reduces_is_no_entry_however_large_it_is() -> None:
@@ -157,6 +220,16 @@ async def test_an_order_that_only_reduces_is_no_entry_however_large_it_is() -> N
     assert not is_entry(stop(reduce_only=True, quantity=9), there)
     assert is_entry(stop(quantity=9), there)
     assert not is_entry(stop(quantity=1), there)
+
+
+@pytest.mark.parametrize(("held", "is_one"), [("0", True), ("-0.5", True), ("0.5", True), ("3", False), ("4", False)])
+async def test_a_sale_is_an_entry_unless_as_much_is_held(held: str, *, is_one: bool) -> None:
+    assert is_entry(stop(), await FakeVenue(held={MNQ: Decimal(held)}).snapshot(EVAL)) is is_one
+
+
+async def test_a_small_order_that_adds_to_a_small_position_is_an_entry() -> None:
+    there = await FakeVenue(held={MNQ: Decimal("-0.5")}).snapshot(EVAL)
+    assert is_entry(msgspec.structs.replace(stop(), quantity=Decimal("0.25")), there)
 
 
 async def test_both_desks_know_the_economics_of_an_instrument() -> None:

@@ -6,7 +6,7 @@ action is sent but the cancelling of entries, which no cap ever holds back; what
 counted again before each further position.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ import msgspec
 from haltline.api import AccountSnapshot, Action, Desk
 from haltline.enforce.order import ZERO, quantity_of
 from haltline.errors import EngineError
+from haltline.journal.receipt import LegOutcome
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import Aim, OrderReport
@@ -34,13 +35,22 @@ class Reach:
 
     cuts: dict[Symbol, Decimal] = field(default_factory=dict)
     orders: int = 0
+    _spans: dict[Symbol, tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+    def cut(self, symbol: Symbol, *, size: Decimal, to: Decimal) -> None:
+        """One more order that takes a position down: in all, from the largest it was seen to the smallest asked for."""
+        largest, smallest = self._spans.get(symbol, (size, to))
+        largest, smallest = max(size, largest), min(to, smallest)
+        self._spans[symbol] = largest, smallest
+        self.cuts[symbol] = largest - smallest
+        self.orders += 1
 
     def excess(self, caps: Caps, value_of: ValueOf) -> str:
         """What of it is beyond the caps, in words; empty if nothing. A price that is not known is beyond any cap."""
         found = []
         if caps.max_positions is not None and len(self.cuts) > caps.max_positions:
             found.append(f"{len(self.cuts)} positions (max_positions: {caps.max_positions})")
-        if caps.max_notional is not None and self.cuts:
+        if caps.max_notional is not None:
             values = {symbol: value_of(symbol) for symbol in self.cuts}
             unknown = sorted(symbol for symbol, value in values.items() if value is None)
             money = sum((self.cuts[symbol] * value for symbol, value in values.items() if value is not None), ZERO)
@@ -53,12 +63,27 @@ class Reach:
         return " and ".join(found)
 
 
-def beyond(planned: PlannedAction, reach: Reach, value_of: ValueOf) -> str:
-    """What of an action that may go beyond its caps went beyond them, and why it might, in words; empty if nothing."""
+def beyond(planned: PlannedAction, reach: Reach, legs: Iterable[LegOutcome], value_of: ValueOf) -> str:
+    """What of an action that may go beyond its caps went beyond them, and why it might, in words; empty if nothing.
+
+    Counted are the exits it cancelled, which are in `reach`, and what its orders did, in this life and those before.
+    """
     caps = planned.caps
-    excess = reach.excess(caps, value_of) if caps is not None and _is_free(planned, caps) else ""
+    if caps is None or not _is_free(planned, caps):
+        return ""
+    excess = _with_orders(reach, legs).excess(caps, value_of)
     why = f"consented to by {planned.consent}" if planned.consent else "'over: proceed'"
     return f"beyond its caps it touched {excess}; {why}" if excess else ""
+
+
+def _with_orders(reach: Reach, legs: Iterable[LegOutcome]) -> Reach:
+    found = Reach(orders=reach.orders)
+    for leg in legs:
+        if leg.symbol is not None:
+            found.orders += 1
+            if leg.filled:
+                found.cuts[leg.symbol] = found.cuts.get(leg.symbol, ZERO) + leg.filled
+    return found
 
 
 def _is_free(planned: PlannedAction, caps: Caps) -> bool:
@@ -66,17 +91,13 @@ def _is_free(planned: PlannedAction, caps: Caps) -> bool:
     return caps.over is Over.PROCEED or bool(planned.consent)
 
 
-async def capped_desk(
-    action: Action, planned: PlannedAction, desk: Desk, value_of: ValueOf, reach: Reach | None = None
-) -> Desk:
+async def capped_desk(action: Action, planned: PlannedAction, desk: Desk, value_of: ValueOf, reach: Reach) -> Desk:
     """The desk the action is given: one that counts in `reach` where it has caps, and stops it if it may not go on.
 
     Raises OverCap if a rehearsal goes beyond them; entries that it cancels are cancelled all the same.
     """
-    caps, account, reach = planned.caps, planned.account, reach if reach is not None else Reach()
-    if caps is None or caps.is_open:
-        return desk
-    if account is None or action.run is None:
+    caps = planned.caps
+    if caps is None or caps.is_open or action.run is None:
         return desk
     if _is_free(planned, caps):
         return _Noting(desk, reach)
@@ -84,7 +105,7 @@ async def capped_desk(
     excess = wanted.excess(caps, value_of)
     if excess:
         for order in entries:
-            await desk.cancel(account, order)
+            await desk.cancel(order.account, order)
         raise OverCap(_text(planned, f"would touch {excess}; nothing of it was sent"))
     return _Counting(desk, reach, planned, caps, value_of)
 
@@ -109,16 +130,13 @@ class _Rehearsal:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         present = self._snapshot
-        positions = tuple(
-            msgspec.structs.replace(held, quantity=quantity_of(present, held.symbol) - self._cut(held.symbol))
-            for held in present.positions
-        )
+        positions = tuple(msgspec.structs.replace(held, quantity=self._left(held.symbol)) for held in present.positions)
         orders = tuple(order for order in present.orders if order.order_id not in self._cancelled)
         return msgspec.structs.replace(present, positions=positions, orders=orders)
 
-    def _cut(self, symbol: Symbol) -> Decimal:
+    def _left(self, symbol: Symbol) -> Decimal:
         held = quantity_of(self._snapshot, symbol)
-        return self.reach.cuts.get(symbol, ZERO) * (1 if held > 0 else -1)
+        return held - self.reach.cuts.get(symbol, ZERO).copy_sign(held)
 
     def instrument(self, symbol: Symbol) -> InstrumentSpec | None:
         return self._desk.instrument(symbol)
@@ -134,11 +152,9 @@ class _Rehearsal:
         return await self._desk.fix({}) or aims
 
     async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
-        size = abs(quantity_of(self._snapshot, symbol))
-        cut = self.reach.cuts.get(symbol, ZERO)
-        if size - cut > to:
-            self.reach.cuts[symbol] = size - to
-            self.reach.orders += 1
+        size = abs(self._left(symbol))
+        if size > to:
+            self.reach.cut(symbol, size=size, to=to)
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         self.reach.orders += 1
@@ -148,7 +164,7 @@ class _Rehearsal:
 
 
 class _Noting:
-    """`api.Desk` that counts what is really done, by what the action itself has looked at: it costs no call."""
+    """`api.Desk` that counts the exits it cancels, by what the action itself has looked at: it costs no call."""
 
     def __init__(self, desk: Desk, reach: Reach) -> None:
         self._desk = desk
@@ -164,41 +180,27 @@ class _Noting:
 
     async def cancel(self, account: AccountId, order: OrderReport) -> None:
         if self._last is None or not is_entry(order, self._last):
-            self._reach.orders += 1
-            self._require()
+            self._count()
         await self._desk.cancel(account, order)
+
+    def _count(self) -> None:
+        self._reach.orders += 1
 
     async def fix(self, aims: Mapping[Symbol, Aim]) -> Mapping[Symbol, Aim]:
         return await self._desk.fix(aims)
 
-    async def _seen(self, account: AccountId) -> AccountSnapshot | None:
-        return self._last
-
-    def _require(self) -> None:
-        """Called before each request, which is counted already."""
-
     async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
-        seen = await self._seen(account)
-        size = abs(quantity_of(seen, symbol) if seen is not None else was)
-        if size > to:
-            self._reach.cuts[symbol] = max(self._reach.cuts.get(symbol, ZERO), size - to)
-            self._reach.orders += 1
-            self._require()
         await self._desk.reduce(account, symbol, to=to, was=was)
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
-        self._reach.orders += 1
-        self._require()
         await self._desk.place_stop(account, symbol, distance=distance)
 
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
-        self._reach.orders += 1
-        self._require()
         await self._desk.move_stop(account, symbol, price=price)
 
 
 class _Counting(_Noting):
-    """The same, looking again before each position, and stopping before the first request beyond the caps."""
+    """One that counts everything, looks again before each position, and stops before what would go beyond the caps."""
 
     def __init__(self, desk: Desk, reach: Reach, planned: PlannedAction, caps: Caps, value_of: ValueOf) -> None:
         super().__init__(desk, reach)
@@ -206,8 +208,24 @@ class _Counting(_Noting):
         self._caps = caps
         self._value_of = value_of
 
-    async def _seen(self, account: AccountId) -> AccountSnapshot | None:
-        return await self.snapshot(account)
+    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
+        size = abs(quantity_of(await self.snapshot(account), symbol))
+        if size > to:
+            self._reach.cut(symbol, size=size, to=to)
+            self._require()
+        await super().reduce(account, symbol, to=to, was=was)
+
+    async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
+        self._count()
+        await super().place_stop(account, symbol, distance=distance)
+
+    async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
+        self._count()
+        await super().move_stop(account, symbol, price=price)
+
+    def _count(self) -> None:
+        super()._count()
+        self._require()
 
     def _require(self) -> None:
         excess = self._reach.excess(self._caps, self._value_of)
@@ -217,9 +235,8 @@ class _Counting(_Noting):
 
 def is_entry(order: OrderReport, snapshot: AccountSnapshot) -> bool:
     """Whether a working order could enlarge exposure, as the broker shows the account."""
-    held = quantity_of(snapshot, order.symbol)
-    against = held * order.side.sign < 0
-    return not order.reduce_only and (not against or order.remaining > abs(held))
+    exposure = quantity_of(snapshot, order.symbol) * order.side.sign
+    return not order.reduce_only and order.remaining > -exposure
 
 
 def _text(planned: PlannedAction, what: str) -> str:

@@ -386,11 +386,12 @@ class Executor:
         planned, now = job.planned, self._clock.now()
         if job.desk is not None:
             job.desk.book.close(status)
+        legs = job.desk.book.legs if job.desk is not None else ()
         return Receipt(
             action=planned.id, name=planned.name, account=account, symbol=planned.symbol, status=status,
-            started_at=job.started_at or now, ended_at=now, legs=job.desk.book.legs if job.desk is not None else (),
+            started_at=job.started_at or now, ended_at=now, legs=legs,
             remaining=job.remaining, reason=reason, rules=planned.rules, proven_at=proven_at,
-            superseded_by=superseded_by, aims=job.history.aims, beyond=beyond(planned, job.reach, self._value_of),
+            superseded_by=superseded_by, aims=job.history.aims, beyond=beyond(planned, job.reach, legs, self._value_of),
             retry_at=job.desk.come_back_at if job.desk is not None and status is not OutcomeStatus.DONE else None,
         )  # fmt: skip
 
