@@ -4,7 +4,7 @@ Doubt comes first: after a cut-off request the desk looks for the order by its c
 before it sends anything. The size of every reducing order comes from a snapshot pulled just before it.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -96,7 +96,6 @@ class ActionDesk:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, pulled now; repeated while the broker cannot be reached."""
-        self._newest = None
         asked, found = await self._ask(lambda: self._pull(account))
         self._newest = _Pulled(account, asked, self._clock.now(), found)
         return found
@@ -195,7 +194,7 @@ class ActionDesk:
             if abs(held) <= to or held * was < ZERO:
                 self._doubt = ""
                 return
-            if pending is not None and await self._is_settling(account, pending, held):
+            if pending is not None and await self._is_settling(account, symbol, pending, held):
                 attempt = await self._pause(attempt)
                 continue
             if number >= self._budget.orders:
@@ -224,7 +223,7 @@ class ActionDesk:
             held = whole_lots(quantity_of(present, symbol), spec)
             if not held or any(protects(order, symbol, held) for order in present.orders):
                 break
-            stop = self._reference(present, symbol) - distance * (1 if held > 0 else -1)
+            stop = self._reference(present, symbol) - distance.copy_sign(held)
             if stop <= ZERO:
                 raise Refused(f"a stop {distance} away from the price of {symbol} would be at {stop}")
             leg = _stop_leg(symbol, number)
@@ -241,9 +240,9 @@ class ActionDesk:
                 number += 1
             attempt = await self._pause(attempt) if attempt or self._last_failure else 1
         self._doubt = ""
-        outgrown = {client_id(self._action, _stop_leg(symbol, each)) for each in range(number)}
+        ours = self._stops_sent(symbol)
         for order in present.orders:
-            if order.client_id in outgrown and order.status.is_working and not protects(order, symbol, held):
+            if order.client_id in ours and order.status.is_working and not protects(order, symbol, held):
                 await self.cancel(account, order)
 
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
@@ -275,8 +274,7 @@ class ActionDesk:
                 return
             attempt = await self._pause(attempt) if attempt or self._last_failure else 1
         self._doubt = ""
-        ours = {client_id(self._action, _moved_leg(symbol, price, each)) for each in range(number)}
-        await self._cancel_looser(account, symbol, price, ours)
+        await self._cancel_looser(account, symbol, price)
 
     async def _next_moved(
         self, account: AccountId, client: str, held: Decimal, *, number: int, attempt: int
@@ -290,13 +288,14 @@ class ActionDesk:
             raise Transient(f"no stop stays in place after {number + 1} orders")
         return number + 1, attempt
 
-    async def _cancel_looser(self, account: AccountId, symbol: Symbol, price: Decimal, ours: Collection[str]) -> None:
-        """Cancel looser stops, and `ours` that were outgrown, each only while a tight one is seen to work."""
-        tried: set[str] = set()
+    async def _cancel_looser(self, account: AccountId, symbol: Symbol, price: Decimal) -> None:
+        """Cancel looser stops, and ours that were outgrown, each once, and only while a tight one is seen to work; ours
+        go with the position too, since not every venue lets a stop only reduce."""
+        tried, ours = set[str](), self._stops_sent(symbol)
         while True:
             present = await self.snapshot(account)
             held = whole_lots(quantity_of(present, symbol), self.instrument(symbol))
-            if not held or not has_tight_stop(present, symbol, price, held):
+            if held and not has_tight_stop(present, symbol, price, held):
                 return
             orders = [order for order in present.orders if order.order_id not in tried]
             looser = next((each for each in orders if is_looser(each, symbol, price, held, ours)), None)
@@ -326,7 +325,6 @@ class ActionDesk:
 
     async def _submit(self, leg: str, request: OrderRequest) -> OrderReport | None:
         """Send one order; None where it did not reach the venue and the caller must look before it tries again."""
-        self._last_failure = ""
         mark = self._mark(request.symbol)
         await self._begin(LegIntent(action=self._action, leg=leg, account=request.account, order=request, mark=mark))
         try:
@@ -344,7 +342,7 @@ class ActionDesk:
             report = await self._find(request.account, request.client_id)
         if report is None:
             return None
-        self._doubt = ""
+        self._doubt = self._last_failure = ""
         await self.book.answer(leg, report)
         return report
 
@@ -370,9 +368,10 @@ class ActionDesk:
         if isinstance(failure, Transient) and failure.retry_after_s > 0:
             self._not_before = self._clock.now() + round(failure.retry_after_s * NS_PER_S)
 
-    async def _is_settling(self, account: AccountId, sent: "_Sent", held: Decimal) -> bool:
+    async def _is_settling(self, account: AccountId, symbol: Symbol, sent: "_Sent", held: Decimal) -> bool:
         """Whether the last order still works, or has filled and the position does not show it yet. One that is on the
-        other side by now shows it: somebody has opened it since."""
+        other side by now shows it: somebody has opened it since. Where it is not known what was held before the order,
+        it may have filled after `held` was read."""
         report = await self._find(account, sent.client)
         if report is None:
             return False
@@ -380,7 +379,9 @@ class ActionDesk:
             await self.book.answer(sent.leg, report)
         if report.status.is_working:
             return True
-        is_shown = sent.held is None or held * sent.held < ZERO or abs(held) <= abs(sent.held) - report.filled
+        if sent.held is None:
+            return await self._has_changed(account, symbol, held)
+        is_shown = held * sent.held < ZERO or abs(held) <= abs(sent.held) - report.filled
         return not is_shown and self._clock.now() < sent.at + self._budget.settle_ns
 
     async def _ask[T](self, call: Callable[[], Awaitable[T]]) -> T:
@@ -438,6 +439,11 @@ class ActionDesk:
         while (ended := self._history.ended.get(_stop_leg(symbol, number))) is not None and ended.status == "refused":
             number += 1
         return number
+
+    def _stops_sent(self, symbol: Symbol) -> frozenset[str]:
+        """The ids of every stop that this action has asked for, before a restart too."""
+        orders = [intent.order for intent in self._history.begun.values()]
+        return frozenset(order.client_id for order in orders if order and order.symbol == symbol and order.type.is_stop)
 
     def _client_of(self, leg: str, symbol: Symbol) -> str:
         """The id of a reducing order: as on record, taken over from an order in doubt, or made from action and leg."""
