@@ -64,6 +64,20 @@ class TestPace:
         stuck.at(45)
         assert len(planned(stuck, "flatten")) == 1
 
+    def test_a_try_that_made_the_position_smaller_begins_the_pauses_anew(self, world, rule):
+        made = world(rule.loss(then=rule.actions("flatten")))
+        made.quote(21_000)
+        made.fill(9, 21_000)
+        made.quote(20_000)
+        seen = []
+        for second in range(13):
+            made.at(second)
+            if any(flight.retry_at is None for flight in made.kernel.arbiter.flights.values()):
+                seen.append(second)
+                made.fill(-1, 20_000)
+                fail(made)
+        assert seen == [0, 2, 4, 6, 8, 10, 12]
+
     def test_a_fill_calls_for_another_try_at_once(self, stuck):
         assert tries(stuck, 30) == [2, 6, 14, 30]
         stuck.at(40).forget().fill(-1, 20_000)

@@ -416,7 +416,7 @@ class Core:
         if is_undoing(action):
             return self._is_armed(action) and is_still_late(self, action)
         if not action.incidents:
-            return any(lock.account == action.account for lock in self.governor.locks)
+            return self.governor.is_owed(action)
         return any(incident in self.live for incident in action.incidents)
 
     def _is_armed(self, action: PlannedAction) -> bool:

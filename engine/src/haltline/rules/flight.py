@@ -2,8 +2,8 @@
 
 Contract. A failed try is repeated after 2, 4, 8, 16, 32 seconds and then every minute, for as long as it is wanted:
 nothing here ever gives up. An outcome that names an instant (a venue that is closed, a rate limit) is taken at its word
-for at most an hour. When the position changes there is a new situation: the pauses begin anew, and the next try comes
-at once, though never sooner than the shortest pause after the last one.
+for at most an hour. When the position changes, by a try itself too, there is a new situation: the pauses begin anew,
+and the next try comes at once, though never sooner than the shortest pause after the last one.
 """
 
 import msgspec
@@ -67,7 +67,7 @@ class Flight(msgspec.Struct):
     def fail(self, now: int, *, detail: str, situation: str, named: int | None) -> None:
         """Note a try that ended badly, and when the next one is due."""
         self.failures += 1
-        self.row += 1
+        self.row = 1 if situation != self.situation else self.row + 1
         self.failed_at = now
         self.detail = detail[:_DETAIL]
         self.situation = situation
