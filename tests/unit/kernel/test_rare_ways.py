@@ -65,12 +65,14 @@ def test_releasing_an_incident_that_is_not_there_is_said(world, rule):
     assert "there is no live incident 'loss/eval/9' to release" in made.send(release).notices
 
 
-def test_a_market_that_never_opens_again_begins_its_session_with_the_roll():
+def test_a_market_that_is_open_then_or_never_again_begins_its_session_with_the_roll():
     closed = SimpleNamespace(is_open=lambda instant: False, next_open=lambda instant: None)
     account = SimpleNamespace(roll=SimpleNamespace(next_ns=77), hours=SimpleNamespace(source=closed))
     assert next_session_ns(account) == 77
     closed.next_open = lambda instant: instant + 5
     assert next_session_ns(account) == 82
+    closed.is_open = lambda instant: True
+    assert next_session_ns(account) == 77
 
 
 def test_rules_that_keep_changing_each_others_input_are_cut_off_and_judged_anew_in_the_next_step(world, rule):

@@ -16,12 +16,12 @@ import msgspec
 from haltline.api.field import Change
 from haltline.clock import NS_PER_S, to_iso
 from haltline.model.event import LockRequest
-from haltline.model.id import AccountId, ActionId, OrderId, RuleId, Symbol
+from haltline.model.id import AccountId, ActionId, RuleId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import Lock, PlannedAction, TradingMode
 from haltline.model.rule import Scope
 from haltline.model.verdict import Phase
-from haltline.rules.arbiter import CANCEL, CLOSE, Arbiter
+from haltline.rules.arbiter import CLOSE, Arbiter
 from haltline.rules.incident import Incident
 from haltline.rules.lock import LockBook
 from haltline.rules.rule import account_of
@@ -49,7 +49,7 @@ class Governor:
 
     def lock_for_rule(self, action: PlannedAction, now: int) -> None:
         """Carry out the action `lock` of a rule."""
-        if action.account is None or action.account not in self.state.accounts:
+        if action.account not in self.state.accounts:
             return
         symbol = action.symbol if action.params.get("scope") == "symbol" else None
         until, release = self._end(action, now)
@@ -88,7 +88,7 @@ class Governor:
             operator=request.operator,
         )
         self._stand(lock)
-        return self.locks.get(lock.id) or lock
+        return self.locks[lock.id]
 
     def pause(self, request: LockRequest, *, name: str = "pause") -> Lock:
         """Stop entries of an account for an operator; returns the pause that stands, maybe an older and longer one."""
@@ -104,7 +104,7 @@ class Governor:
         )
         if self.locks.add(lock):
             self.allowances.setdefault(lock.id, {})
-        return self.locks.get(lock.id) or lock
+        return self.locks[lock.id]
 
     def _end(self, action: PlannedAction, now: int) -> tuple[int | None, str]:
         length_s = action.params.get("for")
@@ -145,12 +145,10 @@ class Governor:
     def release_orphans(self) -> None:
         """Locks that end with an incident which is not there (the rule was changed while nothing ran)."""
         for lock in list(self.locks):
-            if lock.release != "clear" or lock.rule is None:
-                continue
-            if not self._is_needed(lock.rule, lock.account, lock.symbol):
+            if lock.release == "clear" and not self._is_needed(lock.rule, lock.account, lock.symbol):
                 self.release(lock.id)
 
-    def _is_needed(self, rule: RuleId, account: AccountId, symbol: Symbol | None) -> bool:
+    def _is_needed(self, rule: RuleId | None, account: AccountId, symbol: Symbol | None) -> bool:
         return any(
             incident.rule.id == rule
             and incident.phase is Phase.BREACHED
@@ -210,19 +208,16 @@ class Governor:
         """Actions, launched here, against entry orders and new positions of an account that may not have them."""
         if not account.live:
             return []
-        halted = account.mode == TradingMode.HALTED
         symbol_locks = [lock for lock in self.locks if lock.account == account.id and lock.symbol is not None]
         if account.mode == TradingMode.ACTIVE and not symbol_locks and not self.barred:
             return []
-        locked_symbols = {lock.symbol for lock in symbol_locks}
-        closed = locked_symbols | self.barred
+        closed = {lock.symbol for lock in symbol_locks} | self.barred
         actions = []
         for order in account.order_book.values():
             if (account.mode != TradingMode.ACTIVE or order.symbol in closed) and is_entry(order, account):
                 actions.append(self._cancel(order, account, now))
         for position in account.book.values():
-            if halted or position.symbol in locked_symbols:
-                actions.extend(self._shrink(position, account, now))
+            actions.extend(self._shrink(position, account, now))
         return [action for action in actions if action is not None]
 
     def _cancel(self, order: Any, account: Any, now: int) -> PlannedAction | None:
@@ -263,25 +258,6 @@ class Governor:
         self._arbiter.launch(action, state=state)
         yield action
 
-    def is_owed(self, action: PlannedAction) -> bool:
-        """Whether what `undo` asked for is still there and still not allowed, so that just this undoes it."""
-        account = self.state.accounts.get(action.account or "")
-        if account is None:
-            return False
-        if action.name == CANCEL:
-            order = account.order_book.get(OrderId(action.order_id or ""))
-            return order is not None and self._may_not_wait(order, account)
-        position = account.book.get(action.symbol or "")
-        if position is None:
-            return False
-        allowed = self._allowed(AccountId(account.id), Symbol(position.symbol), position.quantity)
-        return abs(position.quantity) > allowed * (1 + 1e-9) and action.params.get("quantity", 0.0) == allowed
-
-    def _may_not_wait(self, order: Any, account: Any) -> bool:
-        """Whether a working order is an entry that its account or symbol may not have now."""
-        is_closed = order.symbol in self.barred or any(self.locks.of_symbol(account.id, order.symbol))
-        return (account.mode != TradingMode.ACTIVE or is_closed) and is_entry(order, account)
-
     def _allowed(self, account: AccountId, symbol: Symbol, quantity: float) -> float:
         """The size every standing lock allows: what was open when it began, and never more than was left since."""
         allowed = float("inf")
@@ -294,7 +270,7 @@ class Governor:
     def note_sizes(self, account: Any) -> None:
         """Allowances follow positions down, never up: what was closed under a lock may not be opened again."""
         for lock in self.locks:
-            if lock.account != account.id or lock.entries_only:
+            if lock.account != account.id:
                 continue
             sizes = self.allowances.get(lock.id, {})
             held = {position.symbol: position.quantity for position in account.book.values()}
@@ -302,18 +278,15 @@ class Governor:
                 now_held = held.get(symbol, 0.0)
                 if before * now_held <= 0:
                     del sizes[symbol]
-                elif abs(now_held) < abs(before):
-                    sizes[symbol] = now_held
+                else:
+                    sizes[symbol] = min(before, now_held, key=abs)
 
 
 def is_entry(order: Any, account: Any) -> bool:
     """Whether a working order could enlarge exposure: exits within the size of the position are never entries."""
     report: OrderReport = order.report
-    if report.reduce_only:
-        return False
-    held = _held(account, order.symbol)
-    against = held * report.side.sign < 0
-    return not against or float(report.remaining) > abs(held) * (1 + 1e-9)
+    exposure = _held(account, order.symbol) * report.side.sign
+    return not report.reduce_only and float(report.remaining) > -exposure * (1 + 1e-9)
 
 
 def _held(account: Any, symbol: Symbol) -> float:

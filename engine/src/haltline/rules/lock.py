@@ -15,6 +15,10 @@ class LockBook:
     def __iter__(self) -> Iterator[Lock]:
         return iter(self._locks.values())
 
+    def __getitem__(self, lock_id: str) -> Lock:
+        """The lock of that id, which stands; raises KeyError if it does not."""
+        return self._locks[lock_id]
+
     def get(self, lock_id: str) -> Lock | None:
         """The lock of that id, if it stands."""
         return self._locks.get(lock_id)
