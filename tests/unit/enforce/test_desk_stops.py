@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
-from desk_world import ACTION, EVAL, MES, MNQ, DeskVenue, DeskWorld, before, legs, stop_of
+from desk_world import ACTION, EVAL, MES, MNQ, DeskVenue, DeskWorld, before, legs, order_of, stop_of
 
 from haltline.enforce.desk import ActionDesk
 from haltline.enforce.ledger import client_id
@@ -106,6 +106,31 @@ async def test_a_stop_that_covers_all_again_is_not_cancelled() -> None:
     world.on_call(shrink)
     await place(world)
     assert world.venue.working() == {ours("stop MNQ")[0]: 3}
+
+
+async def test_a_stop_that_is_refused_while_somebody_trades_is_followed_by_one_under_the_next_id() -> None:
+    world = DeskWorld()
+
+    def grow(verb: str) -> None:
+        if verb == "submit" and world.venue.held[MNQ] == 3:
+            world.venue.held[MNQ] = D(5)
+            raise Refused("the size is not that of the position")
+
+    world.on_call(grow)
+    assert legs(await place(world)) == ["stop MNQ", "stop MNQ 1"]
+    assert world.venue.working() == {ours("stop MNQ 1")[0]: 5}
+
+
+@pytest.mark.parametrize("work", [place, move])
+async def test_a_stop_leaves_what_else_its_action_has_asked_for(work: Work) -> None:
+    """A plugin's action, say, that cancels an entry, closes a part, and protects the rest."""
+    world = DeskWorld(venue=DeskVenue(held={MNQ: D(3)}, rests=True))
+    desk = world.desk(before(("reduce MNQ 0", order_of("reduce MNQ 0"))))
+    await world.venue.submit(order_of("reduce MNQ 0"))
+    await world.do(desk.cancel(EVAL, world.venue.orders[world.venue.rest(MNQ, Side.BUY)]))
+    await work(world, desk)
+    assert list(world.venue.working()) == [*ours("reduce MNQ 0"), *(each.client_id for each in world.venue.sent[1:])]
+    assert len(world.venue.sent) == 2
 
 
 @pytest.mark.parametrize("work", [place, move])

@@ -272,7 +272,7 @@ class ActionDesk:
                     raise
                 await self.reduce(account, symbol, to=ZERO, was=held)
                 return
-            attempt = await self._pause(attempt) if attempt or self._last_failure else 1
+            attempt = await self._pause(attempt) if self._last_failure else 1
         self._doubt = ""
         await self._cancel_looser(account, symbol, price)
 
