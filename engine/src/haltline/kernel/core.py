@@ -35,6 +35,7 @@ from haltline.rules.compile import CompiledRules
 from haltline.rules.flight import Flight
 from haltline.rules.incident import Incident, Lifecycle, Memory, MemoryKey
 from haltline.rules.index import ACCOUNT_SHIFT, EVERYTHING, INSTRUMENT_SHIFT, PORTFOLIO_SHIFT, RuleIndex
+from haltline.rules.livebook import LiveBook
 from haltline.rules.override import OverrideBook
 from haltline.rules.rule import Judgement, Rule, account_of
 from haltline.state.state import State
@@ -53,7 +54,7 @@ class Core:
 
     def __init__(self, state: State, compiled: CompiledRules) -> None:
         self.state = state
-        self.live: dict[str, Incident] = {}
+        self.live = LiveBook()
         self.memories: dict[MemoryKey, Memory] = {}
         self.arbiter = Arbiter()
         self.governor = Governor(state, self.arbiter, self.live)
@@ -61,7 +62,7 @@ class Core:
         self.loosenings = LooseningBook()
         self.late: dict[AccountId, Aftermath] = {}
         self.gate = EvidenceGate(self)
-        self.lifecycle = Lifecycle(self.memories, self._is_suppressed, self.judgement)
+        self.lifecycle = Lifecycle(self.memories, self._is_suppressed, self.judgement, self.live.note)
         self.deadline: int | None = None
         self.now = state.clock.now_ns
         self.next_tick: int | None = None
@@ -166,7 +167,7 @@ class Core:
             out.moved = True
         expire_grants(self, due, out)
         take_due(self, due, out)
-        for incident in [live for live in self._holding() if live.timer is not None and live.timer <= due]:
+        for incident in self.live.due(due):
             self.judge(incident.rule, incident.entity, out)
         if self.next_tick is not None and self.next_tick <= due:
             self.next_tick = due - due % TICK_NS + TICK_NS
@@ -191,7 +192,7 @@ class Core:
         self.deadline = earliest
 
     def _earliest_hold(self, earliest: int | None) -> int | None:
-        instants = [incident.timer for incident in self._holding()]
+        instants = [incident.timer for incident in self.live.holding.values()]
         instants += [
             self.governor.locks.next_expiry(),
             next_due(self),
@@ -201,10 +202,6 @@ class Core:
             earliest,
         ]
         return min((instant for instant in instants if instant is not None), default=None)
-
-    def _holding(self) -> list[Incident]:
-        """Incidents with a hold that runs: few, where thousands are live because a feed went stale."""
-        return [live for live in self.live.values() if live.fire_at is not None or live.clear_at is not None]
 
     def _plan_schedules(self, now: int) -> None:
         zones = {account.roll.zone for account in self.state.accounts.values()} | {"UTC"}
@@ -473,10 +470,9 @@ class Core:
             return False
         account = account_of(entity)
         return any(
-            incident.phase is Phase.BREACHED
-            and rule.id in incident.rule.suppresses
+            rule.id in incident.rule.suppresses
             and (incident.entity is entity or account_of(incident.entity) is account)
-            for incident in self.live.values()
+            for incident in self.live.silencing.values()
         )
 
     def _is_quiet(self, incident: Incident) -> bool:

@@ -10,6 +10,7 @@ from haltline.model.rule import Evidence, Scope
 from haltline.model.verdict import Phase, Transition
 from haltline.rules.arbiter import Target, request, targets
 from haltline.rules.incident import Incident, is_shadow
+from haltline.rules.livebook import LiveBook
 from haltline.rules.rule import LinkedAction, account_of
 
 type Claim = tuple[Incident, LinkedAction, PlannedAction]
@@ -23,7 +24,7 @@ class Emission:
     def __init__(
         self,
         now: int,
-        live: dict[str, Incident],
+        live: LiveBook,
         accounts: Callable[[], Iterable[Any]],
         is_quiet: Callable[[Incident], bool],
     ) -> None:
@@ -45,9 +46,9 @@ class Emission:
         self.transitions.append(transition)
         self.moved = True
         if transition.phase in _OVER:
-            self._live.pop(incident.id, None)
+            self._live.drop(incident)
         else:
-            self._live[incident.id] = incident
+            self._live.add(incident)
 
     def ask(self, incident: Incident, action: LinkedAction, *, cause: str, only: str | None = None) -> None:
         """Request an action for every target of the incident (or for one account `only`), each live or in shadow as its

@@ -101,6 +101,7 @@ def _take(
         else:
             if linked.action.name == "block_entries":
                 incident.blocks = True
+                core.live.note(incident)
             out.ask(incident, linked, cause=f"{cause}({flight.origin})", only=flight.action.account)
 
 

@@ -100,10 +100,14 @@ class EvidenceGate:
 
     def mark(self, out: Emission | None = None) -> None:
         """Say at each incident what it waits for; while it does, it blocks entries."""
-        for incident in self._core.live.values():
+        live = self._core.live
+        named = [each.incident for each in self.waiting]
+        named += [name for each in self.consents.refused.values() for name in each.action.incidents]
+        for incident in live.marked(named):
             text = "; ".join(dict.fromkeys(self._words(incident)))
             if text != incident.waits:
                 incident.waits = text
+                live.note(incident)
                 if out is not None:
                     out.moved = True
 

@@ -23,6 +23,7 @@ from haltline.model.rule import Scope
 from haltline.model.verdict import Phase
 from haltline.rules.arbiter import CLOSE, Arbiter
 from haltline.rules.incident import Incident
+from haltline.rules.livebook import LiveBook
 from haltline.rules.lock import LockBook
 from haltline.rules.rule import account_of
 from haltline.state.state import State
@@ -36,7 +37,7 @@ _LONGEST_S = 100 * 366 * 86_400.0
 class Governor:
     """Keeps locks, account modes and the sizes that locks allow. All of it survives restarts."""
 
-    def __init__(self, state: State, arbiter: Arbiter, live: dict[str, Incident]) -> None:
+    def __init__(self, state: State, arbiter: Arbiter, live: LiveBook) -> None:
         self.state = state
         self.locks = LockBook()
         self.allowances: dict[str, Allowance] = {}
@@ -136,8 +137,9 @@ class Governor:
     def release_for(self, incident: Incident, account: AccountId) -> None:
         """Locks that end with an incident, once no other incident of its rule needs them."""
         symbol = getattr(incident.entity, "symbol", None)
+        standing = [lock.symbol for lock in self.locks if (lock.rule, lock.account) == (incident.rule.id, account)]
         for scope in dict.fromkeys((None, symbol)):
-            if self._is_needed(RuleId(incident.rule.id), account, scope):
+            if scope not in standing or self._is_needed(RuleId(incident.rule.id), account, scope):
                 continue
             for lock in self.locks.release_cleared(RuleId(incident.rule.id), account, scope):
                 self.allowances.pop(lock.id, None)
@@ -189,18 +191,13 @@ class Governor:
 
     def _blocked_accounts(self) -> set[str | None]:
         """Accounts with an incident that blocks entries, or a flatten that is not proven yet; None stands for all."""
-        live = self._live.values()
-        entities = {each.entity for each in live if (each.blocks or each.waits) and not each.rule.shadow}
-        blocked = {account for entity in entities for account in accounts_of(entity)}
-        return blocked | self._arbiter.flattened()
+        instruments = {each.entity for each in self._live.barring.values()}
+        holders = {account for instrument in instruments for account in accounts_of(instrument)}
+        return {account or None for account in self._live.blocked} | holders | self._arbiter.flattened()
 
     def _barred_symbols(self) -> set[str]:
         """Instruments with an incident that blocks entries: nobody may enter them while it lives, whoever comes."""
-        return {
-            incident.entity.symbol
-            for incident in self._live.values()
-            if incident.entity.scope is Scope.INSTRUMENT and incident.is_blocking and not incident.rule.shadow
-        }
+        return {incident.entity.symbol for incident in self._live.barring.values()}
 
     # -- undoing what appears all the same -------------------------------------------------------------------------
 
@@ -216,7 +213,8 @@ class Governor:
         for order in account.order_book.values():
             if (account.mode != TradingMode.ACTIVE or order.symbol in closed) and is_entry(order, account):
                 actions.append(self._cancel(order, account, now))
-        for position in account.book.values():
+        is_locked = any(lock.account == account.id and not lock.entries_only for lock in self.locks)
+        for position in account.book.values() if is_locked else ():  # asked whenever anything moves anywhere
             actions.extend(self._shrink(position, account, now))
         return [action for action in actions if action is not None]
 

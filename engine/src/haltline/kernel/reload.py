@@ -28,6 +28,7 @@ def replace_rules(core: Core, compiled: CompiledRules, now: int) -> Result:
     for incident in core.live.values():
         incident.rule = rules[incident.rule.id]
         incident.entity.instances[incident.rule.index] = incident
+    core.live.renew()
     core.attach_windows(windows)
     core.next_tick = core.next_schedule = None
     core.judge_everything(out)

@@ -200,7 +200,7 @@ def _restore_incidents(kernel: Core, saved: Saved) -> list[str]:
             continue
         incident = _load_incident(each, rule, entity)
         entity.instances[rule.index] = incident
-        kernel.live[incident.id] = incident
+        kernel.live.add(incident)
     return notices
 
 

@@ -53,6 +53,7 @@ class Incident:
         "id",
         "judgement",
         "phase",
+        "place",
         "rule",
         "rung",
         "seen",
@@ -66,6 +67,7 @@ class Incident:
         self.rule = rule
         self.entity = entity
         self.id = incident_id
+        self.place = 0
         self.phase = Phase.OK
         self.since = now
         self.fire_at: int | None = None
@@ -122,20 +124,30 @@ class Outbox(Protocol):
 
 
 class Lifecycle:
-    """Moves incidents. `memories` is kept by the kernel and survives restarts."""
+    """Moves incidents. `memories` is kept by the kernel and survives restarts; `moved` hears of every incident whose
+    holds or blocks may have changed.
+    """
 
     def __init__(
         self,
         memories: dict[MemoryKey, Memory],
         is_suppressed: Callable[[Rule, Any], bool],
         judge: Callable[[Rule, Any, int], Judgement],
+        moved: Callable[[Incident], None] = lambda incident: None,
     ) -> None:
         self.memories = memories
         self._is_suppressed = is_suppressed
         self._judge = judge
+        self._moved = moved
 
     def update(self, rule: Rule, entity: Any, judgement: Judgement, now: int, out: Outbox) -> None:
         """Take one judgement into account."""
+        self._update(rule, entity, judgement, now, out)
+        incident: Incident | None = entity.instances.get(rule.index)
+        if incident is not None:
+            self._moved(incident)
+
+    def _update(self, rule: Rule, entity: Any, judgement: Judgement, now: int, out: Outbox) -> None:
         incident: Incident | None = entity.instances.get(rule.index)
         verdict = judgement.verdict
         if incident is not None:
