@@ -14,7 +14,7 @@ from haltline.kernel.packed import pack_state, unpack_state
 from haltline.model.event import OverrideGrant, Release
 from haltline.model.id import AccountId, ActionId, RuleId
 from haltline.model.plan import PlannedAction
-from haltline.model.rule import Evidence
+from haltline.model.rule import Evidence, Scope
 
 
 def test_a_deadline_that_was_processed_and_stands_still_ends_the_engine(world, rule):
@@ -28,8 +28,8 @@ def test_a_deadline_that_was_processed_and_stands_still_ends_the_engine(world, r
 
 def test_what_one_witness_suffices_for_is_not_weighed():
     action = SimpleNamespace(grade=Evidence.WITNESS)
-    nothing = object()
-    assert weigh_evidence(nothing, action, nothing, nothing, judge=None, now=0, hold_ns=0) is SUFFICIENT
+    entity = SimpleNamespace(scope=Scope.INSTRUMENT, positions=[])
+    assert weigh_evidence(object(), action, entity, object(), judge=None, now=0, hold_ns=0) is SUFFICIENT
 
 
 @pytest.mark.parametrize("account", [None, "nobody"])

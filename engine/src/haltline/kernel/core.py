@@ -296,6 +296,8 @@ class Core:
         series = self.index.series
         for entity in touched:
             changed = entity.changed
+            if entity.scope is Scope.ACCOUNT and entity.behind_until:
+                continue  # what old fills pass through is no sample
             for feed in series.get(entity.scope, ()):
                 if feed.changes & changed:
                     entity.windows[feed.index].add(now, feed.read(entity))

@@ -14,7 +14,7 @@ from haltline.rules.livebook import LiveBook
 from haltline.rules.rule import LinkedAction, account_of
 
 type Claim = tuple[Incident, LinkedAction, PlannedAction]
-"""A request that needs more evidence than one witness, and who asks for it."""
+"""A request that needs more evidence than one witness, or rests on fills that are still being told, and who asks."""
 _OVER = frozenset({Phase.RESOLVED, Phase.OK})
 
 
@@ -59,10 +59,15 @@ class Emission:
         for target, shadow in self._targets(incident, action):
             if only is None or target.account == only:
                 made = request(incident, action, target, params, cause=cause, now=self.now, shadow=shadow)
-                if action.grade is Evidence.WITNESS or _is_over(incident.entity):
+                is_sure = action.grade is Evidence.WITNESS and not (action.level >= 0 and self._is_behind())
+                if is_sure or _is_over(incident.entity):
                     self.requests.append(made)
                 else:
                     self.claims.append((incident, action, made))
+
+    def _is_behind(self) -> bool:
+        """Whether old fills of any account are still being told."""
+        return any(account.behind_until for account in self._accounts())
 
     def _targets(self, incident: Incident, action: LinkedAction) -> Iterable[tuple[Target, bool]]:
         rule, entity = incident.rule, incident.entity
@@ -87,5 +92,5 @@ class Emission:
 
 
 def _is_over(entity: Any) -> bool:
-    """Whether an entity is an order judged in its last state: what it asks for cannot wait."""
-    return entity.scope is Scope.ORDER and not entity.working
+    """Whether an entity is a fill, or an order judged in its last state: what it asks for cannot wait."""
+    return entity.scope is Scope.FILL or (entity.scope is Scope.ORDER and not entity.working)

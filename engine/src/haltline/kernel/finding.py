@@ -4,6 +4,7 @@ Glossary. A *witness* is one known value: enough to block. *Fresh*: the account 
 says of it contradicts itself: enough to shrink. *Corroborated*: moreover every price that decides is backed by a second
 observation, or the broker's own word on the equity breaks the same limit: enough to close and to lock. A breach that
 *held* without a break for the hold time needs no more: evidence delays protection, and never withholds it.
+Of whatever grade, nothing is done while fills of a while ago are *still being told*: what they pass through never was.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +50,9 @@ def weigh_evidence(
     rule: Rule, action: LinkedAction, entity: Any, account: Any, *, judge: Judge, now: int, hold_ns: int
 ) -> Finding:
     """What an action of a breached rule still lacks; `account` is the one it is aimed at, None for none."""
+    behind = {each.key: each.behind_until for each in _accounts_of(rule, action, entity, account) if each.behind_until}
+    if behind:
+        return Finding(f"fills of {', '.join(sorted(behind))} from before are still being told", max(behind.values()))
     if action.grade is Evidence.WITNESS:
         return SUFFICIENT
     trouble = _trouble(account) if account is not None else ""
@@ -66,6 +70,19 @@ def weigh_evidence(
         f"{word} {', '.join(names)} jumped, and no second observation agrees yet",
         max(_stands_since(price) for price in doubted) + hold_ns,
     )
+
+
+def _accounts_of(rule: Rule, action: LinkedAction, entity: Any, account: Any) -> Iterable[Any]:
+    """Every account whose fills the decision rests on."""
+    scope = entity.scope
+    if scope is Scope.PORTFOLIO:
+        return entity.accounts  # type: ignore[no-any-return]
+    if scope is Scope.INSTRUMENT:
+        return [position.account for position in entity.positions]
+    own = entity if scope is Scope.ACCOUNT else entity.account
+    if any("portfolio" in read.changes for read in _reads(rule, action)):
+        return own.portfolio.accounts  # type: ignore[no-any-return]
+    return [own] if account in (None, own) else [own, account]
 
 
 def hold_of(spec: RuleSpec, default_ns: int) -> int:

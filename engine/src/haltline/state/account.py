@@ -55,7 +55,8 @@ class Account(Entity):
     """
 
     __slots__ = (
-        "adjusted", "balance", "balance_at", "balance_sum", "blind_at", "book", "can_trade", "cash", "connected",
+        "adjusted", "balance", "balance_at", "balance_sum", "behind_until", "blind_at", "book", "can_trade", "cash",
+        "connected",
         "connection", "connection_at",
         "currency", "day", "doubtful",
         "end_of_day_peak_adjusted", "equity", "fee_sum", "fees", "fills", "flow_base", "flow_sum", "flows", "funded",
@@ -119,6 +120,7 @@ class Account(Entity):
         self.unrealized_nano = self.gross_nano = self.net_nano = 0
         self.unknown_marks = 0
         self.doubtful = False
+        self.behind_until = 0
         self.unrealized_pnl = self.equity = self.adjusted = NAN
         self.peak_adjusted = self.end_of_day_peak_adjusted = self.lowest_peak = NAN
         self.net_quantity = self.gross_quantity = 0.0
@@ -216,7 +218,10 @@ class Account(Entity):
             self.equity, self.adjusted, self.unrealized_pnl = kept
 
     def _raise_peaks(self, adjusted: float, before: float) -> None:
-        """A peak is for ever, so a price that jumped raises none until it is backed."""
+        """A peak is for ever: a price that jumped raises none until it is backed, nor what old fills go through."""
+        if self.behind_until:
+            self.doubtful = True
+            return
         if self.doubtful or adjusted - before > self.gross_nano / NANO * _SMALL:
             self.doubtful = not all(is_backed(item.instrument, item.price_index) for item in self.book.values())
             if self.doubtful:

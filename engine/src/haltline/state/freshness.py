@@ -1,10 +1,10 @@
-"""What time alone does: quotes go stale, trading days and weeks roll, sessions open and close."""
+"""What time alone does: quotes go stale, missed fills are all told, days and weeks roll, sessions open and close."""
 
 import heapq
 from typing import TYPE_CHECKING
 
 from haltline.state.account import Account
-from haltline.state.entity import CALENDAR
+from haltline.state.entity import CALENDAR, FILL
 from haltline.state.hours import SessionView
 from haltline.state.instrument import Instrument
 from haltline.state.price import FAR
@@ -18,6 +18,9 @@ def run_due(state: "State", now: int) -> None:
     _expire_quotes(state, now)
     if now < state.next_edge:
         return
+    for account in state.accounts.values():
+        if 0 < account.behind_until <= now:
+            _catch_up(state, account)
     for view in state.views.values():
         if view.due is not None and view.due <= now:
             _turn_session(state, view, now)
@@ -35,6 +38,7 @@ def find_next_edge(state: "State") -> None:
     """Find the next session edge or roll."""
     edges = [view.due for view in state.views.values() if view.due is not None]
     edges.extend(roll.next_ns for roll in state.rolls.values())
+    edges.extend(account.behind_until for account in state.accounts.values() if account.behind_until)
     state.next_edge = min(edges, default=FAR)
 
 
@@ -57,6 +61,14 @@ def go_stale(state: "State", instrument: Instrument) -> None:
     if not instrument.stale:
         instrument.forget_prices()
         state.reprice(instrument)
+
+
+def _catch_up(state: "State", account: Account) -> None:
+    """No old fill came for a while: what the account is now, it is."""
+    account.behind_until = 0
+    account.revalue()
+    state.touch(account, FILL)
+    state.touch(state.portfolio, FILL)
 
 
 def _turn_session(state: "State", view: SessionView, now: int) -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _ON_TICK = frozenset({AssetClass.FUTURE, AssetClass.PERPETUAL, AssetClass.OPTION})
 """Classes whose fills lie on the tick; shares, coins and currencies are improved between ticks."""
+OLD_NS = 2 * NS_PER_S
+"""A fill that is heard of so late is one of those that were missed: the next one may take it back."""
+SETTLE_NS = NS_PER_S
+"""So long after an old fill an account is not yet what it is now."""
 REMEMBERED = 20_000
 """How many ids of fills, flows and finished orders an account remembers to recognise repeats."""
 
@@ -46,6 +50,9 @@ def fill(state: "State", event: happened.Fill, now: int) -> None:
 def _book(state: "State", account: Account, instrument: Instrument, event: happened.Fill) -> None:
     now = state.clock.now_ns
     at = min(event.at, now)
+    if now - at > OLD_NS:
+        account.behind_until = now + SETTLE_NS
+        state.next_edge = min(state.next_edge, account.behind_until)
     ledger = account.ledgers.get(instrument.symbol)
     if ledger is None:
         ledger = account.ledgers[instrument.symbol] = Ledger(instrument.exact_multiplier)

@@ -151,6 +151,7 @@ class _AccountFacts(msgspec.Struct, forbid_unknown_fields=True):
     seen_orders: dict[str, str | None]
     suspects: dict[str, str]
     doubtful: bool = False
+    behind_until: int = 0
     rejected_orders: int = 0
     connection: str | None = None
     blind_at: float = NAN
