@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from lane_world import EVAL, MES, MNQ, FakeVenue
 
-from haltline.api import RateLimit
+from haltline.api import BrokerCall, RateLimit
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.rate import ActingBroker, RateBudget
 from haltline.enforce.spacing import APART_NS, AT_ONCE
-from haltline.errors import Transient
+from haltline.errors import OutcomeUnknown, Transient
 from haltline.model.order import OrderRequest, OrderType, Side
 
 
@@ -44,6 +44,25 @@ async def test_the_first_orders_for_a_symbol_go_out_at_once_and_more_of_them_apa
     await actor.send()
     with pytest.raises(Transient):
         await actor.send()
+
+
+@pytest.mark.parametrize("failure", [Transient("no price to be had"), OutcomeUnknown("cut off")])
+async def test_an_order_that_is_sent_again_and_again_because_it_does_not_get_through_is_one(failure: Exception) -> None:
+    """A venue that answered with rubbish ten times had a close wait for more than half a minute."""
+    actor = Actor(calls=60)
+    for _ in range(31):
+        actor.broker._claim(BrokerCall.FIND_ORDER)  # calls are scarce
+    actor.venue.script["submit", "before"] = [failure] * 2 * AT_ONCE
+    for _ in range(2 * AT_ONCE):
+        with pytest.raises(type(failure)):
+            await actor.send(client_id="close")
+    await actor.send(client_id="close")
+    for _ in range(AT_ONCE - 1):
+        await actor.send()
+    with pytest.raises(Transient, match=f"{AT_ONCE} orders for MNQ"):
+        await actor.send()
+    with pytest.raises(Transient, match=f"{AT_ONCE} orders for MNQ"):
+        await actor.send(client_id="")
 
 
 async def test_other_symbols_and_stops_wait_for_nothing_and_a_minute_later_all_is_as_before() -> None:

@@ -19,14 +19,28 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Wall-clock time that never runs backwards: a step back of the host's clock is held until caught up."""
+    """Wall-clock time that never runs backwards and never stands still.
+
+    A step back of the host's clock is made up for slowly: until the host has caught up, time here passes at half the
+    speed of the time that really does, so that whatever waits for an instant comes to its turn.
+    """
 
     def __init__(self) -> None:
         self._latest = 0
+        self._behind_since: int | None = None
 
     def now(self) -> int:
-        """The host's clock, held at its highest value so far."""
-        self._latest = max(self._latest, time.time_ns())
+        """The host's clock; while that is behind what was told already, what was told and half of what passed since."""
+        host = time.time_ns()
+        if host >= self._latest:
+            self._latest, self._behind_since = host, None
+            return host
+        elapsed = _elapsed_ns()
+        if self._behind_since is None:
+            self._behind_since = elapsed
+        half = max(0, elapsed - self._behind_since) // 2
+        self._behind_since += 2 * half
+        self._latest += half
         return self._latest
 
     async def sleep_until(self, instant_ns: int) -> None:

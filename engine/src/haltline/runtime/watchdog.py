@@ -189,7 +189,8 @@ class Watchdog:
         before, self._clocks = self._clocks, (wall, steady)
         passed_ns = steady - before[1]
         leap_ns = wall - before[0] - passed_ns
-        self._held_ns = self._held_ns + passed_ns if wall <= before[0] else 0
+        is_slow = 4 * (wall - before[0]) < 3 * passed_ns
+        self._held_ns = self._held_ns + passed_ns if is_slow else 0
         if leap_ns > self._limits.lag_ns and self._may_tell(CLOCK):
             await self._watched.tell(
                 "The clock was set forward",
@@ -198,11 +199,11 @@ class Watchdog:
             )
         if self._held_ns <= self._limits.lag_ns:
             self._is_over(CLOCK)
-        elif self._begins(CLOCK, "it was set back; time stands still until it has caught up") and self._may_tell(CLOCK):
+        elif self._begins(CLOCK, "it was set back; time passes slowly until it has caught up") and self._may_tell(CLOCK):
             await self._watched.tell(
                 "The clock was set back",
-                "For the engine time stands still until the clock of this machine has caught up: hold times and locks "
-                "last longer. Quotes and fills are judged as ever.",
+                "For the engine time passes at half its speed until the clock of this machine has caught up: whatever "
+                "waits, hold times and locks, takes up to twice as long. Quotes and fills are judged as ever.",
             )
 
     async def _judge_evaluation(self, overdue_ns: int) -> None:
