@@ -1,5 +1,7 @@
 """The guardian's connection: reading, cancelling and closing pass, everything else is refused."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
@@ -17,8 +19,8 @@ EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 class Venue:
     """Holds `held` MNQ, and keeps what is asked of it."""
 
-    def __init__(self, held: int) -> None:
-        self.held = held
+    def __init__(self, held: int | str) -> None:
+        self.held = Decimal(held)
         self.calls: list[str] = []
 
     async def run(self, sink, started) -> None:
@@ -27,7 +29,7 @@ class Venue:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         position = PositionReport(
-            at=0, received_at=0, account=account, symbol=MNQ, quantity=Decimal(self.held), average_price=Decimal(1)
+            at=0, received_at=0, account=account, symbol=MNQ, quantity=self.held, average_price=Decimal(1)
         )
         report = AccountReport(at=0, received_at=0, account=account)
         return AccountSnapshot(account=report, positions=(position,) if self.held else (), orders=())
@@ -97,10 +99,38 @@ async def test_what_could_open_enlarge_or_flip_is_refused(held: int, request_: O
     assert venue.calls == []
 
 
+@pytest.mark.parametrize(("held", "side"), [("0.5", Side.SELL), ("-0.5", Side.BUY), (1, Side.SELL)])
+async def test_one_contract_and_less_can_be_closed(held: int | str, side: Side) -> None:
+    venue = Venue(held)
+    await ExitOnlyBroker(venue, consent).submit(order(side, str(abs(venue.held))))
+    assert venue.calls == ["submit"]
+
+
+@pytest.mark.parametrize(("held", "side"), [("0.5", Side.BUY), ("-0.5", Side.SELL)])
+async def test_a_fraction_is_not_added_to_either(held: str, side: Side) -> None:
+    venue = Venue(held)
+    with pytest.raises(Refused, match=r"\[E821\]"):
+        await ExitOnlyBroker(venue, consent).submit(order(side, "0.5"))
+    assert venue.calls == []
+
+
+async def test_a_refusal_names_the_order_and_what_is_held() -> None:
+    broker = ExitOnlyBroker(Venue(2), consent)
+    with pytest.raises(Refused) as enlarging:
+        await broker.submit(order(Side.BUY, "1"))
+    assert str(enlarging.value) == "a reduce-only market order to buy 1 MNQ would not close a position of +2 [E821]"
+    with pytest.raises(Refused) as opening:
+        await broker.submit(order(reduce_only=False, type=OrderType.STOP))
+    assert str(opening.value) == (
+        "the guardian sends nothing but reduce-only market orders, not a stop order to sell 2 MNQ [E821]"
+    )
+
+
 async def test_a_quantity_that_is_no_number_is_refused() -> None:
     venue = Venue(2)
-    with pytest.raises(Refused):
-        await ExitOnlyBroker(venue, consent).submit(order(quantity="NaN"))
+    for quantity in ("NaN", "sNaN", "Infinity", "-Infinity"):
+        with pytest.raises(Refused):
+            await ExitOnlyBroker(venue, consent).submit(order(quantity=quantity))
     assert venue.calls == []
 
 
@@ -121,6 +151,34 @@ async def test_with_an_objection_nothing_is_changed() -> None:
         with pytest.raises(Refused, match="the engine is alive again"):
             await call
     assert venue.calls == []
+
+
+async def test_a_request_is_announced_before_consent_is_asked_for_and_until_it_has_ended() -> None:
+    venue = Venue(2)
+
+    @asynccontextmanager
+    async def announce(account: AccountId) -> AsyncIterator[None]:
+        venue.calls.append(f"begin {account}")
+        try:
+            yield
+        finally:
+            venue.calls.append("end")
+
+    async def asked(account: AccountId) -> str:
+        venue.calls.append("consent?")
+        return "no" if venue.held == 3 else ""
+
+    broker = ExitOnlyBroker(venue, asked, announce)
+    await broker.submit(order())
+    await broker.cancel(EVAL, OrderId("1"))
+    assert venue.calls == [
+        "begin eval", "consent?", "submit", "end", "begin eval", "consent?", "cancel", "end"
+    ]  # fmt: skip
+    venue.calls.clear()
+    venue.held = 3
+    with pytest.raises(Refused):
+        await broker.submit(order())
+    assert venue.calls == ["begin eval", "consent?", "end"]
 
 
 def test_it_has_no_other_verb() -> None:

@@ -35,8 +35,7 @@ def reducing_order(
     lot = spec.lot_size if spec is not None else None
     cut = size - to
     if lot:
-        cut = (cut / lot).to_integral_value(ROUND_CEILING) * lot
-        cut = cut if cut <= size else abs(whole_lots(size, spec))
+        cut = min((cut / lot).to_integral_value(ROUND_CEILING) * lot, whole_lots(size, spec))
     side = Side.SELL if held > 0 else Side.BUY
     return OrderRequest(
         account=account,
