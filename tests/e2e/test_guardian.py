@@ -1,147 +1,31 @@
 """An engine, a guardian and a venue, each a process: who acts when, and who says so when another is gone."""
 
-import json
-import os
 import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+pytest.importorskip("haltline_sim_paper.control", reason="needs the plugin sim-paper, the venue as a process")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from guardian_world import MNQ, World, until, venue_in
+
 from haltline.journal.record import RecordKind
 from haltline.journal.store import Journal
-from haltline.model.id import AccountId, Symbol
-from haltline.model.order import Side
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals that stop a process are not on Windows")
-control = pytest.importorskip("haltline_sim_paper.control", reason="needs the plugin sim-paper, the venue as a process")
-
-PROGRAM = (sys.executable, "-c", "from haltline.cli.main import main; main()")
-EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
-SETUP = """version: 1
-mode: live
-plugins: [{name: sim_paper, required: true}]
-accounts: {eval: {broker: venue, balance: 50000}}
-brokers: {venue: {kind: paper_remote, config: {port: PORT}}}
-channels: {out: {kind: jsonl, config: {path: out.jsonl}}}
-instruments: {MNQ: {tick_size: 0.25, tick_value: 0.50, asset_class: future}}
-stale_after: 1h
-guardian: {floor: {eval: 49000}, silence: 3s, interval: 250ms}
-rules: [rules.yaml]
-"""
-RULES = """version: 1
-rules:
-  - {id: quiet, each: account, when: account.equity < 1, then: [notify]}
-"""
-LONGEST_S = 40.0
-
-
-@dataclass
-class Service:
-    """A process that writes a JSON object a line, and what it has said so far."""
-
-    process: subprocess.Popen[str]
-    said: list[dict[str, Any]] = field(default_factory=list)
-
-    def listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(json.loads(line))
-
-    def titles(self) -> list[str]:
-        return [line["title"] for line in self.said if line["kind"] not in ("started", "stopped")]
-
-    def wait_for(self, kind: str, count: int = 1) -> None:
-        until(lambda: sum(line["kind"] == kind for line in self.said) >= count, f"{kind} in {self.said}")
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait for something other processes do."""
-    end = time.monotonic() + LONGEST_S
-    while not is_so():
-        assert time.monotonic() < end, f"did not happen: {what}"
-        time.sleep(0.05)  # sleeps: other processes do it
-
-
-class World:
-    """The folder, the venue's controls, and the processes."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.services: list[Service] = []
-        self.control = control.Control(port)
-        (folder / "haltline.yaml").write_text(SETUP.replace("PORT", str(port)))
-        (folder / "rules.yaml").write_text(RULES)
-
-    def start(self, command: str) -> Service:
-        process = subprocess.Popen(
-            [*PROGRAM, command, "--json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=self.folder,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )
-        service = Service(process)
-        threading.Thread(target=service.listen, daemon=True).start()
-        self.services.append(service)
-        service.wait_for("started")
-        return service
-
-    def buy(self) -> None:
-        self.control.price(MNQ, 21_000, 21_000.25)
-        self.control.trade(EVAL, MNQ, Side.BUY, Decimal(2))
-
-    def fall(self) -> None:
-        """Through the floor: two contracts lose 2,000 each."""
-        self.control.price(MNQ, 20_000, 20_000.25)
-
-    def closing_orders(self) -> list[Any]:
-        return [order for order in self.control.book().orders if order.reduce_only]
-
-    def messages(self) -> list[str]:
-        path = self.folder / "out.jsonl"
-        return [json.loads(line)["title"] for line in path.read_text().splitlines()] if path.exists() else []
-
-    def stay(self, seconds: float) -> None:
-        """Let time pass in which nothing may happen."""
-        time.sleep(seconds)  # sleeps: what must not happen has no event
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    venue = subprocess.Popen(
-        [sys.executable, "-m", "haltline_sim_paper", "--port", "0", "--book", str(tmp_path / "book.sqlite")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert venue.stdout is not None
-    made = World(tmp_path, int(venue.stdout.readline()))
-    try:
-        yield made
-    finally:
-        made.control.close()
-        for service in made.services:
-            if service.process.poll() is None:
-                service.process.send_signal(signal.SIGCONT)
-                service.process.kill()
-            service.process.wait(30)
-            assert service.process.stdout is not None
-            service.process.stdout.close()
-        venue.kill()
-        venue.wait(30)
-        venue.stdout.close()
+    with venue_in(tmp_path) as port:
+        made = World(tmp_path, port)
+        try:
+            yield made
+        finally:
+            made.end_all()
 
 
 @pytest.mark.long
@@ -221,7 +105,7 @@ def test_a_guardian_killed_while_it_flattens_does_it_once_all_the_same(world: Wo
     engine.end(signal.SIGKILL)
     world.fall()
     guardian = world.start("guardian")
-    until(lambda: (world.folder / "guardian.db").exists() and bool(plans(world)), "a plan on record")
+    until(lambda: (world.folder / "guardian.db").exists() and bool(world.plans()), "a plan on record")
     guardian.end(signal.SIGKILL)
     again = world.start("guardian")
     until(lambda: bool(world.closing_orders()) and "silent" in [line["kind"] for line in again.said], "it is flat")
@@ -243,8 +127,3 @@ def test_a_heartbeat_that_is_torn_or_missing_is_silence_and_the_floor_holds(worl
     world.fall()
     guardian.wait_for("receipt")
     assert [order.filled for order in world.closing_orders()] == [2]
-
-
-def plans(world: World) -> list[Any]:
-    with Journal.read(world.folder / "guardian.db") as journal:
-        return list(journal.iterate(kinds=[RecordKind.PLAN]))

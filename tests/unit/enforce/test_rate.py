@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from lane_world import EVAL, MNQ, FakeVenue, LaneWorld
 
-from haltline.api import Broker, BrokerCall, RateLimit
+from haltline.api import AccountSnapshot, Broker, BrokerCall, RateLimit
 from haltline.clock import NS_PER_S, ManualClock
+from haltline.enforce import rate
 from haltline.enforce.rate import ActingBroker, RateBudget, ReadingBroker
 from haltline.errors import Transient
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import OrderId
+from haltline.model.id import AccountId, OrderId
 from haltline.model.order import OrderRequest, Side
 
 ORDER = OrderRequest(account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(1), reduce_only=True, client_id="c")
@@ -40,6 +41,20 @@ async def test_reading_takes_its_share_and_then_waits_until_a_call_is_old_enough
     assert not await ended(third)
     clock.advance_to(61 * NS_PER_S)
     assert await ended(third)
+
+
+async def test_a_pull_that_gets_no_answer_in_time_is_transient_and_without_a_limit_none_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Mute(FakeVenue):
+        async def snapshot(self, account: AccountId) -> AccountSnapshot:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(rate, "READ_S", 0.01)
+    with pytest.raises(Transient, match=r"no answer within 0\.01 s"):
+        await ReadingBroker(Mute(), None).snapshot(EVAL)
+    assert (await ReadingBroker(FakeVenue(), None).snapshot(EVAL)).account.account == EVAL
 
 
 async def test_what_reading_leaves_enforcement_may_use_to_the_last_call() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S, ManualClock
-from haltline.errors import Transient
+from haltline.errors import InvariantBroken, PluginFailed, Refused, Transient
 from haltline.journal.memory import MemoryJournal
 from haltline.journal.record import RecordKind
 from haltline.kernel.kernel import Kernel
@@ -26,6 +26,7 @@ from haltline.model.id import AccountId, FillId, OrderId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline.runtime.comparison import LOOK_AGAIN_NS, Comparison, differences
+from haltline.runtime.guarded import PullBook
 from haltline.runtime.health import HealthBook
 from haltline.runtime.writer import InlineWriter
 from haltline.state.state import State, StateSettings
@@ -76,9 +77,11 @@ class World:
         self.journal = MemoryJournal()
         self.told: list[str] = []
         self.stuck = False
+        self.pulls = PullBook(self.clock)
         self.comparison = Comparison(
             kernel=self.kernel, accounts={EVAL: self.broker}, clock=self.clock, confirmed=self.confirmed,  # type: ignore[arg-type]
             health=self.health, writer=InlineWriter(self.journal), put=self.put, settle=self.settle, tell=self.tell,
+            pulls=self.pulls,
         )  # fmt: skip
 
     def put(self, event: Event) -> None:
@@ -170,6 +173,68 @@ async def test_a_broker_that_does_not_answer_is_not_a_difference(world: World) -
     world.broker.fails = True
     await world.round()
     assert world.comparison.found == ()
+
+
+async def test_a_broker_that_does_not_answer_twice_in_a_row_is_a_flaw_until_it_answers(world: World) -> None:
+    world.broker.fails = True
+    await world.round()
+    assert (world.pulls.is_missing(EVAL), world.pulls.flaw(EVAL)) == (True, "")
+    await world.round()
+    assert world.pulls.flaw(EVAL) == "away"
+    world.broker.fails = False
+    await world.round()
+    assert (world.pulls.is_missing(EVAL), world.pulls.flaw(EVAL), world.pulls.age_ns(EVAL)) == (False, "", 0)
+
+
+@pytest.mark.parametrize("failure", [KeyError("equity"), Refused("the key was revoked"), PluginFailed("broken")])
+async def test_whatever_a_broker_raises_when_it_is_asked_is_no_answer_and_ends_nothing(
+    world: World, failure: Exception
+) -> None:
+    def fail() -> None:
+        raise failure
+
+    world.broker.before = fail
+    await world.round()
+    await world.round()
+    assert world.pulls.flaw(EVAL) == str(failure)
+
+
+async def test_a_broken_invariant_is_no_answer_of_a_broker(world: World) -> None:
+    def fail() -> None:
+        raise InvariantBroken("two fills with one name")
+
+    world.broker.before = fail
+    with pytest.raises(InvariantBroken):
+        await world.comparison.compare(EVAL)
+
+
+async def test_a_pull_for_which_there_was_no_share_of_reading_says_nothing_of_the_broker(world: World) -> None:
+    def starve() -> None:
+        raise TimeoutError
+
+    world.broker.before = starve
+    await world.round()
+    assert not world.pulls.is_missing(EVAL)
+
+
+async def test_a_broker_that_does_not_answer_is_asked_again_soon_and_the_others_in_their_time(world: World) -> None:
+    world.broker.fails = True
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.comparison.run())
+        for seconds, pulls in ((30, 1), (5, 2), (5, 3)):
+            await asyncio.sleep(0)
+            world.clock.advance_to(world.clock.now() + seconds * NS_PER_S)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert world.broker.pulls == pulls
+        world.broker.fails = False
+        for seconds, pulls in ((5, 4), (10, 4), (5, 5)):
+            await asyncio.sleep(0)
+            world.clock.advance_to(world.clock.now() + seconds * NS_PER_S)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert world.broker.pulls == pulls
+        task.cancel()
 
 
 async def test_a_difference_that_comes_back_is_told_once_and_entries_wait_until_both_agree(world: World) -> None:

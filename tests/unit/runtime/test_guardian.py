@@ -80,6 +80,7 @@ class World:
         self.notes: list[GuardianNote] = []
         self.number = 0
         self.is_beating = True
+        self.says: dict[str, object] = {}
         self.guardian: Guardian
 
     @property
@@ -134,7 +135,7 @@ class World:
         """Second by second; the engine beats while it is alive."""
         for _ in range(seconds):
             if self.is_beating:
-                self.beat()
+                self.beat(**self.says)
             self.clock.advance_to(self.clock.now() + NS_PER_S)
             await self.settle()
 
@@ -309,6 +310,127 @@ async def test_the_engine_s_last_word_says_whether_an_account_is_armed(tmp_path:
         world.price(20_000)
         await world.pass_s(15)
         assert await world.holds() == (2, 0)
+
+
+def not_guarded(**more) -> dict[str, object]:
+    """A beat of an engine that is well and does not reach the broker of the account."""
+    told = AccountBeat(mode="ACTIVE", live=True, confirmed=False, unguarded="the broker venue is out of reach", **more)
+    return {"accounts": {"eval": told}, "guards": ()}
+
+
+GUARDED = {"accounts": {"eval": AccountBeat(mode="ACTIVE", live=True, confirmed=True)}, "guards": ("eval",)}
+
+
+async def test_an_account_that_only_the_engine_cannot_reach_is_told_and_flattened_at_its_floor(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        await world.buy()
+        await world.rest_order()
+        world.says = not_guarded()
+        await world.pass_s(8)
+        assert world.titles() == ["eval: the engine does not guard it"]
+        assert "the broker venue is out of reach" in world.notes[0].text
+        assert "flattens it at 49,000.00" in world.notes[0].text
+        assert await world.holds() == (2, 1)
+        world.price(20_000)
+        await world.pass_s(20)
+        assert await world.holds() == (0, 0)
+        assert world.venue.calls.count("submit") == 1
+        assert world.titles() == [
+            "eval: the engine does not guard it", "eval: the guardian flattens it", "Done: flatten for account eval",
+            "eval: at its floor, and flat",
+        ]  # fmt: skip
+        receipt = next(note for note in world.notes if note.title == "eval: the guardian flattens it")
+        assert "the engine does not guard it" in receipt.text
+
+
+async def test_an_account_that_the_engine_does_not_guard_for_a_moment_is_left_alone(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        await world.buy()
+        world.price(20_000)
+        for _ in range(5):
+            world.says = not_guarded()
+            await world.pass_s(4)
+            world.says = GUARDED
+            await world.pass_s(1)
+        assert world.notes == []
+        assert await world.holds() == (2, 0)
+
+
+async def test_an_account_that_the_engine_guards_again_is_handed_back_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        await world.buy()
+        world.says = not_guarded()
+        await world.pass_s(8)
+        world.beat(**GUARDED)
+        world.says = GUARDED
+        world.price(20_000)
+        receipt = await asyncio.wait_for(world.guardian._carry_out(EVAL, "flatten", "a test"), 30)
+        assert "guards eval" in receipt.reason
+        await world.pass_s(10)
+        assert await world.holds() == (2, 0)
+        assert [title for title in world.titles() if "guard" in title] == [
+            "eval: the engine does not guard it", "eval: the engine guards it again"
+        ]  # fmt: skip
+
+
+async def test_an_account_that_no_beat_mentions_is_held_at_its_floor(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        await world.buy()
+        world.says = {"guards": ()}
+        world.price(20_000)
+        await world.pass_s(12)
+        assert "does not know it" in world.notes[0].text
+        assert await world.holds() == (0, 0)
+
+
+async def test_an_account_without_a_floor_that_is_not_guarded_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path, entry=GuardianEntry(silence_ns=5 * NS_PER_S)) as world:
+        await world.buy()
+        world.says = not_guarded()
+        world.price(10_000)
+        await world.pass_s(12)
+        assert world.titles() == ["eval: the engine does not guard it"]
+        assert "has no floor for it" in world.notes[0].text
+        assert await world.holds() == (2, 0)
+
+
+async def test_an_engine_that_comes_back_without_an_account_says_both(tmp_path: Path) -> None:
+    async with running(tmp_path) as world:
+        world.is_beating = False
+        await world.pass_s(8)
+        world.is_beating = True
+        world.says = not_guarded()
+        await world.pass_s(3)
+        assert world.titles() == ["The engine is silent", "The engine is back", "eval: the engine does not guard it"]
+        world.is_beating = False
+        await world.pass_s(8)
+        world.is_beating = True
+        world.says = GUARDED
+        await world.pass_s(3)
+        assert world.titles()[3:] == ["The engine is silent", "The engine is back"]
+
+
+async def test_a_request_of_the_guardian_stands_in_its_heartbeat_while_it_is_on_its_way(tmp_path: Path) -> None:
+    path = heartbeat_path(tmp_path / "haltline.db", "guardian")
+    seen: list[bool] = []
+
+    def is_sending() -> bool:
+        return msgspec.json.decode(path.read_bytes(), type=Heartbeat).accounts["eval"].sending
+
+    async with running(tmp_path) as world:
+        await world.buy()
+        real = world.venue.submit
+
+        async def submit(request: OrderRequest):
+            seen.append(is_sending())
+            return await real(request)
+
+        world.venue.submit = submit
+        world.is_beating = False
+        world.price(20_000)
+        await world.pass_s(15)
+        assert seen == [True]
+        assert not is_sending()
 
 
 async def test_without_a_floor_it_only_tells_of_silence(tmp_path: Path) -> None:

@@ -8,12 +8,17 @@ import msgspec
 import pytest
 
 from haltline.clock import NS_PER_S, SteadyClock
+from haltline.model.account import AccountSpec
+from haltline.model.id import AccountId
+from haltline.runtime.enginewatch import NOT_SAID, EngineWatch
 from haltline.runtime.heartbeat import (
+    AccountBeat,
     FileWork,
     Heartbeat,
     NoHeartbeat,
     Vigil,
     heartbeat_path,
+    is_guarded,
     read_heartbeat,
     write_heartbeat,
 )
@@ -138,6 +143,89 @@ def test_a_file_from_long_ago_is_no_sign_of_life() -> None:
     watch = vigil()
     watch.look(beat(9), 0)
     assert not watch.was_heard
+
+
+def watch(*accounts: str) -> EngineWatch:
+    return EngineWatch(map(AccountId, accounts), silence_ns=10 * NS_PER_S, longest_gap_ns=2 * NS_PER_S)
+
+
+def test_an_account_that_the_engine_does_not_guard_is_away_in_time_and_the_others_are_not() -> None:
+    engine = watch("a", "b")
+    told = {"b": AccountBeat(mode="ACTIVE", live=True, confirmed=False, unguarded="the broker far is out of reach")}
+    for second in range(11):
+        engine.look(beat(second, guards=("a",), accounts=told), second * NS_PER_S)
+    assert engine.away == frozenset()
+    engine.look(beat(11, guards=("a",), accounts=told), 11 * NS_PER_S)
+    assert (engine.away, engine.is_silent) == ({"b"}, False)
+    assert engine.reason(AccountId("b")) == "the broker far is out of reach"
+    assert engine.silent_for(AccountId("b")) == "11s"
+    assert engine.absence(AccountId("b")) == "the engine does not guard it"
+    engine.look(beat(12, guards=("a", "b"), accounts=told), 12 * NS_PER_S)
+    assert engine.away == frozenset()
+
+
+def test_an_account_that_is_not_mentioned_is_away_and_says_that_the_engine_does_not_know_it() -> None:
+    engine = watch("stranger")
+    for second in range(12):
+        engine.look(beat(second, guards=()), second * NS_PER_S)
+    assert engine.away == {"stranger"}
+    assert "does not know it" in engine.reason(AccountId("stranger"))
+    assert "does not know it" in watch("a").reason(AccountId("a"))
+
+
+def test_an_older_engine_speaks_for_every_account() -> None:
+    engine = watch("a", "b")
+    older = {"b": AccountBeat(mode="ACTIVE", live=True, confirmed=False)}
+    for second in range(60):
+        engine.look(beat(second, accounts=older), second * NS_PER_S)
+    assert engine.away == frozenset()
+    assert engine.reason(AccountId("b")) == NOT_SAID
+    for second in range(60, 72):
+        engine.look(beat(59, accounts=older), second * NS_PER_S)
+    assert engine.away == {"a", "b"}
+    assert engine.absence(AccountId("a")) == "the engine is silent"
+
+
+def test_an_engine_that_is_silent_guards_no_account() -> None:
+    engine = watch("a")
+    for second in range(12):
+        engine.look(beat(second, state="stuck", guards=("a",)), second * NS_PER_S)
+    assert (engine.is_silent, engine.away) == (True, {"a"})
+
+
+def test_a_starting_engine_is_alive_for_what_it_guards_already() -> None:
+    engine = watch("a", "b")
+    for second in range(12):
+        engine.look(beat(second, state="starting", guards=("a",)), second * NS_PER_S)
+    assert (engine.is_silent, engine.away) == (False, {"b"})
+    for second in range(12, 24):
+        engine.look(beat(second, state="starting", guards=()), second * NS_PER_S)
+    assert (engine.is_silent, engine.away) == (True, {"a", "b"})
+
+
+def test_an_account_that_is_guarded_now_and_then_is_never_away() -> None:
+    engine = watch("a")
+    for second in range(60):
+        engine.look(beat(second, guards=("a",) if second % 8 == 0 else ()), second * NS_PER_S)
+        assert engine.away == frozenset()
+
+
+def test_whether_an_account_is_armed_is_the_engine_s_last_word_else_the_set_up_s() -> None:
+    engine, account = watch("a"), AccountSpec(id=AccountId("a"), broker="b", live=True)
+    assert engine.is_live(account)
+    engine.look(beat(1, accounts={"a": AccountBeat(mode="ACTIVE", live=False, confirmed=True)}), 0)
+    assert not engine.is_live(account)
+
+
+def test_a_beat_of_a_version_that_knew_no_single_accounts_is_read(path: Path) -> None:
+    old = msgspec.to_builtins(beat(3, accounts={"a": AccountBeat(mode="ACTIVE", live=True, confirmed=True)}))
+    del old["guards"]
+    for name in ("unguarded", "pull_age_ns", "sending"):
+        del old["accounts"]["a"][name]
+    path.write_bytes(msgspec.json.encode(old))
+    assert read(path).guards is None
+    assert is_guarded(read(path), "a")
+    assert is_guarded(read(path), "never mentioned")
 
 
 async def test_a_disk_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> None:

@@ -196,7 +196,9 @@ def test_a_limit_is_kept_by_all_who_call_and_only_where_it_is_declared(tmp_path:
     assert isinstance(inner(limited.puller("paper")), ReadingBroker)
     assert isinstance(inner(limited.hands()[EVAL]), ActingBroker)
     free = BrokerPairs(parts_of(tmp_path, World()), ManualClock(), None)
-    assert inner(free.puller("paper")) is free.readers["paper"]
+    reader = inner(free.puller("paper"))
+    assert isinstance(reader, ReadingBroker)
+    assert (reader._broker, reader._budget) == (free.readers["paper"], None)
     assert inner(free.hands()[EVAL]) is free.readers["paper"]
 
 

@@ -14,6 +14,7 @@ from haltline.model.event import AccountReport, ConnectionStatus, ConnectionUpda
 from haltline.model.id import AccountId
 from haltline.runtime.believer import Believer, Means
 from haltline.runtime.embed import load_parts
+from haltline.runtime.guarded import MISSES, Guarded, PullBook
 from haltline.runtime.reach import LOST_NS, Reach
 
 START = 1_746_500_000 * NS_PER_S
@@ -52,10 +53,12 @@ class World:
             puller=self._puller, put=self.put.append, settle=self._settle, resume=self._resume,
         )  # fmt: skip
         self.believer = Believer(means)
-        self.reach = Reach(
+        self.pulls = PullBook(self.clock)
+        self.guarded = Guarded(
             self.engine.parts.setup, kernel=self.engine.kernel, confirmed=self.believer.confirmed, health=self.health,
-            clock=self.clock, tell=self._tell,
+            pulls=self.pulls,
         )  # fmt: skip
+        self.reach = Reach(self.engine.parts.setup, guarded=self.guarded, clock=self.clock, tell=self._tell)
 
     async def turns(self) -> None:
         for _ in range(20):
@@ -166,6 +169,44 @@ async def test_a_connection_that_its_plugin_calls_lost_is_out_of_reach_although_
     world.engine.kernel.step(cut, now)
     await world.pass_s(LOST_NS // NS_PER_S + 1)
     assert [title for title, _ in world.told] == ["NOT guarded: eval"]
+
+
+async def test_a_broker_that_answers_no_pull_is_told_although_it_is_connected(folder: Path) -> None:
+    world = World(folder)
+    world.believer.confirmed |= {AccountId("eval"), AccountId("deaf")}
+    for _ in range(MISSES):
+        world.pulls.missed(AccountId("eval"), "401: the key was revoked")
+    await world.pass_s(LOST_NS // NS_PER_S + 1)
+    ((title, text),) = world.told
+    assert title == "NOT guarded: eval"
+    assert text.startswith("The broker near does not answer what it is asked: 401: the key was revoked. That is so for")
+
+
+async def test_a_pull_without_an_answer_is_forgotten_with_the_next_answer(folder: Path) -> None:
+    world = World(folder)
+    world.believer.confirmed.add(AccountId("eval"))
+    for _ in range(3):
+        world.pulls.missed(AccountId("eval"), "busy")
+        assert world.guarded.flaw(AccountId("eval")) == ""
+        world.pulls.answered(AccountId("eval"))
+    world.clock.advance_to(world.clock.now() + 7 * NS_PER_S)
+    assert world.guarded.pull_age_ns(AccountId("eval")) == 7 * NS_PER_S
+    assert world.guarded.pull_age_ns(AccountId("deaf")) is None
+
+
+async def test_an_account_whose_orders_cannot_be_sent_is_not_guarded(folder: Path) -> None:
+    world = World(folder)
+    world.believer.confirmed.add(AccountId("eval"))
+    world.health.set("actuator near", "starting")
+    assert world.guarded.flaw(AccountId("eval")) == ""
+    world.health.set("actuator near", "degraded", "Refused: this key may only read")
+    assert world.guarded.flaw(AccountId("eval")) == ("the broker near takes no orders: Refused: this key may only read")
+    world.health.set("actuator near", "up")
+    assert world.guarded.flaw(AccountId("eval")) == ""
+
+
+async def test_an_account_that_is_not_in_the_set_up_is_not_guarded(folder: Path) -> None:
+    assert World(folder).guarded.flaw(AccountId("stranger")) == "it is not in the set-up"
 
 
 async def test_a_program_may_go_on_before_every_broker_has_answered(

@@ -8,6 +8,8 @@ import pytest
 
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.journal.memory import MemoryJournal
+from haltline.model.id import AccountId
+from haltline.runtime.handover import LEASE_NS, Lease
 from haltline.runtime.health import HealthBook
 from haltline.runtime.heartbeat import Heartbeat, heartbeat_path, read_heartbeat, write_heartbeat
 from haltline.runtime.watchdog import Pulse, Watchdog, Watched
@@ -49,6 +51,17 @@ class FakeInbox:
         return self.waiting
 
 
+@dataclass
+class FakeGuarded:
+    flaws: dict[str, str] = field(default_factory=dict)
+
+    def flaw(self, account: str) -> str:
+        return self.flaws.get(account, "")
+
+    def pull_age_ns(self, account: str) -> int | None:
+        return NS_PER_S
+
+
 class World:
     """A watchdog over fakes, on two clocks."""
 
@@ -58,10 +71,11 @@ class World:
         self.told: list[str] = []
         self.shouted: list[str] = []
         self.health = HealthBook()
+        self.guarded = FakeGuarded()
         self.pulses: list[Pulse] = []
         watched = Watched(
             kernel=self.kernel, pump=self.pump, inbox=self.inbox, store=MemoryJournal(), clock=self.wall,
-            health=self.health, reconciled={"eval"}, tell=self._tell, shout=self._shout,
+            health=self.health, reconciled={"eval"}, guarded=self.guarded, tell=self._tell, shout=self._shout,
         )  # fmt: skip
         self.dog = Watchdog(
             watched, steady=self.steady, journal=journal, pid=7, guardian_silence_ns=guardian_silence_ns
@@ -215,6 +229,45 @@ async def watch_guardian(world: World, folder: Path, seconds: int) -> None:
     for _ in range(seconds):
         world.steady.advance_to(world.steady.now() + NS_PER_S)
         await world.dog._watch_guardian(folder / "haltline.db")
+
+
+@pytest.mark.parametrize(
+    ("state", "is_started", "guards"),
+    [("", True, ("eval",)), ("", False, ("eval",)), ("stopped", True, ()), ("failed", True, ())],
+)
+def test_a_beat_names_the_accounts_that_are_guarded(state: str, *, is_started: bool, guards: tuple[str, ...]) -> None:
+    world = World()
+    world.dog.is_started = is_started
+    assert world.dog.next_beat(state).guards == guards
+    assert world.dog.next_beat(state).accounts["eval"].pull_age_ns == NS_PER_S
+
+
+def test_an_account_that_is_not_guarded_is_in_the_beat_with_its_reason() -> None:
+    world = World()
+    world.guarded.flaws["eval"] = "the broker far is out of reach"
+    beat = world.dog.next_beat()
+    assert (beat.guards, beat.accounts["eval"].unguarded) == ((), "the broker far is out of reach")
+
+
+async def test_an_engine_that_evaluates_nothing_guards_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path / "haltline.db")
+    world.inbox.waiting = 1
+    await world.pass_s(10)
+    assert world.dog.next_beat().guards == ()
+
+
+async def test_each_beat_on_disk_renews_the_lease_and_a_disk_that_fails_lets_it_end(tmp_path: Path) -> None:
+    path = tmp_path / "haltline.db"
+    world = World(path)
+    lease = Lease(path, steady=world.steady)
+    world.dog._lease = lease
+    task = asyncio.get_running_loop().create_task(world.dog.beat())
+    async with asyncio.timeout(30):
+        while not lease.is_held(AccountId("eval")):  # noqa: ASYNC110 - a thread writes the file
+            await asyncio.sleep(0.001)
+    task.cancel()
+    world.steady.advance_to(world.steady.now() + LEASE_NS + 1)
+    assert not lease.is_held(AccountId("eval"))
 
 
 async def test_a_guardian_that_never_came_is_told_once(tmp_path: Path) -> None:

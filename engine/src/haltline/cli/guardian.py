@@ -48,9 +48,9 @@ def guardian(
 ) -> None:
     """Hold a hard floor when the engine is silent: a second process.
 
-    It changes nothing while the engine is alive. When the engine gives no sign of life for longer than the silence
-    allowed, it asks the broker itself what the equity is, flattens an account at its floor, and tells every channel.
-    Its connection can read, cancel and close, and nothing else.
+    It changes nothing on an account that the engine guards. When the engine gives no sign of life for longer than the
+    silence allowed, or does not reach an account for as long, the guardian asks the broker itself what the equity is,
+    flattens an account at its floor, and tells every channel. Its connection can read, cancel and close, nothing else.
 
     \b
     Examples:
@@ -59,8 +59,8 @@ def guardian(
       haltline guardian --json
 
     \b
-    JSON: one object a line: {"kind": "started" | "silent" | "alive" | "account" | "receipt" | "notice" | "stopped",
-    "at", "account", "severity", "title", "text"}
+    JSON: one object a line: {"kind": "started" | "silent" | "alive" | "unguarded" | "guarded" | "account" | "receipt" |
+    "notice" | "stopped", "at", "account", "severity", "title", "text"}
 
     Exit code 0 when a service manager stopped it (SIGTERM), 130 after Ctrl-C, 1 when it could not go on.
     """
@@ -139,7 +139,10 @@ def _doing(entry: GuardianEntry) -> str:
 
 
 def _state(watcher: Guardian) -> str:
-    return "the engine is SILENT" if watcher.is_silent else "watching the engine"
+    if watcher.is_silent:
+        return "the engine is SILENT"
+    away = ", ".join(sorted(watcher.watch.away))
+    return f"the engine does NOT guard {away}" if away else "watching the engine"
 
 
 class _Lines:

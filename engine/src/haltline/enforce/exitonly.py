@@ -1,6 +1,7 @@
 """A broker connection that can read, cancel and close, and nothing else: what the guardian holds in its hands."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from haltline.api import AccountSnapshot, Broker, EventSink, Started
 from haltline.enforce.order import quantity_of
@@ -11,19 +12,28 @@ from haltline.model.order import OrderReport, OrderRequest, OrderType
 type Objection = Callable[[AccountId], Awaitable[str]]
 """Why nothing may be changed on an account right now; empty if it may."""
 
+type Announce = Callable[[AccountId], AbstractAsyncContextManager[None]]
+"""Says, before a request on an account and until it has ended, that one is on its way."""
+
+
+@asynccontextmanager
+async def _unannounced(account: AccountId) -> AsyncIterator[None]:
+    yield
+
 
 class ExitOnlyBroker:
     """`api.Broker` over another one. Raises Refused for every order that could open, enlarge or flip a position.
 
     Only a reduce-only market order against the position that the venue shows now, and no larger than it, passes.
-    `objection` is asked before each order and each cancel.
+    `objection` is asked before each order and each cancel, once `announce` has said that it is on its way.
     """
 
-    __slots__ = ("_broker", "_objection")
+    __slots__ = ("_announce", "_broker", "_objection")
 
-    def __init__(self, broker: Broker, objection: Objection) -> None:
+    def __init__(self, broker: Broker, objection: Objection, announce: Announce = _unannounced) -> None:
         self._broker = broker
         self._objection = objection
+        self._announce = announce
 
     async def run(self, sink: EventSink, started: Started) -> None:
         """Connect and hear what the venue pushes."""
@@ -39,19 +49,21 @@ class ExitOnlyBroker:
 
     async def cancel(self, account: AccountId, order_id: OrderId) -> None:
         """Cancel a working order; raises Refused while there is an objection."""
-        await self._require_consent(account)
-        await self._broker.cancel(account, order_id)
+        async with self._announce(account):
+            await self._require_consent(account)
+            await self._broker.cancel(account, order_id)
 
     async def submit(self, request: OrderRequest) -> OrderReport:
         """Send an order that closes; raises Refused for any other, and while there is an objection."""
         if request.type is not OrderType.MARKET or not request.reduce_only or not request.client_id:
             raise Refused(f"the guardian sends nothing but reduce-only market orders, not {_named(request)} [E821]")
-        held = quantity_of(await self._broker.snapshot(request.account), request.symbol)
-        closes = held * request.side.sign < 0 and request.quantity.is_finite() and 0 < request.quantity <= abs(held)
-        if not closes:
-            raise Refused(f"{_named(request)} would not close a position of {held:+f} [E821]")
-        await self._require_consent(request.account)
-        return await self._broker.submit(request)
+        async with self._announce(request.account):
+            held = quantity_of(await self._broker.snapshot(request.account), request.symbol)
+            closes = held * request.side.sign < 0 and request.quantity.is_finite() and 0 < request.quantity <= abs(held)
+            if not closes:
+                raise Refused(f"{_named(request)} would not close a position of {held:+f} [E821]")
+            await self._require_consent(request.account)
+            return await self._broker.submit(request)
 
     async def _require_consent(self, account: AccountId) -> None:
         objection = await self._objection(account)

@@ -15,6 +15,8 @@ from haltline.model.order import OrderReport, OrderRequest
 
 RESERVED = 0.5
 """The part of a limit that only enforcement may use."""
+READ_S = 10.0
+"""How long an answer to a pull is waited for, once there was a share for it."""
 SPELL_NS = 10 * NS_PER_S
 BURST = 20
 """Beyond so many calls, reading spreads its share of a long limit over spells of 10 s: a burst of readings after every
@@ -129,18 +131,23 @@ class RateBudget:
 
 
 class ReadingBroker:
-    """`api.Broker` whose pulls wait for their share; it sends nothing."""
+    """`api.Broker` whose pulls wait for their share, where its calls are limited; it sends nothing."""
 
     __slots__ = ("_broker", "_budget")
 
-    def __init__(self, broker: Broker, budget: RateBudget) -> None:
+    def __init__(self, broker: Broker, budget: RateBudget | None) -> None:
         self._broker = broker
         self._budget = budget
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
-        """The broker's truth, once there is a share for it."""
-        await self._budget.share(_cost(self._broker, BrokerCall.SNAPSHOT))
-        return await self._broker.snapshot(account)
+        """The broker's truth, once there is a share for it; raises Transient where it then does not answer in time."""
+        if self._budget is not None:
+            await self._budget.share(_cost(self._broker, BrokerCall.SNAPSHOT))
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._broker.snapshot(account)
+        except TimeoutError as failure:
+            raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
 
 
 class ActingBroker:

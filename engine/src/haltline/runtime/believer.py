@@ -28,7 +28,8 @@ _PULLS = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What a `Believer` works with. `puller` gives the broker to ask, by name; `settle` returns once the kernel has
-    taken everything in; `resume` carries on what a crash left half done on an account.
+    taken everything in; `resume` carries on what a crash left half done on an account; `answered` hears of each pull
+    that was answered.
     """
 
     setup: Setup
@@ -39,6 +40,7 @@ class Means:
     put: Callable[[Event], None]
     settle: Callable[[], Awaitable[None]]
     resume: Callable[[AccountId], Awaitable[None]]
+    answered: Callable[[AccountId], None] = lambda account: None
 
 
 class Believer:
@@ -117,7 +119,9 @@ class Believer:
         while True:
             try:
                 async with asyncio.timeout(_CALL_S):
-                    return await broker.snapshot(account.id)
+                    snapshot = await broker.snapshot(account.id)
+                means.answered(account.id)
+                return snapshot
             except InvariantBroken:
                 raise
             except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything

@@ -3,7 +3,7 @@
 A difference that two pulls show, a little apart, is believed: it goes on record and into the list, and the pull wins.
 One that comes back in the next round, although it was corrected, persists: people are told, and the account counts as
 not confirmed (entries wait) until a round finds none. Pulls use the share of reading and never what is reserved for
-enforcement; while orders or fills arrive, a round says nothing.
+enforcement; while orders or fills arrive, a round says nothing. Where a broker does not answer, it is asked again soon.
 """
 
 import asyncio
@@ -15,12 +15,13 @@ import msgspec
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S, Clock
 from haltline.control.door import Difference
-from haltline.errors import EngineError
+from haltline.errors import InvariantBroken
 from haltline.journal.record import notice_entry
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import Event
 from haltline.model.id import AccountId
 from haltline.runtime.discreet import Puller
+from haltline.runtime.guarded import PullBook
 from haltline.runtime.health import HealthBook, Tell
 from haltline.runtime.reconcile import activity_of, corrections
 from haltline.runtime.writer import Writer
@@ -28,7 +29,9 @@ from haltline.runtime.writer import Writer
 EVERY_NS = 30 * NS_PER_S
 LOOK_AGAIN_NS = 2 * NS_PER_S
 """How long pushes may be behind a pull before the two contradict each other."""
-_CALL_S = 15.0
+SOON_NS = 5 * NS_PER_S
+"""How long after a pull without an answer the next one is made."""
+_CALL_S = 25.0
 
 
 def differences(kernel: Kernel, snapshot: AccountSnapshot) -> tuple[Difference, ...]:
@@ -57,7 +60,7 @@ class Comparison:
     def __init__(
         self, *, kernel: Kernel, accounts: Mapping[AccountId, Puller], clock: Clock, confirmed: set[AccountId],
         health: HealthBook, writer: Writer, put: Callable[[Event], None], settle: Callable[[], Awaitable[None]],
-        tell: Tell, every_ns: int = EVERY_NS,
+        tell: Tell, pulls: PullBook, every_ns: int = EVERY_NS,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._accounts = accounts
@@ -68,6 +71,7 @@ class Comparison:
         self._put = put
         self._settle = settle
         self._tell = tell
+        self._pulls = pulls
         self._every_ns = every_ns
         self._found: dict[AccountId, tuple[Difference, ...]] = {}
         self._persisting: set[AccountId] = set()
@@ -79,11 +83,14 @@ class Comparison:
 
     async def run(self) -> None:
         """Compare until cancelled. What a round misses, the next one finds."""
+        due = self._clock.now() + self._every_ns
         while True:
-            await self._clock.sleep_until(self._clock.now() + self._every_ns)
-            for account in self._accounts:
-                if account in self._confirmed or account in self._persisting:
-                    await self.compare(account)
+            await self._clock.sleep_until(min(due, self._clock.now() + SOON_NS) if self._unanswered() else due)
+            is_due = self._clock.now() >= due
+            if is_due:
+                due = self._clock.now() + self._every_ns
+            for account in self._compared() if is_due else self._unanswered():
+                await self.compare(account)
 
     async def compare(self, account: AccountId) -> None:
         """One round for one account."""
@@ -105,14 +112,26 @@ class Comparison:
         elif not second[1]:
             await self._agreed(account)
 
+    def _compared(self) -> list[AccountId]:
+        return [each for each in self._accounts if each in self._confirmed or each in self._persisting]
+
+    def _unanswered(self) -> list[AccountId]:
+        return [each for each in self._compared() if self._pulls.is_missing(each)]
+
     async def _look(self, account: AccountId) -> tuple[AccountSnapshot, tuple[Difference, ...]] | None:
         """A pull and what it shows otherwise; None where nothing can be said of it."""
         before = activity_of(self._kernel, account)
         try:
             async with asyncio.timeout(_CALL_S):
                 snapshot = await self._accounts[account].snapshot(account)
-        except (EngineError, TimeoutError):
-            return None  # whether the broker answers is said by its connection
+        except InvariantBroken:
+            raise
+        except TimeoutError:
+            return None  # there was no share of reading left for it
+        except Exception as failure:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
+            self._pulls.missed(account, self._health.inert(str(failure) or type(failure).__name__))
+            return None
+        self._pulls.answered(account)
         await self._settle()
         if activity_of(self._kernel, account) != before:
             return None

@@ -48,6 +48,8 @@ from haltline.runtime.drillroom import DrillRoom
 from haltline.runtime.drillschedule import DrillSchedule
 from haltline.runtime.economics import LiveInstruments
 from haltline.runtime.frontdoor import FrontDoor
+from haltline.runtime.guarded import Guarded, PullBook
+from haltline.runtime.handover import Lease, taking_turns
 from haltline.runtime.health import EngineStatus, HealthBook
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.loosening import hold
@@ -91,13 +93,19 @@ class Engine:
         self._writer = writer
         self._pairs = BrokerPairs(parts, clock, directory, self.health.inert)
         self._namesakes = Namesakes()
+        self._pulls = PullBook(clock)
         self.believer = Believer(
             Means(
                 setup=parts.setup, kernel=self.kernel, clock=clock, health=self.health, puller=self._pairs.confirmer,
                 put=self.inbox.put, settle=self._settle_inbox, resume=self._resume,
+                answered=self._pulls.answered,
             )
         )  # fmt: skip
         self.reconciled = self.believer.confirmed
+        self._guarded = Guarded(
+            parts.setup, kernel=self.kernel, confirmed=self.reconciled, health=self.health, pulls=self._pulls
+        )
+        self._lease = None if steady is None or directory is None else Lease(parts.setup.store.path, steady=steady)
         self._brokers = self._pairs.readers
         self._feeds: dict[str, Feed] = dict(feeds or {})
         self._isolated: Faults = {}
@@ -122,7 +130,7 @@ class Engine:
             limits=limits_of(parts, channels),
         )
         self._executor = Executor(
-            actions=parts.registry.actions, brokers=self._pairs.hands(), clock=clock,
+            actions=parts.registry.actions, brokers=taking_turns(self._pairs.hands(), self._lease), clock=clock,
             ledger=writer, report=self._reported, mark_of=self._mark_of, budget=budget,
             instruments=LiveInstruments(self.kernel),
             witness=KernelWitness(
@@ -163,7 +171,7 @@ class Engine:
         self.comparison = Comparison(
             kernel=self.kernel, clock=clock, confirmed=self.reconciled, health=self.health, writer=writer,
             accounts={a.id: self._pairs.puller(a.broker) for a in parts.setup.accounts if a.broker in self._brokers},
-            put=self.inbox.put, settle=self._settle_inbox, tell=self.alarm,
+            put=self.inbox.put, settle=self._settle_inbox, tell=self.alarm, pulls=self._pulls,
         )  # fmt: skip
         self._door = FrontDoor(
             parts, kernel=self.kernel, clock=clock, pump=self.pump, publisher=self.publisher, reloader=self.reloader,
@@ -284,10 +292,7 @@ class Engine:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
             supervisor.guard("comparison", self.comparison.run)
-            reach = Reach(
-                self.parts.setup, kernel=self.kernel, confirmed=self.reconciled, health=self.health, clock=self.clock,
-                tell=self.alarm,
-            )  # fmt: skip
+            reach = Reach(self.parts.setup, guarded=self._guarded, clock=self.clock, tell=self.alarm)
             supervisor.guard("reach", reach.run)
         if self._watches:
             supervisor.guard("rules", self.reloader.watch)
@@ -327,11 +332,12 @@ class Engine:
         guardian = self.parts.setup.guardian
         watched = Watched(
             kernel=self.kernel, pump=self.pump, inbox=self.inbox, store=self.store, clock=self.clock,
-            health=self.health, reconciled=self.reconciled, tell=self.alarm, shout=self._shout,
+            health=self.health, reconciled=self.reconciled, guarded=self._guarded, tell=self.alarm, shout=self._shout,
         )  # fmt: skip
         return Watchdog(
             watched, steady=steady, journal=self.parts.setup.store.path if directory is not None else None,
             pid=os.getpid(), guardian_silence_ns=guardian.silence_ns if guardian is not None else None,
+            lease=self._lease,
         )  # fmt: skip
 
     def _make_upkeep(self, journal: Journal) -> Upkeep:

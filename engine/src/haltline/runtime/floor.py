@@ -1,4 +1,5 @@
-"""One account under a hard floor: while the engine is silent its equity is asked for; at the floor it is flattened."""
+"""One account under a hard floor: while the engine does not guard it its equity is asked for; at the floor it is
+flattened."""
 
 import asyncio
 import math
@@ -15,6 +16,7 @@ from haltline.errors import EngineError, InvariantBroken
 from haltline.journal.receipt import Receipt
 from haltline.model.account import AccountSpec
 from haltline.model.event import OutcomeStatus
+from haltline.model.id import AccountId
 from haltline.model.rule import Severity
 
 _CALL_S = 10.0
@@ -32,15 +34,18 @@ class EngineView(Protocol):
     """What a floor needs to know of the engine."""
 
     @property
-    def is_silent(self) -> bool:
-        """Whether the engine gave no sign of life for longer than allowed."""
+    def away(self) -> frozenset[AccountId]:
+        """The accounts that it has not guarded for longer than allowed: all of them once it is silent."""
+
+    def absence(self, account: AccountId) -> str:
+        """In a clause: why the guardian acts on it."""
 
     def is_live(self, account: AccountSpec) -> bool:
         """Whether the account is armed: by the engine's last word, else by the set-up."""
 
 
 class FloorGuard:
-    """Asks the broker itself, acts only while the engine is silent, and says each thing once while it lasts."""
+    """Asks the broker itself, acts only while the engine is away, and says each thing once while that lasts."""
 
     def __init__(
         self, account: AccountSpec, *, entry: GuardianEntry, broker: Broker, clock: Clock, wall: Clock,
@@ -69,8 +74,8 @@ class FloorGuard:
             await self._clock.sleep_until(self._clock.now() + self._entry.interval_ns)
 
     async def look(self) -> None:
-        """One look: a rehearsal now and then while the engine is alive, the real thing while it is silent."""
-        if not self._engine.is_silent:
+        """One look: a rehearsal now and then while the engine guards, the real thing while it does not."""
+        if self.account.id not in self._engine.away:
             self._said -= {"breach", "flat", "shadow", "unknown"}
             self._failures = self._not_before = 0
             await self._rehearse()
@@ -127,15 +132,15 @@ class FloorGuard:
         if self._is_news("unknown"):
             also = "; working orders that could open or enlarge a position are cancelled" if self._blocks else ""
             await self._tell(
-                Severity.CRITICAL, "equity unknown while the engine is silent",
+                Severity.CRITICAL, f"equity unknown while {self._absence}",
                 f"{flaw[:1].upper()}{flaw[1:]}. Nothing is closed on an unknown equity{also}. "
                 "Look at the account at the broker now.",
             )  # fmt: skip
         if self._blocks and snapshot is not None and _may_open(snapshot) and self._may_try():
-            await self._act("cancel_orders", f"the engine is silent and the equity of {self.account.id} is unknown")
+            await self._act("cancel_orders", f"{self._absence}, and the equity of {self.account.id} is unknown")
 
     async def _judge_breach(self, snapshot: AccountSnapshot, equity: float) -> None:
-        facts = f"The broker shows an equity of {equity:,.2f}, the floor is {self._floor:,.2f}, the engine is silent"
+        facts = f"The broker shows an equity of {equity:,.2f}, the floor is {self._floor:,.2f}, {self._absence}"
         if is_flat(remaining_of(snapshot)):
             if self._is_news("flat"):
                 await self._tell(Severity.WARNING, "at its floor, and flat", f"{facts}. Nothing is open.")
@@ -151,7 +156,8 @@ class FloorGuard:
                     Severity.CRITICAL, "the guardian flattens it",
                     f"{facts}. All orders are being cancelled and all positions closed.",
                 )  # fmt: skip
-            await self._act("flatten", f"equity {equity:,.2f} at or below the floor {self._floor:,.2f}, engine silent")
+            reason = f"equity {equity:,.2f} at or below the floor {self._floor:,.2f}, and {self._absence}"
+            await self._act("flatten", reason)
 
     async def _act(self, name: str, reason: str) -> None:
         receipt = await self._carry_out(name, reason)
@@ -162,6 +168,10 @@ class FloorGuard:
         self._failures += 1
         pause_ns = min(_LONGEST_PAUSE_NS, self._entry.interval_ns << min(self._failures, 10))
         self._not_before = self._clock.now() + pause_ns
+
+    @property
+    def _absence(self) -> str:
+        return self._engine.absence(self.account.id)
 
     @property
     def _blocks(self) -> bool:

@@ -1,17 +1,20 @@
-"""The guardian: a second process that watches the engine's heartbeat, and holds a hard floor when it falls silent.
+"""The guardian: a second process that watches the engine's heartbeat, and holds a hard floor where the engine does not
+guard: because it is silent, or because it says of an account that it cannot.
 
 It has broker connections of its own that can only read, cancel and close, a record of its own, and it changes nothing
-while the engine is alive: that is looked up again before each request.
+on an account that the engine guards: that is looked up again before each request.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from haltline.api import Message
-from haltline.clock import NS_PER_S, Clock, format_duration
+from haltline.clock import NS_PER_S, Clock
 from haltline.config.secret import secret_values
 from haltline.config.settings import GuardianEntry
 from haltline.enforce.budget import Budget
@@ -28,6 +31,7 @@ from haltline.notify.render import receipt_message
 from haltline.notify.table import MemoryOutboxTable
 from haltline.runtime.compose import Parts, limits_of, make_brokers, make_channels
 from haltline.runtime.discreet import DiscreetBroker
+from haltline.runtime.enginewatch import EngineWatch
 from haltline.runtime.floor import FloorGuard
 from haltline.runtime.guardian_hand import GuardianHand, YieldingLedger
 from haltline.runtime.health import HealthBook
@@ -37,7 +41,6 @@ from haltline.runtime.heartbeat import (
     FileWork,
     Heartbeat,
     NoHeartbeat,
-    Vigil,
     heartbeat_path,
     read_heartbeat,
     write_heartbeat,
@@ -52,7 +55,8 @@ ROLE = "guardian"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardianNote:
-    """Something the guardian says: `kind` is ``silent``, ``alive``, ``account``, ``receipt`` or ``notice``."""
+    """Something the guardian says: `kind` is ``silent``, ``alive``, ``unguarded``, ``guarded``, ``account``,
+    ``receipt`` or ``notice``."""
 
     kind: str
     at: int
@@ -82,18 +86,23 @@ class Guardian:
         self._run = f"{pid}-{clock.now()}"
         self._number = 0
         self._words = 0
-        self._vigil = Vigil(silence_ns=entry.silence_ns, longest_gap_ns=2 * entry.interval_ns)
         self._flaw = ""
         self._was_silent = False
+        self._told_away: frozenset[AccountId] = frozenset()
+        self._sending: Counter[AccountId] = Counter()
         self._reading, self._writing = FileWork(), FileWork()
+        self._one_reads, self._one_writes = asyncio.Lock(), asyncio.Lock()
         self._unrecorded = unrecorded
         self._stop = asyncio.Event()
         self._to_say: asyncio.Queue[Message] = asyncio.Queue()
         reachable = reachable_accounts(parts, entry)
+        self.watch = EngineWatch(
+            [item.id for item in reachable], silence_ns=entry.silence_ns, longest_gap_ns=2 * entry.interval_ns
+        )
         near = Parts(setup=replace(parts.setup, accounts=reachable), book=parts.book, registry=parts.registry)
         hide = HealthBook(secrets=secret_values(parts.setup, parts.environ or os.environ)).inert
         self._brokers = {
-            name: ExitOnlyBroker(DiscreetBroker(broker, hide), self._objection)
+            name: ExitOnlyBroker(DiscreetBroker(broker, hide), self._objection, self._announced)
             for name, broker in make_brokers(near, wall, self._journal.parent).items()
         }
         channels, routes = make_channels(parts)
@@ -109,7 +118,7 @@ class Guardian:
         )  # fmt: skip
         self.floors = tuple(
             FloorGuard(
-                item, entry=entry, broker=self._brokers[item.broker], clock=clock, wall=wall, engine=self,
+                item, entry=entry, broker=self._brokers[item.broker], clock=clock, wall=wall, engine=self.watch,
                 carry_out=partial(self._carry_out, item.id), say=self._say_of,
             )
             for item in reachable
@@ -118,18 +127,7 @@ class Guardian:
     @property
     def is_silent(self) -> bool:
         """Whether the engine gave no sign of life for longer than allowed."""
-        return self._vigil.is_silent
-
-    @property
-    def engine(self) -> Heartbeat | None:
-        """The engine's newest heartbeat, alive or not."""
-        return self._vigil.last
-
-    def is_live(self, account: AccountSpec) -> bool:
-        """Whether the account is armed: by the engine's last word, else by the set-up."""
-        last = self._vigil.last
-        told = last.accounts.get(account.id) if last is not None else None
-        return told.live if told is not None else account.live
+        return self.watch.is_silent
 
     async def run(self, started: Callable[[], None]) -> None:
         """Watch until `stop`; raises whatever ended a vital service (in an ExceptionGroup)."""
@@ -157,21 +155,37 @@ class Guardian:
 
     async def look(self) -> None:
         """Look at the engine's heartbeat, and say what changed."""
-        try:
-            beat: Heartbeat | None = await self._reading.run(self._read)
-            self._flaw = ""
-        except (NoHeartbeat, OSError) as error:
-            beat, self._flaw = None, str(error)
-        self._vigil.look(beat, self._clock.now())
-        if self.is_silent == self._was_silent:
-            return
-        self._was_silent = self.is_silent
-        if self.is_silent:
+        async with self._one_reads:
+            try:
+                beat: Heartbeat | None = await self._reading.run(self._read)
+                self._flaw = ""
+            except (NoHeartbeat, OSError) as error:
+                beat, self._flaw = None, str(error)
+            self.watch.look(beat, self._clock.now())
+            was_silent, self._was_silent = self._was_silent, self.is_silent
+            before, self._told_away = self._told_away, self.watch.away
+        if self.is_silent and not was_silent:
             await self._say("silent", "", Severity.CRITICAL, "The engine is silent", self._silence_in_words())
-        else:
+        if was_silent and not self.is_silent:
+            text = "The guardian only watches what the engine guards."
+            await self._say("alive", "", Severity.INFO, "The engine is back", text)
+            before = frozenset()
+        if not self.is_silent:
+            await self._tell_of_accounts(lost=self._told_away - before, back=before - self._told_away)
+
+    async def _tell_of_accounts(self, *, lost: Iterable[AccountId], back: Iterable[AccountId]) -> None:
+        """The engine is alive, and does not guard these any more, or does so again."""
+        for account in sorted(lost):
+            floor = self.entry.floors.get(account)
+            doing = f"watches its equity itself and flattens it at {floor:,.2f}" if floor else "has no floor for it"
             await self._say(
-                "alive", "", Severity.INFO, "The engine is back", "It guards again: the guardian only watches."
-            )
+                "unguarded", account, Severity.CRITICAL, f"{account}: the engine does not guard it",
+                f"For {self.watch.silent_for(account)} now: {self.watch.reason(account)}. The guardian {doing}. "
+                "Look at the account at the broker now.",
+            )  # fmt: skip
+        for account in sorted(back):
+            text = "The guardian only watches it."
+            await self._say("guarded", account, Severity.INFO, f"{account}: the engine guards it again", text)
 
     async def _watch(self) -> None:
         while True:
@@ -187,10 +201,21 @@ class Guardian:
     async def _objection(self, account: AccountId) -> str:
         """Looked up before each request: the engine may have come back a moment ago."""
         await self.look()
-        return "" if self.is_silent else f"the engine is alive again and guards {account}"
+        return "" if account in self.watch.away else f"the engine is alive again and guards {account}"
+
+    @asynccontextmanager
+    async def _announced(self, account: AccountId) -> AsyncIterator[None]:
+        """Said before the engine's word is looked at, so that one of the two always sees the other."""
+        self._sending[account] += 1
+        await self._beat(GUARDING)
+        try:
+            yield
+        finally:
+            self._sending[account] -= 1
+            await self._beat(GUARDING)
 
     async def _carry_out(self, account: AccountId, name: str, reason: str) -> Receipt:
-        last = self._vigil.last
+        last = self.watch.last
         episode = last.run if last is not None else "no-engine"
         await self._hand.note(reason)
         receipt = await self._hand.carry_out(name, account, episode=episode, reason=reason)
@@ -199,30 +224,33 @@ class Guardian:
         return receipt
 
     async def _beat(self, state: str) -> None:
+        path = heartbeat_path(self._journal, ROLE)
+        async with self._one_writes:
+            try:
+                await self._writing.run(partial(write_heartbeat, path, self._next_beat(state)))
+            except OSError as error:
+                self._note("notice", "", Severity.WARNING, "no heartbeat written", f"{path.name}: {error}")
+
+    def _next_beat(self, state: str) -> Heartbeat:
         self._number += 1
         accounts = {
             str(floor.account.id): AccountBeat(
-                mode="", live=self.is_live(floor.account), confirmed=floor.is_reached, equity=floor.equity
+                mode="", live=self.watch.is_live(floor.account), confirmed=floor.is_reached, equity=floor.equity,
+                sending=self._sending[floor.account.id] > 0,
             )
             for floor in self.floors
-        }
-        beat = Heartbeat(
+        }  # fmt: skip
+        return Heartbeat(
             role=ROLE, run=self._run, number=self._number, pid=self._pid, wall=self._wall.now(),
             steady=self._clock.now(), state=state, journal=self._journal.name, accounts=accounts,
         )  # fmt: skip
-        path = heartbeat_path(self._journal, ROLE)
-        try:
-            await self._writing.run(partial(write_heartbeat, path, beat))
-        except OSError as error:
-            self._note("notice", "", Severity.WARNING, "no heartbeat written", f"{path.name}: {error}")
 
     def _silence_in_words(self) -> str:
-        last = self._vigil.last
+        last = self.watch.last
         reason = self._flaw or (f"its last word was “{last.state}”" if last is not None else "it never spoke")
         floors = ", ".join(f"{name} at {floor:,.2f}" for name, floor in self.entry.floors.items())
         doing = f"The guardian now watches the equity itself and flattens {floors}" if floors else "There is no floor"
-        silent = format_duration(self._vigil.silent_ns // NS_PER_S * NS_PER_S)
-        return f"No sign of life for {silent}: {reason}. Rules are NOT evaluated. {doing}."
+        return f"No sign of life for {self.watch.silent_for()}: {reason}. Rules are NOT evaluated. {doing}."
 
     def _lost_record(self, reason: str) -> None:
         self._put(

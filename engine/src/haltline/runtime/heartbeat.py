@@ -12,15 +12,23 @@ from haltline.errors import EngineError
 
 FORMAT = 1
 GUARDING = "guarding"
+STARTING = "starting"
 
 
 class AccountBeat(msgspec.Struct, frozen=True, kw_only=True):
-    """One account as its writer sees it. `confirmed`: its broker has answered; `equity` None: not known."""
+    """One account as its writer sees it. `confirmed`: its broker has answered; `equity` None: not known.
+
+    `unguarded` says why the engine does not guard it now, `pull_age_ns` how long ago its broker last answered a pull.
+    `sending` is the guardian's: a request of its own is on its way.
+    """
 
     mode: str
     live: bool
     confirmed: bool
     equity: float | None = None
+    unguarded: str = ""
+    pull_age_ns: int | None = None
+    sending: bool = False
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +36,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is ``starting``, ``guarding``, ``stuck`` (alive, and nothing is evaluated), ``stopped`` (in good order) or
     ``failed``. `journal` is the name of the journal's file, `seq` and `head` its last record and that record's digest.
+    `guards` names the accounts that the engine guards now; None is from an older one, which speaks for all at once.
     """
 
     haltline: int = FORMAT
@@ -42,6 +51,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     head: str = ""
     accounts: dict[str, AccountBeat] = {}
+    guards: tuple[str, ...] | None = None
 
 
 class NoHeartbeat(EngineError):
@@ -80,20 +90,33 @@ def read_heartbeat(path: Path, *, role: str, journal: str) -> Heartbeat:
     return beat
 
 
+def is_guarding(beat: Heartbeat) -> bool:
+    """Whether its writer guards, or has begun to guard something."""
+    return beat.state == GUARDING or (beat.state == STARTING and bool(beat.guards))
+
+
+def is_guarded(beat: Heartbeat, account: str) -> bool:
+    """Whether its writer guards this account: it says so, or says nothing of single accounts."""
+    return is_guarding(beat) and (beat.guards is None or account in beat.guards)
+
+
 class Vigil:
     """How long the other side has been silent, counted in time that was really watched.
 
-    A beat counts as a sign of life if it is new and says ``guarding``. Between two looks at most `longest_gap_ns` are
+    A beat counts as a sign of life if it is new and `is_sign` of one. Between two looks at most `longest_gap_ns` are
     added, so that neither a clock that is set nor a watcher that stood still takes the other for dead. `silent_ns`
     begins at 0: whoever has just begun to watch knows nothing yet.
     """
 
-    def __init__(self, *, silence_ns: int, longest_gap_ns: int) -> None:
+    def __init__(
+        self, *, silence_ns: int, longest_gap_ns: int, is_sign: Callable[[Heartbeat], bool] = is_guarding
+    ) -> None:
         self.silent_ns = 0
         self.last: Heartbeat | None = None
         self.was_heard = False
         self._silence_ns = silence_ns
         self._longest_gap_ns = longest_gap_ns
+        self._is_sign = is_sign
         self._looked_at: int | None = None
         self._seen: tuple[str, int] | None = None
 
@@ -114,7 +137,7 @@ class Vigil:
         if mark == self._seen:
             return
         self._seen, self.last = mark, beat
-        if beat.state == GUARDING and not is_first:
+        if self._is_sign(beat) and not is_first:
             self.silent_ns, self.was_heard = 0, True
 
 

@@ -26,9 +26,7 @@ class BrokerPairs:
 
     def puller(self, name: str) -> Puller:
         """Whom the engine asks for the state of an account; what is reserved for enforcement it never uses."""
-        budget = self._budgets.get(name)
-        reader = self.readers[name]
-        return DiscreetReader(reader if budget is None else ReadingBroker(reader, budget), self._hide)
+        return DiscreetReader(ReadingBroker(self.readers[name], self._budgets.get(name)), self._hide)
 
     def confirmer(self, name: str) -> Puller:
         """Whom the engine asks for an account after a connection, not waiting for reading's share: what a crash left

@@ -4,15 +4,13 @@ Whether such an account may take new risk is not decided here: entries wait unti
 more (`account.blind_for`).
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from haltline.clock import NS_PER_S, Clock, format_duration
 from haltline.config.settings import Setup
-from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
-from haltline.model.event import ConnectionStatus
-from haltline.model.id import AccountId
-from haltline.runtime.health import HealthBook, Tell
+from haltline.runtime.guarded import Guarded
+from haltline.runtime.health import Tell
 
 LOST_NS = 15 * NS_PER_S
 """For so long nothing is said: most connections are back by then. A return is told once it has held as long."""
@@ -22,14 +20,9 @@ _LOOK_NS = NS_PER_S
 class Reach:
     """The service `run`. Each broker is told of once while it is away, however often it comes and goes meanwhile."""
 
-    def __init__(
-        self, setup: Setup, *, kernel: Kernel, confirmed: Container[AccountId], health: HealthBook, clock: Clock,
-        tell: Tell,
-    ) -> None:  # fmt: skip
+    def __init__(self, setup: Setup, *, guarded: Guarded, clock: Clock, tell: Tell) -> None:
         self._setup = setup
-        self._kernel = kernel
-        self._confirmed = confirmed
-        self._health = health
+        self._guarded = guarded
         self._clock = clock
         self._tell = tell
         self._since: dict[str, int] = {}
@@ -45,7 +38,8 @@ class Reach:
     async def look(self) -> None:
         """One look at every broker."""
         for broker in dict.fromkeys(account.broker for account in self._setup.accounts):
-            lost = [account for account in self._setup.accounts if account.broker == broker and self._is_lost(account)]
+            there = [account for account in self._setup.accounts if account.broker == broker]
+            lost = [account for account in there if self._guarded.flaw(account.id)]
             await (self._away(broker, lost) if lost else self._there(broker))
 
     async def _away(self, broker: str, lost: Sequence[AccountSpec]) -> None:
@@ -56,12 +50,12 @@ class Reach:
             return
         self._told.add(broker)
         names = ", ".join(account.id for account in lost)
-        reason = next((each.reason for each in self._health.services() if each.name == f"broker {broker}"), "")
+        reason = self._guarded.flaw(lost[0].id)
         await self._tell(
             f"NOT guarded: {names}",
-            f"The broker {broker} has been out of reach for {_seconds(now - since)}"
-            f"{': ' + reason if reason else ''}. Nothing can be done on {names} until it answers, and what rules see "
-            "of it may be old. It is tried again and again; look at the account at the broker now.",
+            f"{reason[:1].upper()}{reason[1:]}. That is so for {_seconds(now - since)}. Nothing can be done on {names} "
+            "until it answers, and what rules see of it may be old. It is tried again and again; look at the account "
+            "at the broker now.",
         )
 
     async def _there(self, broker: str) -> None:
@@ -75,11 +69,6 @@ class Reach:
         self._back.pop(broker)
         away = _seconds(now - self._since.pop(broker))
         await self._tell(f"The broker {broker} is back", f"After {away} its accounts are confirmed, and guarded again.")
-
-    def _is_lost(self, account: AccountSpec) -> bool:
-        known = self._kernel.state.accounts.get(account.id)
-        is_cut = known is not None and known.connection == ConnectionStatus.DISCONNECTED
-        return account.id not in self._confirmed or is_cut
 
 
 def _seconds(length_ns: int) -> str:

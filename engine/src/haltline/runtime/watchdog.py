@@ -15,9 +15,12 @@ from haltline.clock import NS_PER_S, Clock, format_duration
 from haltline.journal.recover import Store
 from haltline.kernel.kernel import Kernel
 from haltline.model.id import AccountId
+from haltline.runtime.guarded import Guarded
+from haltline.runtime.handover import Lease
 from haltline.runtime.health import HealthBook, Tell
 from haltline.runtime.heartbeat import (
     GUARDING,
+    STARTING,
     AccountBeat,
     Heartbeat,
     NoHeartbeat,
@@ -65,6 +68,7 @@ class Watched:
     clock: Clock
     health: HealthBook
     reconciled: set[AccountId]
+    guarded: Guarded
     tell: Tell
     shout: Tell
 
@@ -72,18 +76,20 @@ class Watched:
 class Watchdog:
     """The services `run` (measure) and `beat` (leave heartbeats, watch the guardian's); `journal` None: no files.
 
-    `guardian_silence_ns` is how long the guardian may be silent; None: none is expected, until one shows up.
+    `guardian_silence_ns` is how long the guardian may be silent; None: none is expected, until one shows up. Each
+    heartbeat that is on disk renews the `lease`.
     """
 
     def __init__(
         self, watched: Watched, *, steady: Clock, journal: Path | None, pid: int,
-        guardian_silence_ns: int | None = None, limits: WatchLimits | None = None,
+        guardian_silence_ns: int | None = None, limits: WatchLimits | None = None, lease: Lease | None = None,
     ) -> None:  # fmt: skip
         self._watched = watched
         self._steady = steady
         self._journal = journal
         self._pid = pid
         self._limits = limits or WatchLimits()
+        self._lease = lease
         self._run = f"{pid}-{steady.now()}"
         self._number = 0
         self._turns = -1
@@ -124,7 +130,10 @@ class Watchdog:
             await asyncio.Event().wait()
             return
         while True:
-            await asyncio.to_thread(write_heartbeat, heartbeat_path(self._journal, "engine"), self.next_beat())
+            began, beat = self._steady.now(), self.next_beat()
+            await asyncio.to_thread(write_heartbeat, heartbeat_path(self._journal, "engine"), beat)
+            if self._lease is not None:
+                self._lease.renew(beat.guards or (), began)
             await self._watch_guardian(self._journal)
             await self._steady.sleep_until(self._steady.now() + self._limits.every_ns)
 
@@ -147,15 +156,19 @@ class Watchdog:
                 live=account.live,
                 confirmed=name in watched.reconciled,
                 equity=account.equity if math.isfinite(account.equity) else None,
+                unguarded=watched.guarded.flaw(AccountId(name)),
+                pull_age_ns=watched.guarded.pull_age_ns(AccountId(name)),
             )
             for name, account in watched.kernel.state.accounts.items()
         }
         seq, head = watched.store.written
-        doing = "stuck" if self._is_stuck else GUARDING if self.is_started else "starting"
+        doing = state or ("stuck" if self._is_stuck else GUARDING if self.is_started else STARTING)
+        is_guarding = doing in (GUARDING, STARTING)
         return Heartbeat(
             role="engine", run=self._run, number=self._number, pid=self._pid, wall=watched.clock.now(),
-            steady=self._steady.now(), state=state or doing, journal=self._journal.name if self._journal else "",
+            steady=self._steady.now(), state=doing, journal=self._journal.name if self._journal else "",
             seq=seq, head=head, accounts=accounts,
+            guards=tuple(name for name, each in accounts.items() if is_guarding and not each.unguarded),
         )  # fmt: skip
 
     def _overdue_ns(self) -> int:
@@ -199,7 +212,7 @@ class Watchdog:
             )
         if self._held_ns <= self._limits.lag_ns:
             self._is_over(CLOCK)
-        elif self._begins(CLOCK, "it was set back; time passes slowly until it has caught up") and self._may_tell(CLOCK):
+        elif self._begins(CLOCK, "set back; time passes slowly until it has caught up") and self._may_tell(CLOCK):
             await self._watched.tell(
                 "The clock was set back",
                 "For the engine time passes at half its speed until the clock of this machine has caught up: whatever "
