@@ -1,10 +1,12 @@
 """What loosens waits: for the next session, or for somebody else; what tightens never does."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
 from haltline.clock import NS_PER_S
-from haltline.kernel.loosening import describe_pending, when_of
+from haltline.kernel.loosening import LooseningBook, describe_pending, due_of, when_of
 from haltline.model.event import (
     Approve,
     ArmRequest,
@@ -17,6 +19,7 @@ from haltline.model.event import (
 )
 from haltline.model.id import AccountId
 from haltline.model.loosening import LooseningPolicy, LooseningSort, Pending
+from haltline.model.rule import RuleSpec, Scope
 
 EVAL = AccountId("eval")
 ROLL_S = 36_000
@@ -181,7 +184,11 @@ def test_asking_twice_waits_once(made):
 
 def test_a_grant_that_would_end_before_it_may_begin_is_refused(made):
     found = made("next_session")
-    assert "would end before it may begin" in said(grant(found, until_s=60))
+    for until_s in (60, ROLL_S):
+        assert "would end before it may begin" in said(grant(found, until_s=until_s))
+    assert waiting(found) == []
+    grant(found, until_s=ROLL_S + 1)
+    assert waiting(found) == ["grant:g"]
 
 
 def test_a_short_grant_may_still_be_approved_where_that_is_a_way(made):
@@ -360,7 +367,7 @@ def test_an_edit_that_was_let_go_is_kept_until_it_is_applied(made):
     found.at(ROLL_S)
     assert found.kernel.loosenings.released() == {"rule:x:1"}
     assert "it was let go already" in said(approve(found, "rule:x:1"))
-    cancel(found, "rule:x:1", operator="")
+    assert cancel(found, "rule:x:1", operator="").notices == ()
     assert waiting(found) == []
 
 
@@ -519,3 +526,151 @@ def test_what_is_kept_waiting_and_what_is_cancelled_is_told(made):
         at=found.now, received_at=found.now, request_id="rule:x:1", operator="bob", reason="not now"
     )
     assert said(found.send(event)) == "bob cancelled rule x changed: not now"
+
+
+def test_what_was_let_go_stays_so_when_it_is_asked_for_again(made):
+    found = made("next_session")
+    ask(found)
+    found.at(ROLL_S)
+    assert ask(found).notices == ()
+    assert found.kernel.loosenings.released() == {"rule:x:1"}
+
+
+def test_a_policy_that_is_asked_for_again_keeps_its_due_instant_too(made):
+    found = made("next_session")
+    ask(found, "policy:at_once", sort="policy", policy="at_once")
+    first = found.kernel.loosenings.get("policy:at_once")
+    found.at(ROLL_S / 2)
+    assert ask(found, "policy:at_once", sort="policy", policy="at_once", operator="bob").notices == ()
+    assert found.kernel.loosenings.get("policy:at_once") == first
+
+
+def test_of_policies_only_the_last_one_asked_for_waits(made):
+    found = made("next_session")
+    ask(found)
+    ask(found, "policy:at_once", sort="policy", policy="at_once")
+    ask(found, "policy:both", sort="policy", policy="both")
+    assert waiting(found) == ["rule:x:1", "policy:both"]
+
+
+def test_a_policy_that_counts_at_once_ends_the_wait_of_its_own_name(made):
+    found = made("both")
+    ask(found, "policy", sort="policy", policy="at_once")
+    ask(found, "policy", sort="policy", policy="next_session")
+    assert (waiting(found), found.kernel.loosenings.policy) == ([], LooseningPolicy.NEXT_SESSION)
+
+
+def test_a_policy_in_force_that_is_asked_for_again_is_not_told(made):
+    found = made("both")
+    assert ask(found, "policy:both", sort="policy", policy="both").notices == ()
+
+
+def test_a_policy_that_nobody_signed_is_told_without_an_author(made):
+    found = made("at_once")
+    assert said(ask(found, "policy:both", sort="policy", policy="both", operator="")).endswith("'both' from now on")
+
+
+def test_a_policy_waits_by_the_one_in_force_alone(made):
+    found = made("second_operator")
+    ask(found, "policy:next_session", sort="policy", policy="next_session")
+    found.at(2 * ROLL_S)
+    assert found.kernel.loosenings.policy is LooseningPolicy.SECOND_OPERATOR
+    approve(found, "policy:next_session")
+    assert found.kernel.loosenings.policy is LooseningPolicy.NEXT_SESSION
+
+
+def test_an_edit_waits_by_the_stricter_of_the_policies_of_its_rule_and_of_the_set_up(made):
+    found = made("at_once")
+    ask(found, policy="second_operator")
+    pending = found.kernel.loosenings.get("rule:x:1")
+    assert (pending.policy, pending.due, pending.target) == (LooseningPolicy.SECOND_OPERATOR, None, "")
+    assert found.kernel.loosenings.released() == frozenset()
+
+
+def test_each_rule_has_a_policy_of_its_own(world, rule):
+    found = world(rule.loss(), rule.loss("strict", loosening=LooseningPolicy.SECOND_OPERATOR))
+    found.fill(2, 21_000)
+    grant(found)
+    assert ([each.rule for each in found.kernel.overrides], waiting(found)) == (["loss"], [])
+    found.kernel.overrides.revoke("g")
+    grant(found, rule="strict")
+    assert (list(found.kernel.overrides), waiting(found)) == ([], ["grant:g"])
+
+
+@pytest.mark.parametrize(
+    ("field", "entity", "account"),
+    [("account.balance", "eval", EVAL), ("position.quantity", "eval/MNQ", EVAL), ("instrument.last", "MNQ", None)],
+)
+def test_a_grant_that_waits_is_about_the_account_of_its_entity_if_that_has_one(world, field, entity, account):
+    found = world(RuleSpec(id="r", each=Scope(field.partition(".")[0]), when=f"{field} < -1", then=()))
+    found.kernel.loosenings.policy = LooseningPolicy.BOTH
+    found.fill(2, 21_000)
+    found.send(
+        OverrideGrant(
+            at=found.now, received_at=found.now, grant_id="g", rule="r", entity=entity,
+            until=found.now + 10 * ROLL_S * NS_PER_S, operator="ann", reason="news",
+        )
+    )  # fmt: skip
+    assert [(pending.account, pending.subject) for pending in found.kernel.loosenings] == [(account, "r")]
+
+
+def test_a_release_that_waits_says_all_that_it_would_end_and_how(made):
+    found = made("next_session", latch="manual")
+    lock(found)
+    release(found, incident="loss/eval/1")
+    (pending,) = found.kernel.loosenings
+    assert (pending.subject, pending.text) == (
+        "operator@eval",
+        "lift the lock operator@eval, rest (until an operator lifts it) and end the incident loss/eval/1",
+    )
+
+
+def test_ending_an_incident_of_no_account_waits_for_all_of_them(world):
+    found = world(RuleSpec(id="all", each=Scope.PORTFOLIO, when="portfolio.gross_notional > 1", latch="manual"))
+    found.kernel.loosenings.policy = LooseningPolicy.BOTH
+    found.fill(2, 21_000)
+    found.quote(21_000)
+    release(found, None, incident="all/portfolio/1")
+    assert [(pending.id, pending.account) for pending in found.kernel.loosenings] == [("release:all/portfolio/1", None)]
+
+
+def test_disarming_nobody_is_said_under_a_policy_too(made):
+    found = made()
+    request = ArmRequest(
+        at=found.now, received_at=found.now, account=AccountId("nobody"), operator="ann", live=False, reason="x"
+    )
+    assert said(found.send(request)) == "there is no account 'nobody' to arm"
+
+
+def pending(name, **more):
+    return Pending(id=name, sort=LooseningSort.RULE, subject="x", text="x", asked_at=0, **more)
+
+
+def test_the_first_instant_is_that_of_what_still_waits_for_one():
+    book = LooseningBook()
+    assert book.next_due() is None
+    book.replace(
+        (pending("never"), pending("late", due=9), pending("early", due=5), pending("gone", due=1, released_at=2))
+    )
+    assert book.next_due() == 5
+    assert [each.id for each in book.due(9)] == ["late", "early"]
+
+
+@pytest.mark.parametrize(
+    ("account", "policy", "due"),
+    [
+        ("one", "next_session", 50), ("two", "both", 70), (None, "next_session", 70), ("nobody", "both", 70),
+        ("one", "second_operator", None),
+    ],
+)  # fmt: skip
+def test_the_session_that_is_waited_for_is_that_of_the_account_or_the_last_one_of_all(account, policy, due):
+    accounts = {
+        name: SimpleNamespace(
+            roll=SimpleNamespace(next_ns=roll), hours=SimpleNamespace(source=SimpleNamespace(is_open=lambda _: True))
+        )
+        for name, roll in (("one", 50), ("two", 70))
+    }
+    core = SimpleNamespace(state=SimpleNamespace(accounts=accounts))
+    assert due_of(core, account, LooseningPolicy(policy), 7) == due
+    accounts.clear()
+    assert due_of(core, None, LooseningPolicy.NEXT_SESSION, 7) == 7

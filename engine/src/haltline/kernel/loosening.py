@@ -26,6 +26,7 @@ from haltline.model.event import (
 from haltline.model.id import AccountId, RuleId
 from haltline.model.loosening import Arming, LooseningPolicy, LooseningSort, Pending
 from haltline.model.plan import Lock
+from haltline.rules.rule import account_of
 
 if TYPE_CHECKING:  # the core calls this module
     from haltline.kernel.core import Core
@@ -234,13 +235,14 @@ def _release(core: "Core", event: Release, now: int) -> Pending | None:
         parts.append(f"lift the lock {lock.id}, {describe(lock)}")
     if incident is not None:
         policy = policy.joined(policy_of_rule(core, RuleId(incident.rule.id)))
-        owner = incident.id.split("/")[1] if "/" in incident.id else ""
-        account = account or (AccountId(owner) if owner in core.state.accounts else None)
+        owner = account_of(incident.entity)
+        account = account or (None if owner is None else AccountId(owner.id))
         parts.append(f"end the incident {incident.id}")
-    name = f"release:{event.lock_id or event.incident}"
+    subject = str(event.lock_id or event.incident)
     text, target = " and ".join(parts), "" if lock is None else _state_of(lock)
     return _candidate(
-        core, event, now, policy=policy, account=account, name=name, subject=name[8:], text=text, target=target
+        core, event, now, policy=policy, account=account, name=f"release:{subject}", subject=subject, text=text,
+        target=target,
     )  # fmt: skip
 
 
@@ -263,9 +265,10 @@ def _candidate(
 def _approve(core: "Core", event: Approve, now: int, out: Emission) -> Event | None:
     pending = core.loosenings.get(event.request_id)
     refusal = _refusal(pending, event)
-    if refusal or pending is None:
+    if refusal:
         out.notices.append(f"the approval of {event.request_id!r} by {event.operator!r} was refused: {refusal}")
         return None
+    assert pending is not None  # which would have been the first reason to refuse
     if not pending.operator:
         core.loosenings.put(msgspec.structs.replace(pending, operator=event.operator, reason=event.reason))
         out.notices.append(f"{event.operator} asks for {pending.text} ({event.reason}); somebody else must agree")
@@ -313,8 +316,7 @@ def _let_go(core: "Core", pending: Pending, now: int, approved_by: str, out: Emi
     book.drop(pending.id)
     if pending.sort is LooseningSort.POLICY:
         _set_policy(core, LooseningPolicy(pending.target), pending.operator, out)
-        return None
-    if isinstance(pending.event, Release) and pending.target:
+    elif isinstance(pending.event, Release) and pending.target:
         lock = core.governor.locks.get(pending.event.lock_id or "")
         if lock is None or _state_of(lock) != pending.target:
             out.notices.append(f"{pending.text} was not done: the lock is not the one it was asked for")
