@@ -12,12 +12,13 @@ from haltline.clock import Clock
 from haltline.enforce.budget import Budget
 from haltline.enforce.cap import OverCap, ValueOf, beyond, capped_desk
 from haltline.enforce.confirm import Confirmation, Step
-from haltline.enforce.desk import ActionDesk, MarkOf
+from haltline.enforce.desk import MarkOf
 from haltline.enforce.lane import Job, Lane
 from haltline.enforce.ledger import Ledger
 from haltline.enforce.legs import History
 from haltline.enforce.precedence import CONFIRMED, Superseded, supersedes
 from haltline.enforce.progress import OnProgress, Progress, Stage, progress_of
+from haltline.enforce.share import SharingDesk
 from haltline.enforce.verify import is_half_done, remaining_of, shortfall
 from haltline.enforce.witness import NoWitness, Witness
 from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
@@ -225,19 +226,19 @@ class Executor:
         else:
             lane.stand_back(job, stronger)
 
-    def _desk(self, account: AccountId, job: Job) -> ActionDesk:
+    def _desk(self, account: AccountId, job: Job) -> SharingDesk:
         if job.desk is not None:
             job.desk.renew()
             return job.desk
         job.started_at = job.started_at or self._clock.now()
-        job.desk = ActionDesk(
+        job.desk = SharingDesk(
             job.planned.id, broker=self._brokers[account], clock=self._clock, ledger=self._ledger, budget=self._budget,
             instruments=self._instruments, mark_of=self._mark_of, history=job.history, marks=job.marks,
             changed=lambda: self._show(account, job, Stage.RUNNING),
         )  # fmt: skip
         return job.desk
 
-    async def _attempt(self, job: Job, desk: ActionDesk) -> tuple[OutcomeStatus, str]:
+    async def _attempt(self, job: Job, desk: SharingDesk) -> tuple[OutcomeStatus, str]:
         try:
             await _run(job, desk, self._value_of)
         except OverCap as over:
@@ -253,7 +254,7 @@ class Executor:
         return OutcomeStatus.DONE, ""
 
     async def _judge(
-        self, account: AccountId, lane: Lane, job: Job, desk: ActionDesk, *, status: OutcomeStatus, reason: str
+        self, account: AccountId, lane: Lane, job: Job, desk: SharingDesk, *, status: OutcomeStatus, reason: str
     ) -> None:
         """What the broker shows after an action decides how it ended; a flatten or close is watched from now on."""
         asked = self._clock.now()
@@ -430,24 +431,24 @@ class Executor:
                 self._known.discard(self._order.popleft())
 
 
-async def _run(job: Job, desk: ActionDesk, value_of: ValueOf) -> None:
+async def _run(job: Job, desk: SharingDesk, value_of: ValueOf) -> None:
     """The action, once more where it left something after all (a fill in between, say)."""
     action, planned = job.action, job.planned
     if action.run is None:
         raise Refused(f"action {action.name!r} brings nothing to run")
     await desk.recall()
     verbs = await capped_desk(action, planned, desk, value_of, job.reach)
-    await action.run(planned, verbs)
+    await desk.run_in_rounds(action.run, planned, verbs)
     if planned.account is None or planned.name not in ("flatten", "close_position", "reduce_to"):
         return
     for _ in range(3):
         _, present = await _present(desk, planned, planned.account)
         if not shortfall(planned, remaining_of(present)):
             return
-        await action.run(planned, verbs)
+        await desk.run_in_rounds(action.run, planned, verbs)
 
 
-async def _present(desk: ActionDesk, planned: PlannedAction, account: AccountId) -> tuple[int, AccountSnapshot]:
+async def _present(desk: SharingDesk, planned: PlannedAction, account: AccountId) -> tuple[int, AccountSnapshot]:
     """What the broker shows after an action, and when it was asked: what it ended with, where a later pull follows."""
     if planned.name not in CONFIRMED:
         await desk.snapshot(account)

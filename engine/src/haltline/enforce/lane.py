@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from haltline.api import Action
 from haltline.enforce.cap import Reach
 from haltline.enforce.confirm import Confirmation
-from haltline.enforce.desk import ActionDesk
 from haltline.enforce.legs import History
 from haltline.enforce.precedence import goes_before, supersedes
+from haltline.enforce.share import SharingDesk
 from haltline.enforce.wait import Wait
 from haltline.journal.receipt import LegIntent, Remaining
 from haltline.model.id import ActionId, Symbol
@@ -29,7 +29,7 @@ class Job:
     history: History = field(default_factory=History)
     marks: Mapping[Symbol, float] = field(default_factory=dict)
     started_at: int = 0
-    desk: ActionDesk | None = None
+    desk: SharingDesk | None = None
     confirmation: Confirmation | None = None
     remaining: Remaining | None = None
     reach: Reach = field(default_factory=Reach)

@@ -1,0 +1,88 @@
+"""The time of an action about several things is shared: what hangs keeps no other order and no other position waiting.
+
+Contract. An order that nobody can cancel, or a position whose order does not fill, is left after a share of the time
+(`Budget.cancel_ns`, `Budget.part_ns`), and the action goes on with the rest; once one has used its share up, others of
+its kind are sent and looked at once. Then the action is run again, for as long as there is time: where one thing alone
+was left, that one is waited for; where there are several, each is looked at once a round, and the rounds grow apart,
+because venues count calls. An action about one symbol has all the time for it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from haltline.api import Desk
+from haltline.clock import NS_PER_S
+from haltline.enforce.desk import ActionDesk
+from haltline.enforce.order import ZERO
+from haltline.errors import OutcomeUnknown, Transient
+from haltline.model.id import AccountId, Symbol
+from haltline.model.order import OrderReport
+from haltline.model.plan import PlannedAction
+
+type Run = Callable[[PlannedAction, Desk], Awaitable[None]]
+
+
+class SharingDesk(ActionDesk):
+    """An `ActionDesk` whose `cancel` and `reduce` end after a share of the time, as `run_in_rounds` says."""
+
+    _is_shared = False
+    _round = 0
+    _left: frozenset[str] = frozenset()
+    _most_s: float | None = None
+
+    async def run_in_rounds(self, run: Run, planned: PlannedAction, verbs: Desk) -> None:
+        """Run an action, and again while something was left of it for want of time. Raises what its last run raised."""
+        self._round, self._is_shared = 0, planned.symbol is None
+        while True:
+            self._left = frozenset()
+            try:
+                await run(planned, verbs)
+            except (Transient, OutcomeUnknown):
+                if not self._left:
+                    raise
+            else:
+                return
+            self._is_shared = len(self._left) > 1
+            if self._is_shared and self._round:
+                await self._rest(NS_PER_S << self._round)
+            self._round += 1
+            await self.recall()
+
+    async def cancel(self, account: AccountId, order: OrderReport) -> None:
+        """As of `ActionDesk`, within its share; a call that hangs is given no longer either."""
+        with self._share("cancel", order.order_id, self._budget.cancel_ns) as share_ns:
+            self._most_s = max(share_ns, self._budget.cancel_ns // 8) / NS_PER_S if self._is_shared else None
+            await super().cancel(account, order)
+
+    async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = ZERO) -> None:
+        """As of `ActionDesk`, within its share."""
+        with self._share("reduce", symbol, self._budget.part_ns):
+            await super().reduce(account, symbol, to=to, was=was)
+
+    @property
+    def _longest_s(self) -> float:
+        longest_s = super()._longest_s
+        return longest_s if self._most_s is None else min(longest_s, self._most_s)
+
+    @contextmanager
+    def _share(self, kind: str, name: str, share_ns: int) -> Iterator[int]:
+        """Let what is done inside end after its share, which is told; remember it if time was all that it lacked."""
+        whole = self._deadline
+        share_ns = 0 if self._round or any(left.startswith(kind) for left in self._left) else share_ns
+        if self._is_shared:
+            self._deadline = min(whole, self._clock.now() + share_ns)
+        try:
+            yield share_ns
+        except (Transient, OutcomeUnknown):
+            if self._deadline < whole and self._clock.now() >= self._deadline:
+                self._left |= {f"{kind} {name}"}
+            raise
+        finally:
+            self._deadline, self._most_s = whole, None
+
+    async def _rest(self, pause_ns: int) -> None:
+        self.superseded_by = self.superseded_by or self._behind
+        self._require_lane()
+        await self._wait.until(self._clock, min(self._deadline, self._clock.now() + pause_ns))
+        self._require_lane()

@@ -1,0 +1,159 @@
+"""What hangs keeps nothing else of an action waiting, is looked at again, and does not use up a venue's calls."""
+
+import asyncio
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+from lane_world import MES, MNQ, FakeVenue, LaneWorld
+
+from haltline.clock import NS_PER_S, ManualClock
+from haltline.enforce.budget import Budget
+from haltline.errors import Refused
+from haltline.model.event import OutcomeStatus
+from haltline.model.id import AccountId, OrderId, Symbol
+from haltline.model.order import OrderReport, OrderRequest, Side
+
+MYM, M2K = Symbol("MYM"), Symbol("M2K")
+
+
+@dataclass
+class SlackVenue(FakeVenue):
+    """A venue at which some orders are not cancelled though it says so, and those for some symbols do not fill."""
+
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NS_PER_S))
+    stuck: set[OrderId] = field(default_factory=set)
+    halted: set[Symbol] = field(default_factory=set)
+    sent: dict[Symbol, float] = field(default_factory=dict)
+
+    async def cancel(self, account: AccountId, order_id: OrderId) -> None:
+        await self._meet("cancel", "before")
+        if order_id not in self.stuck:
+            self.orders.pop(order_id, None)
+
+    def _take(self, request: OrderRequest) -> OrderReport:
+        self.sent.setdefault(request.symbol, self.clock.now() / NS_PER_S - 1)
+        self.rests = request.symbol in self.halted
+        return super()._take(request)
+
+    def keep(self, symbol: Symbol) -> None:
+        """An entry that nobody can cancel."""
+        self.stuck.add(self.rest(symbol, Side.BUY))
+
+    def open_again(self) -> None:
+        """Halted markets go on: what rests there fills, and what is stuck goes."""
+        for client in [each.client_id for each in self.orders.values() if each.client_id]:
+            self.fill(client)
+        for order_id in self.stuck:
+            self.orders.pop(order_id, None)
+        self.halted.clear()
+        self.stuck.clear()
+
+
+def world(*, halted: set[Symbol] | None = None, **more: int) -> tuple[SlackVenue, LaneWorld]:
+    held = {MNQ: Decimal(3), MES: Decimal(-2), MYM: Decimal(1), M2K: Decimal(1)}
+    venue = SlackVenue(held=held, halted=halted or set())
+    return venue, LaneWorld(venue=venue, clock=venue.clock, budget=Budget(grace_s=0.0, call_s=5.0, **more))
+
+
+async def flatten(made: LaneWorld, *, mended_at: float = 1e9) -> float:
+    """Carry one out, and give the second at which it was over; the venue is mended on the way."""
+    venue = made.venue
+    assert isinstance(venue, SlackVenue)
+
+    def look() -> None:
+        if made.clock.now() / NS_PER_S - 1 >= mended_at and (venue.halted or venue.stuck):
+            venue.open_again()
+
+    async with made.lane():
+        made.executor.accept([made.plan("flatten", "f")])
+        await made.settle(look)
+    return made.clock.now() / NS_PER_S - 1
+
+
+@pytest.mark.parametrize("orders", [1, 9])
+async def test_orders_that_nobody_can_cancel_keep_no_position_open(orders: int) -> None:
+    venue, made = world()
+    for _ in range(orders):
+        venue.keep(MNQ)
+    await flatten(made)
+    assert max(venue.sent.values()) <= 2.0
+    assert not any(venue.held.values())
+    receipt = made.receipt("f")
+    assert (receipt.status, receipt.remaining and receipt.remaining.working_orders) == (OutcomeStatus.FAILED, orders)
+    assert receipt.ended_at - receipt.started_at == 30 * NS_PER_S
+
+
+async def test_a_position_whose_order_does_not_fill_keeps_no_other_open() -> None:
+    venue, made = world(halted={MNQ})
+    await flatten(made)
+    assert venue.sent == {MNQ: 0.0, MES: 5.0, MYM: 5.0, M2K: 5.0}
+    assert {symbol: held for symbol, held in venue.held.items() if held} == {MNQ: Decimal(3)}
+    assert len(venue.by_client) == 4
+
+
+async def test_of_several_that_do_not_fill_only_the_first_is_waited_for() -> None:
+    venue, made = world(halted={MNQ, MES, MYM})
+    await flatten(made)
+    assert venue.sent == {MNQ: 0.0, MES: 5.0, MYM: 5.0, M2K: 5.0}
+    assert len(venue.by_client) == 4
+
+
+async def test_what_is_left_alone_is_waited_for_as_ever() -> None:
+    venue, made = world(halted={MNQ})
+    assert 20.0 <= await flatten(made, mended_at=20.0) <= 23.1
+    assert (made.receipt("f").status, len(venue.closes)) == (OutcomeStatus.DONE, 4)
+
+
+async def test_several_that_are_left_are_looked_at_in_rounds_that_grow_apart() -> None:
+    venue, made = world(halted={MNQ, MES})
+    venue.keep(MYM)
+    assert 12.0 <= await flatten(made, mended_at=12.0) <= 20.1
+    assert (made.receipt("f").status, len(venue.closes)) == (OutcomeStatus.DONE, 4)
+    assert venue.calls.count("snapshot") < 60
+
+
+async def test_a_cancel_that_hangs_is_left_too() -> None:
+    venue, made = world(cancel_ns=NS_PER_S // 10)
+    for _ in range(3):
+        venue.rest(MNQ, Side.BUY)
+    venue.script["cancel", "before"] = ["hang"] * 3
+    async with made.lane(), asyncio.timeout(30):
+        made.executor.accept([made.plan("flatten", "f")])
+        while not made.executor.is_idle:
+            await made.step()
+    assert made.receipt("f").status is OutcomeStatus.DONE
+    assert (len(venue.closes), venue.orders) == (4, {})
+
+
+async def test_what_is_stronger_takes_over_while_rounds_rest() -> None:
+    venue, made = world(halted={MNQ, MES})
+    async with made.lane():
+        made.executor.accept([made.plan("reduce_by", "r", None, fraction=0.5)])
+        while made.clock.now() < 7 * NS_PER_S:
+            await made.step()
+        venue.open_again()
+        made.executor.accept([made.plan("flatten", "f")])
+        began = made.clock.now()
+        await made.settle()
+    assert (made.receipt("r").status, made.receipt("f").status) == (OutcomeStatus.SUPERSEDED, OutcomeStatus.DONE)
+    assert made.receipt("r").ended_at == began
+    assert not any(venue.held.values())
+
+
+async def test_what_failed_for_another_reason_than_time_is_not_run_again() -> None:
+    venue, made = world()
+    venue.script["submit", "before"] = [Refused("price band")]
+    await flatten(made)
+    assert made.receipt("f").status is OutcomeStatus.FAILED
+    assert len(venue.by_client) == 3
+    assert made.receipt("f").ended_at == made.receipt("f").started_at
+
+
+async def test_an_action_about_one_symbol_has_all_the_time_for_it() -> None:
+    venue, made = world(halted={MNQ})
+    async with made.lane():
+        made.executor.accept([made.plan("close_position", "c", MNQ)])
+        await made.settle()
+    assert made.receipt("c").reason.startswith("not confirmed within 30s")
+    assert len(venue.by_client) == 1
