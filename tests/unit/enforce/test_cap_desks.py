@@ -14,7 +14,7 @@ from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import IncidentId, OrderId, Symbol
 from haltline.model.order import Aim, OrderReport, OrderStatus, OrderType, Side
-from haltline.model.plan import Caps, PlannedAction
+from haltline.model.plan import Caps, Over, PlannedAction
 
 NEEDS, DONE = OutcomeStatus.NEEDS_CONSENT, OutcomeStatus.DONE
 CUSTOM = "custom"
@@ -79,6 +79,23 @@ async def test_a_position_that_is_taken_down_in_two_steps_counts_as_what_both_ta
         NEEDS,
         True,
     )
+
+
+async def test_what_two_orders_took_off_one_position_by_leave_is_told_as_their_sum() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.reduce(EVAL, MNQ, to=Decimal(2))
+        await desk.reduce(EVAL, MNQ, to=Decimal(0))
+
+    receipt = await run(work, Caps(max_notional=100_000, over=Over.PROCEED))
+    assert receipt.beyond.startswith("beyond its caps it touched positions worth 125,994.00 (max_notional: 100000);")
+
+
+async def test_a_stop_that_was_placed_by_leave_is_an_order_and_touches_no_position() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.place_stop(EVAL, MNQ, distance=Decimal(50))
+
+    receipt = await run(work, Caps(max_positions=0, max_orders=0, over=Over.PROCEED))
+    assert receipt.beyond == "beyond its caps it touched 1 orders (max_orders: 0); 'over: proceed'"
 
 
 def test_what_is_asked_for_again_counts_once_in_size_and_twice_in_orders() -> None:
