@@ -7,6 +7,7 @@ the account, where none of these has their name.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import msgspec
 
@@ -72,8 +73,8 @@ def messages_of(result: Result, actions: Shelf[Action]) -> list[tuple[Message, s
 
 def notices_of(result: Result, actions: Shelf[Action], directory: Directory | None = None) -> list[Notice]:
     """Everything in a result that people may want to hear, in its order."""
-    known = directory or Directory()
-    found = [_asked(planned, result, known) for planned in result.plan if _is_message(planned, actions)]
+    known, context = directory or Directory(), _Context(result)
+    found = [_asked(planned, context, known) for planned in result.plan if _is_message(planned, actions)]
     told = {(notice.incident, notice.is_over) for notice in found}
     for said in result.transitions:
         over = said.phase in _OVER
@@ -115,9 +116,33 @@ def transition_labels(said: Transition, directory: Directory) -> dict[str, str]:
     return {**account, **directory.rule_labels(said.rule), **named}
 
 
-def _asked(planned: PlannedAction, result: Result, known: Directory) -> Notice:
-    said = next((item for item in result.transitions if item.incident in planned.incidents), None)
-    siblings = [other for other in result.plan if _together(planned, other)]
+class _Context:
+    """What else a result says of an incident. A feed that goes stale moves thousands at once: nothing is searched."""
+
+    def __init__(self, result: Result) -> None:
+        self._said: dict[str, tuple[int, Transition]] = {}
+        self._planned: dict[str, dict[int, PlannedAction]] = {}
+        for number, item in enumerate(result.transitions):
+            self._said.setdefault(item.incident, (number, item))
+        for number, planned in enumerate(result.plan):
+            for incident in planned.incidents:
+                self._planned.setdefault(incident, {})[number] = planned
+
+    def said_of(self, planned: PlannedAction) -> Transition | None:
+        """The first change in an incident that asked for an action."""
+        known = (self._said.get(incident) for incident in planned.incidents)
+        return min((found for found in known if found is not None), key=itemgetter(0), default=(0, None))[1]
+
+    def siblings_of(self, planned: PlannedAction) -> list[PlannedAction]:
+        """The other actions that the same incidents asked for, in the order of the plan."""
+        found: dict[int, PlannedAction] = {}
+        for incident in planned.incidents:
+            found |= self._planned[incident]
+        return [found[number] for number in sorted(found) if found[number] is not planned]
+
+
+def _asked(planned: PlannedAction, context: _Context, known: Directory) -> Notice:
+    said, siblings = context.said_of(planned), context.siblings_of(planned)
     unit = known.unit(str(said.rule), str(said.account or "")) if said is not None else ""
     message = notice_message(planned, said, siblings, unit=unit)
     named = planned.params.get("channels")
@@ -162,7 +187,3 @@ def _standing(said: Transition | None, known: Directory) -> tuple[str, ...]:
 def _is_message(planned: PlannedAction, actions: Shelf[Action]) -> bool:
     action = actions.get(planned.name)
     return action is not None and action.handled_by is HandledBy.NOTIFY
-
-
-def _together(one: PlannedAction, other: PlannedAction) -> bool:
-    return other is not one and bool(set(one.incidents) & set(other.incidents))
