@@ -1,5 +1,7 @@
 """Every request is visible while it lives, and its receipt says what became of it, at what price, in what time."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import msgspec
@@ -13,9 +15,10 @@ from haltline.enforce.verify import remaining_of
 from haltline.errors import OutcomeUnknown, Refused, SessionClosed, Transient
 from haltline.journal.memory import MemoryJournal
 from haltline.journal.receipt import LegIntent, LegOutcome, LegState, Receipt, Remaining, slippage_of
+from haltline.journal.record import Entry, RecordKind
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId, OrderId
-from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
+from haltline.model.order import Aim, OrderReport, OrderRequest, OrderStatus, OrderType, Side
 from haltline.runtime.writer import InlineWriter
 
 D = Decimal
@@ -229,24 +232,24 @@ def book(history: History | None = None) -> LegBook:
 
 
 @pytest.mark.parametrize(
-    ("status", "filled", "state"),
+    ("status", "filled", "state", "word"),
     [
-        ("pending", 0, LegState.ACKNOWLEDGED),
-        ("working", 0, LegState.ACKNOWLEDGED),
-        ("partially_filled", 1, LegState.PARTIAL),
-        ("filled", 3, LegState.FILLED),
-        ("cancelled", 1, LegState.PARTIAL),
-        ("rejected", 1, LegState.PARTIAL),
-        ("rejected", 0, LegState.REFUSED),
-        ("expired", 0, LegState.REFUSED),
+        ("pending", 0, LegState.ACKNOWLEDGED, "accepted"),
+        ("working", 0, LegState.ACKNOWLEDGED, "accepted"),
+        ("partially_filled", 1, LegState.PARTIAL, "accepted"),
+        ("filled", 3, LegState.FILLED, "accepted"),
+        ("cancelled", 1, LegState.PARTIAL, "accepted"),
+        ("rejected", 1, LegState.PARTIAL, "accepted"),
+        ("rejected", 0, LegState.REFUSED, "refused"),
+        ("expired", 0, LegState.REFUSED, "accepted"),
     ],
 )
-async def test_the_venues_word_becomes_a_state(status: str, filled: int, state: LegState) -> None:
+async def test_the_venues_word_becomes_a_state(status: str, filled: int, state: LegState, word: str) -> None:
     legs = book()
     await legs.begin(INTENT)
     report = msgspec.structs.replace(REPORT, status=OrderStatus(status), filled=D(filled))
     await legs.answer("reduce MNQ 0", report)
-    assert legs.legs[0].state is state
+    assert (legs.legs[0].state, legs.legs[0].status) == (state, word)
 
 
 async def test_a_stop_that_works_is_done() -> None:
@@ -274,11 +277,134 @@ async def test_unsettled_are_orders_that_may_have_arrived_or_still_work() -> Non
     )
     legs = book(history)
     await legs.begin(INTENT)
-    assert [intent.leg for intent in history.unsettled()] == ["reduce MNQ 0", "old"]
+    assert [intent.leg for intent in history.unsettled().values()] == ["reduce MNQ 0", "old"]
     await legs.answer("reduce MNQ 0", msgspec.structs.replace(REPORT, status=OrderStatus.WORKING, filled=D(0)))
-    assert [intent.leg for intent in history.unsettled()] == ["reduce MNQ 0", "old"]
+    assert [intent.leg for intent in history.unsettled().values()] == ["reduce MNQ 0", "old"]
     await legs.answer("reduce MNQ 0", REPORT)
-    assert [intent.leg for intent in history.unsettled()] == ["old"]
+    assert list(history.unsettled()) == ["x"]
+
+
+async def test_a_cancel_is_no_order_that_may_have_arrived() -> None:
+    history = History()
+    await book(history).begin(LegIntent(action=ActionId("a"), leg="cancel v1", account=EVAL, cancels=OrderId("v1")))
+    assert history.unsettled() == {}
+
+
+async def test_an_order_in_doubt_that_was_sent_again_under_its_id_is_known_by_the_newer_word() -> None:
+    older = msgspec.structs.replace(INTENT, action=ActionId("weak"), leg="reduce MNQ 2")
+    history = History(inherited={"c": older})
+    legs = book(history)
+    assert (history.unsettled(), history.handed()) == ({"c": older}, {"c": older})
+    await legs.begin(INTENT)
+    assert (history.unsettled(), history.handed()) == ({"c": INTENT}, {})
+    await legs.answer("reduce MNQ 0", REPORT)
+    assert (history.unsettled(), history.handed()) == ({}, {})
+
+
+async def test_an_order_that_was_taken_over_is_settled_with_its_own_answer_and_asked_for_again_after_a_restart() -> (
+    None
+):
+    older = msgspec.structs.replace(INTENT, action=ActionId("weak"))
+    history = History(inherited={"c": older})
+    legs = book(history)
+    await legs.take_over(ActionId("a"), older, msgspec.structs.replace(REPORT, status=OrderStatus.WORKING, filled=D(0)))
+    (left,) = history.unsettled().values()
+    assert (left.action, left.leg, history.handed()) == ("a", "taken over: reduce MNQ 0", {"c": older})
+    await legs.take_over(ActionId("a"), older, REPORT)
+    assert history.unsettled() == {}
+
+
+async def test_an_order_taken_over_is_a_request_of_ours_with_its_fill_and_the_mark_of_its_own_decision() -> None:
+    journal = MemoryJournal()
+    legs = LegBook(clock=ManualClock(1), ledger=InlineWriter(journal), history=History(), changed=lambda: None)
+    for _ in range(2):
+        await legs.take_over(ActionId("heir"), msgspec.structs.replace(INTENT, action=ActionId("weak")), REPORT)
+    (leg,) = legs.legs
+    assert (leg.action, leg.leg, leg.state, leg.filled) == ("heir", "taken over: reduce MNQ 0", LegState.FILLED, 3)
+    assert (leg.price, leg.mark, leg.slippage) == (D("20998.25"), D("20999.5"), D("1.25"))
+    assert len(list(journal.iterate())) == 1, "the same word twice is written once"
+
+
+async def test_a_request_that_is_sent_again_was_sent_when_it_was_sent_first_and_keeps_what_is_known_of_it() -> None:
+    clock = ManualClock(NS_PER_S)
+    legs = LegBook(clock=clock, ledger=InlineWriter(MemoryJournal()), history=History(), changed=lambda: None)
+    await legs.begin(INTENT)
+    legs.missed("reduce MNQ 0", "no route")
+    clock.advance_to(2 * NS_PER_S)
+    await legs.begin(INTENT)
+    (leg,) = legs.legs
+    assert (leg.state, leg.sent_at, leg.detail) == (LegState.SENT, NS_PER_S, "no route")
+
+
+@dataclass
+class Written:
+    """A `Ledger` that remembers what was written, and whether it was waited for."""
+
+    entries: list[tuple[RecordKind, bool]] = field(default_factory=list)
+
+    async def record(self, entries: Sequence[Entry], *, durable: bool) -> None:
+        self.entries += [(entry.kind, durable) for entry in entries]
+
+
+async def test_a_request_and_an_aim_are_on_the_disk_before_anything_is_sent_and_an_answer_holds_nothing_up() -> None:
+    ledger = Written()
+    legs = LegBook(clock=ManualClock(1), ledger=ledger, history=History(), changed=lambda: None)
+    await legs.fix(ActionId("a"), {MNQ: Aim(held=D(3), to=D(1))})
+    await legs.begin(INTENT)
+    await legs.answer("reduce MNQ 0", REPORT)
+    intent, outcome = RecordKind.INTENT, RecordKind.OUTCOME
+    assert ledger.entries == [(intent, True), (intent, True), (outcome, False)]
+
+
+async def test_what_is_to_be_reached_is_written_once_and_nothing_where_there_is_nothing_to_reach() -> None:
+    ledger = Written()
+    legs = LegBook(clock=ManualClock(1), ledger=ledger, history=History(), changed=lambda: None)
+    assert await legs.fix(ActionId("a"), {}) == {}
+    assert ledger.entries == []
+    first = {MNQ: Aim(held=D(3), to=D(1))}
+    assert await legs.fix(ActionId("a"), first) == first
+    assert await legs.fix(ActionId("a"), {MNQ: Aim(held=D(1), to=D(0))}) == first
+    assert len(ledger.entries) == 1
+
+
+async def test_only_orders_that_were_accepted_and_have_not_filled_are_unfinished() -> None:
+    legs = book()
+    reports = {
+        "works": msgspec.structs.replace(REPORT, status=OrderStatus.WORKING, filled=D(0)),
+        "partly": msgspec.structs.replace(REPORT, status=OrderStatus.PARTIALLY_FILLED, filled=D(1)),
+        "filled": REPORT,
+        "refused": msgspec.structs.replace(REPORT, status=OrderStatus.REJECTED, filled=D(0)),
+        "sent": None,
+    }
+    for leg, report in reports.items():
+        await legs.begin(msgspec.structs.replace(INTENT, leg=leg))
+        if report is not None:
+            await legs.answer(leg, report)
+    await legs.begin(LegIntent(action=ActionId("a"), leg="cancel v1", account=EVAL, cancels=OrderId("v1")))
+    await legs.cancelled("cancel v1")
+    found = legs.unfinished_orders()
+    assert [intent.leg for intent, _ in found] == ["works", "partly"]
+    assert {order.client_id for _, order in found} == {"c"}
+
+
+async def test_a_request_on_record_that_nobody_took_up_after_a_restart_did_not_reach_the_broker() -> None:
+    legs = book(History(begun={"reduce MNQ 0": INTENT}))
+    legs.close(OutcomeStatus.FAILED)
+    assert [(leg.state, leg.detail) for leg in legs.legs] == [(LegState.STUCK, "it did not reach the broker")]
+
+
+@pytest.mark.parametrize("status", [OutcomeStatus.DONE, OutcomeStatus.SUPERSEDED])
+async def test_what_is_done_or_handed_on_leaves_its_requests_as_they_were_last_heard_of(status: OutcomeStatus) -> None:
+    legs = book(History(begun={"reduce MNQ 0": INTENT}))
+    legs.close(status)
+    assert [leg.state for leg in legs.legs] == [LegState.PLANNED]
+
+
+async def test_a_request_of_the_first_version_has_no_state_and_gets_none() -> None:
+    old = LegOutcome(action=ActionId("a"), leg="reduce MNQ 0", status="accepted")
+    legs = book(History(ended={"reduce MNQ 0": old}))
+    legs.close(OutcomeStatus.FAILED)
+    assert legs.legs == (old,)
 
 
 async def test_a_request_that_was_sent_and_not_answered_ends_as_unknown_where_the_action_failed() -> None:

@@ -83,6 +83,24 @@ async def test_an_order_that_may_still_be_on_its_way_gives_its_id_to_the_close_t
     assert world.venue.held[MNQ] == 3
 
 
+async def test_a_close_that_took_an_id_over_and_was_cut_off_stands_on_the_receipt_once() -> None:
+    world = LaneWorld()
+    world.venue.script["submit", "before"] = ["hang"]
+    world.venue.script["submit", "after"] = ["hang"]
+    async with world.lane():
+        world.executor.accept([world.plan("close_position", "weak")])
+        await world.until_called("submit")
+        world.executor.accept([world.plan("flatten", "strong")])
+        await world.until_called("submit", 2)
+        await world.step()
+    again = world.again()
+    async with again.lane():
+        await again.settle()
+    legs = [(leg.leg, leg.filled) for leg in again.receipt("strong").legs]
+    assert legs == [("reduce MNQ 0", Decimal(3)), ("reduce MES 0", Decimal(2))]
+    assert sorted(world.venue.closes) == [-3, 2]
+
+
 async def test_an_order_taken_over_that_rests_is_waited_for() -> None:
     world = LaneWorld(venue=FakeVenue(held={MNQ: Decimal(3)}, rests=True))
     async with world.lane():

@@ -125,7 +125,7 @@ class ActionDesk:
         for leg, intent in tuple(self._history.begun.items()):
             if leg not in self._history.ended:
                 await (self._recall_order(intent, intent.order) if intent.order else self._recall_cancel(intent))
-        for client, intent in self._history.inherited.items():
+        for client, intent in self._history.handed().items():
             if intent.order is not None:
                 await self._take_over(client, intent, intent.order)
 

@@ -118,10 +118,10 @@ class Lane:
         job.desk = None
         self._put(job, max(rank, job.action.rank))
 
-    def hand_over(self, orders: list[LegIntent]) -> None:
+    def hand_over(self, orders: Mapping[str, LegIntent]) -> None:
         """Make orders that are not settled known to whatever runs next: nobody sizes a second close beside them."""
         for job in self.jobs:
-            job.history.inherited |= {intent.order.client_id: intent for intent in orders if intent.order}
+            job.history.inherited |= orders
 
     def _make_way(self, weak: Job, strong: Job) -> None:
         if supersedes(strong.planned, weak.planned):

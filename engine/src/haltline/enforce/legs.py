@@ -14,6 +14,7 @@ from haltline.model.id import ActionId, Symbol
 from haltline.model.order import Aim, OrderReport, OrderRequest, OrderStatus
 
 _UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
+_TAKEN = "taken over: "
 
 
 @dataclass(slots=True)
@@ -29,12 +30,19 @@ class History:
     inherited: dict[str, LegIntent] = field(default_factory=dict)
     aims: dict[Symbol, Aim] = field(default_factory=dict)
 
-    def unsettled(self) -> list[LegIntent]:
-        """Orders that may have arrived, or that worked when last heard of: its own and those it was handed."""
+    def unsettled(self) -> dict[str, LegIntent]:
+        """Orders that may have arrived, or that worked when last heard of, by client id: its own, and those handed to
+        it of which it knows no more.
+        """
         over = {leg for leg, ended in self.ended.items() if ended.state not in _UNFILLED}
-        own = [intent for leg, intent in self.begun.items() if intent.order is not None and leg not in over]
-        known = {intent.order.client_id for intent in own if intent.order is not None}
-        return [*own, *(intent for client, intent in self.inherited.items() if client not in known)]
+        own = {intent.order.client_id: leg for leg, intent in self.begun.items() if intent.order is not None}
+        left = {client: self.begun[leg] for client, leg in own.items() if leg not in over}
+        return left | {client: intent for client, intent in self.inherited.items() if client not in own}
+
+    def handed(self) -> dict[str, LegIntent]:
+        """Orders handed to it, by client id, less those that it has sent itself under the same id."""
+        own = {each.order.client_id for leg, each in self.begun.items() if each.order and not leg.startswith(_TAKEN)}
+        return {client: intent for client, intent in self.inherited.items() if client not in own}
 
 
 class LegBook:
@@ -98,12 +106,12 @@ class LegBook:
             order_id=report.order_id, filled=report.filled, price=report.average_price,
             slippage=slippage_of(report.side.sign, report.average_price, mark),
         )  # fmt: skip
-        if new != known or leg not in self.history.ended:
+        if new != known:
             await self._end(new)
 
     async def take_over(self, action: ActionId, intent: LegIntent, report: OrderReport) -> None:
         """What an order does that was handed to us, as a request of ours: it is part of how the account got flat."""
-        leg = f"taken over: {intent.leg}"
+        leg = _TAKEN + intent.leg
         own = msgspec.structs.replace(intent, action=action, leg=leg)
         self._live[leg], self.history.begun[leg] = self._live.get(leg) or _restored(own), own
         await self.answer(leg, report)
@@ -116,9 +124,9 @@ class LegBook:
 
     def close(self, status: OutcomeStatus) -> None:
         """The action is over: what is still open never will be more."""
-        for leg in [live for live in self._live.values() if live.state is not None]:
-            if status is OutcomeStatus.DONE or status is OutcomeStatus.SUPERSEDED:
-                continue
+        if status in (OutcomeStatus.DONE, OutcomeStatus.SUPERSEDED):
+            return
+        for leg in self.legs:
             if leg.state in (LegState.PLANNED, LegState.ACKNOWLEDGED):
                 detail = leg.detail or ("still working" if leg.order_id else "it did not reach the broker")
                 self._show(msgspec.structs.replace(leg, state=LegState.STUCK, detail=detail))

@@ -57,7 +57,7 @@ def unfinished(records: Iterable[Record]) -> Unfinished:
                 history = histories.pop(outcome.action, None)
                 if history is not None and outcome.superseded_by is not None:
                     heir = histories.setdefault(outcome.superseded_by, History())
-                    heir.inherited |= {intent.order.client_id: intent for intent in history.unsettled() if intent.order}
+                    heir.inherited |= history.unsettled()
             else:
                 histories.setdefault(outcome.action, History()).ended[outcome.leg] = outcome
     return Unfinished(
