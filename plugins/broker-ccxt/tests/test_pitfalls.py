@@ -8,7 +8,7 @@ import ccxt
 import pytest
 
 from haltline.errors import OutcomeUnknown, Refused, Transient
-from haltline.model.event import CashFlow, ConnectionStatus, ConnectionUpdate, Fill, PositionReport
+from haltline.model.event import CashFlow, ConnectionStatus, ConnectionUpdate, Fill, PositionReport, Quote
 from haltline.model.order import OrderRequest, OrderType, Side
 from haltline_broker_ccxt.client import make_exchange
 
@@ -183,6 +183,48 @@ async def test_a_silent_connection_is_made_anew(desks, venue: str) -> None:
         opened = desk.sim.streams.opened
         desk.sim.streams.mute()
         await desk.until(lambda: desk.sim.streams.opened > opened, 15.0)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_a_market_that_was_traded_keeps_its_prices_over_a_new_connection(desks, venue: str) -> None:
+    """Prices of what is traded are subscribed to. With nothing held a new connection subscribed to none, and whoever
+    traded there again was judged by the price at which it was left.
+    """
+    async with desks(venue, symbols={}) as desk:
+        desk.sim.price("BTC", 60_000)
+        desk.sim.trades("BTC", "0.1")
+        await desk.until(lambda: held(desk).get(desk.symbol))
+        await desk.until(lambda: desk.of(Quote))
+        desk.sim.flattens()
+        await desk.until(lambda: held(desk).get(desk.symbol) == 0)
+        opened = desk.sim.streams.opened
+        desk.sim.streams.abort()
+        await desk.until(lambda: desk.sim.streams.opened > opened)
+        await desk.sim.wait_for_stream("private")
+        desk.heard.clear()
+        desk.sim.price("BTC", 61_000)
+        await desk.until(lambda: any(each.mark == 61_000 for each in desk.of(Quote)))
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_a_price_that_was_asked_for_is_not_told_after_a_newer_one_of_a_stream(desks, venue: str) -> None:
+    """The answer is older than what a stream told while it was on its way, and nothing in it says so."""
+    async with desks(venue) as desk:
+        desk.sim.price("BTC", 60_000)
+        desk.sim.trades("BTC", "0.1")
+        await desk.until(lambda: held(desk).get(desk.symbol))
+        await desk.until(lambda: any(each.mark == 60_000 for each in desk.of(Quote)))
+        prices = "GET /fapi/v1/premiumIndex" if venue == "binance" else "tickers"
+        desk.sim.arm("delay", prices, stage="after", after_s=1.0)
+        asked = len(desk.calls(prices))
+        reading = asyncio.ensure_future(desk.reader._reader._read_quotes())
+        await desk.until(lambda: len(desk.calls(prices)) > asked)
+        await asyncio.sleep(0.2)  # sleeps: the answer is made, and on its way
+        desk.sim.price("BTC", 59_000)
+        await desk.until(lambda: any(each.mark == 59_000 for each in desk.of(Quote)))
+        assert not reading.done()
+        await reading
+        assert [each.mark for each in desk.of(Quote) if each.mark][-1] == 59_000
 
 
 # -- Bybit -------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 import ccxt  # type: ignore[import-untyped]  # ccxt has no stubs
 
-from haltline.clock import NS_PER_S, Clock
+from haltline.clock import NS_PER_S, Clock, SteadyClock
 from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline_broker_ccxt.failure import ClockApart, Codes, judge
 from haltline_broker_ccxt.row import Row, row
@@ -22,8 +22,10 @@ from haltline_broker_ccxt.setting import Setting
 type Tap = Callable[[str, object], bool]
 """Shown each message of a stream, with its address, before ccxt sees it; True where ccxt need not see it at all."""
 
+NS_PER_MS = 1_000_000
 _DEFAULT_WAIT_S = 1.0
 _TOO_FAR_APART_MS = 500
+_STEP_MS = 50
 _CLOCK_READINGS = 2
 """The first may have to connect; the quickest answer counts."""
 _LIBRARY = (ccxt.BaseError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
@@ -178,18 +180,37 @@ def _turned(found: object, host: str) -> object:
     return found
 
 
+class Lead:
+    """How far a clock that may be set is ahead of one that may not: the same until it is set, so that two instants that
+    the venue tells keep their order.
+    """
+
+    def __init__(self) -> None:
+        self._ms: int | None = None
+
+    def over(self, steady_ms: int, told_ms: int) -> int:
+        """Its lead now, in ms; a change is a step only above what reading two clocks one after the other makes."""
+        lead_ms = told_ms - steady_ms
+        if self._ms is None or abs(lead_ms - self._ms) > _STEP_MS:
+            self._ms = lead_ms
+        return self._ms
+
+
 class Line:
     """Calls on one exchange object. Raises Transient, Refused and OutcomeUnknown, and nothing else of ccxt's.
 
-    `offset_ms` is how far our clock is ahead of the venue's.
+    How far the venue's clock is from ours is measured against a clock that nobody can set, so that a step of the
+    host's clock is known in the instant in which it happens.
     """
 
     def __init__(self, exchange: Exchange, *, venue: str, codes: Codes, clock: Clock) -> None:
         self.exchange = exchange
         self.venue = venue
         self.codes = codes
-        self.offset_ms = 0
         self._clock = clock
+        self._steady: Clock = SteadyClock()
+        self._venue_lag_ms: int | None = None
+        self._host, self._ours = Lead(), Lead()
         self._closed = False
 
     async def read(self, method: str, params: Mapping[str, object] | None = None) -> object:
@@ -207,6 +228,8 @@ class Line:
 
     async def perform[T](self, call: Callable[[], Awaitable[T]], *, mutates: bool) -> T:
         """Any call of ccxt's own."""
+        if self._venue_lag_ms is not None:
+            self.exchange.options["timeDifference"] = self.offset_ms
         try:
             return await call()
         except (ccxt.BaseError, aiohttp.ClientError, TimeoutError) as failure:
@@ -220,15 +243,20 @@ class Line:
         """Learn how far our clock is ahead of the venue's, in ms; requests carry the venue's time from then on."""
         best: int | None = None
         for _ in range(_CLOCK_READINGS):
-            before = self.exchange.milliseconds()
+            before = self._steady_ms
             there = await self.perform(self.exchange.fetch_time, mutates=False)
-            after = self.exchange.milliseconds()
+            after = self._steady_ms
             if there is not None and (best is None or after - before < best):
                 best = after - before
-                self.offset_ms = after - int(there)  # rather late than early: what is later than now counts as now
-        if best is not None:
-            self.exchange.options["timeDifference"] = self.offset_ms
+                self._venue_lag_ms = after - int(there)  # rather late than early: what is later than now counts as now
         return self.offset_ms
+
+    @property
+    def offset_ms(self) -> int:
+        """How far our host's clock is ahead of the venue's; 0 as long as nobody has asked."""
+        if self._venue_lag_ms is None:
+            return 0
+        return self._host.over(self._steady_ms, self.exchange.milliseconds()) + self._venue_lag_ms
 
     @property
     def is_apart(self) -> bool:
@@ -237,11 +265,22 @@ class Line:
 
     def at_ns(self, venue_ms: int) -> int:
         """An instant told by the venue, on our clock; now where it tells none."""
-        return (venue_ms + self.offset_ms) * 1_000_000 if venue_ms else self._clock.now()
+        return (venue_ms + self._our_lead_ms) * NS_PER_MS if venue_ms else self._clock.now()
 
     def venue_ms(self, at_ns: int) -> int:
         """An instant of ours, on the venue's clock."""
-        return at_ns // 1_000_000 - self.offset_ms
+        return at_ns // NS_PER_MS - self._our_lead_ms
+
+    @property
+    def _steady_ms(self) -> int:
+        return self._steady.now() // NS_PER_MS
+
+    @property
+    def _our_lead_ms(self) -> int:
+        """How far the engine's clock is ahead of the venue's; 0 as long as nobody has asked."""
+        if self._venue_lag_ms is None:
+            return 0
+        return self._ours.over(self._steady_ms, self._clock.now() // NS_PER_MS) + self._venue_lag_ms
 
     def subscribe(self, url: str, name: str, message: object) -> None:
         """One more subscription on a connection that somebody waits on already: that one tells of its end."""

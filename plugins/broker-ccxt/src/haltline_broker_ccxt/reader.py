@@ -29,6 +29,7 @@ _REFRESH_NS = 1200 * NS_PER_S
 _OVERLAP_MS = 5_000
 _STALE_NS = 60 * NS_PER_S
 _LOOK_NS = NS_PER_S // 2
+_MOST_FOLLOWED = 50
 _WORDS_S = 2.0
 _STREAMS_S = 5.0
 """How long the start waits for the streams; without them REST does."""
@@ -59,6 +60,7 @@ class Reader:
         self._wants_markets = False
         self._forbidden: set[str] = set()
         self._newest: dict[str, Quote] = {}
+        self._followed: dict[str, None] = {}
         self._health = Health(self._account, self._clock, self._tell)
         self._streams = Streams(
             venue, ear, self._clock, silence_s=setting.silence_s, quote_silence_s=setting.quote_silence_s,
@@ -71,7 +73,6 @@ class Reader:
         self._sink = sink
         ear = self._ear
         ear.hear, ear.take, ear.doubt, ear.puzzled = self._venue.hear, self._take, self._doubt, self._puzzled
-        ear.now_ms = self._venue.line.exchange.milliseconds
         try:
             await self._begin()
             async with asyncio.TaskGroup() as group:
@@ -170,9 +171,14 @@ class Reader:
             raise Transient(f"{self._venue.name} did not answer in time") from failure
 
     async def _read_quotes(self) -> None:
+        """Ask for prices; one that a stream told meanwhile is newer than the answer."""
         await self._share(Ask.QUOTES)
-        for quote in await self._venue.quotes(self._symbols()):
-            self._tell(quote)
+        asked_at = self._clock.now()
+        quotes = await self._venue.quotes(self._symbols())
+        overtaken = {symbol for symbol, newest in self._newest.items() if newest.received_at >= asked_at}
+        for quote in quotes:
+            if quote.symbol not in overtaken:
+                self._tell(quote)
 
     async def _keep_up(self) -> None:
         """Executions by REST at the start, after each loss or doubt, and on a clock; flows with them at the start and
@@ -299,10 +305,17 @@ class Reader:
             self._announce(symbol)
 
     def _symbols(self) -> set[str]:
-        """Whose prices are wanted, by their plain names."""
-        named = [*self._specs, *self._setting.symbols, *self._told.symbols()]
-        found = (self._venue.markets.get(symbol) for symbol in named)
-        return {market.name for market in found if market is not None}
+        """Whose prices are wanted, by their plain names: of what is set up, and of what is or was traded. Whoever
+        trades there again must not be judged by the price at which it was left, a connection ago.
+        """
+        traded = {market.name for symbol in self._told.symbols() if (market := self._venue.markets.get(symbol))}
+        for name in traded:
+            self._followed.pop(name, None)
+            self._followed[name] = None
+        while len(self._followed) > max(_MOST_FOLLOWED, len(traded)):
+            del self._followed[next(iter(self._followed))]
+        found = (self._venue.markets.get(symbol) for symbol in (*self._specs, *self._setting.symbols))
+        return {market.name for market in found if market is not None} | set(self._followed)
 
     @property
     def _watched(self) -> set[str]:

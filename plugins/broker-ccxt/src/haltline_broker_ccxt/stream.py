@@ -7,13 +7,14 @@ ccxt's caches, and everything is read again by REST right after.
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 
-from haltline.clock import NS_PER_S, Clock
+from haltline.clock import NS_PER_S, Clock, SteadyClock
 from haltline.errors import EngineError, Transient
 from haltline.model.event import Event, Quote
 from haltline_broker_ccxt.client import Line
 from haltline_broker_ccxt.row import Malformed
 from haltline_broker_ccxt.venue import Doubt, Subscription, Venue
 
+NS_PER_MS = 1_000_000
 _LOOK_NS = NS_PER_S // 4
 _FIRST_WAIT_NS = NS_PER_S // 10
 _LONGEST_WAIT_NS = 10 * NS_PER_S
@@ -24,16 +25,38 @@ _STEADY_NS = 20 * NS_PER_S
 
 
 class Ear:
-    """The tap of an exchange object: notes life, translates, and hands events on; it never raises into ccxt."""
+    """The tap of an exchange object: notes life, translates, and hands events on; it never raises into ccxt.
+
+    Life is timed by a clock that nobody can set: one that is set back would hide how long a stream has been silent.
+    """
 
     def __init__(self) -> None:
         self.hear: Callable[[object], Iterable[Event] | None] = lambda message: None
         self.take: Callable[[Event], None] = lambda event: None
         self.doubt: Callable[[str], None] = lambda reason: None
         self.puzzled: Callable[[str], None] = lambda reason: None
-        self.now_ms: Callable[[], int] = lambda: 0
+        self.steady: Clock = SteadyClock()
         self.alive_ms: dict[str, int] = {}
         self.quoted_ms = 0
+        self._pongs: dict[str, tuple[object, int]] = {}
+
+    def now_ms(self) -> int:
+        """The present instant of the steady clock."""
+        return self.steady.now() // NS_PER_MS
+
+    def begin(self) -> None:
+        """All connections are made anew."""
+        self.alive_ms.clear()
+        self._pongs.clear()
+        self.quoted_ms = self.now_ms()
+
+    def last_ms(self, url: str, pong: object) -> int:
+        """When something came last on a connection, 0 for never. `pong` is ccxt's stamp of the last one, by a clock
+        that may be set: what counts is when it was another than before.
+        """
+        if pong and self._pongs.get(url, (None, 0))[0] != pong:
+            self._pongs[url] = pong, self.now_ms()
+        return max(self.alive_ms.get(url, 0), self._pongs.get(url, (None, 0))[1])
 
     def __call__(self, url: str, message: object) -> bool:
         """True where the message was for us."""
@@ -98,8 +121,7 @@ class Streams:
         """Until something is wrong; returns what."""
         self._demand, self._is_planned = "", False
         self.up.clear()
-        self._ear.alive_ms.clear()
-        self._ear.quoted_ms = self._ear.now_ms()
+        self._ear.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 for each in subscriptions:
@@ -143,7 +165,7 @@ def _are_up(line: Line, ear: Ear, subscriptions: Collection[Subscription]) -> bo
 def _require_life(line: Line, ear: Ear, silence_ms: float) -> None:
     """Raise Transient where a connection has said nothing: ccxt's own flags stay as they were when its loop is dead."""
     for url, client in line.exchange.clients.items():
-        last = max(ear.alive_ms.get(url, 0), client.lastPong or 0)
+        last = ear.last_ms(url, client.lastPong)
         if last and ear.now_ms() - last > silence_ms:
             raise Transient(f"a stream was silent for {silence_ms / 1000:g} s")
 
