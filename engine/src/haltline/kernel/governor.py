@@ -16,12 +16,11 @@ import msgspec
 from haltline.api.field import Change
 from haltline.clock import NS_PER_S, to_iso
 from haltline.model.event import LockRequest
-from haltline.model.id import AccountId, ActionId, RuleId, Symbol
+from haltline.model.id import AccountId, ActionId, OrderId, RuleId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import Lock, PlannedAction, TradingMode
-from haltline.model.rule import Scope
 from haltline.model.verdict import Phase
-from haltline.rules.arbiter import CLOSE, Arbiter
+from haltline.rules.arbiter import CANCEL, CLOSE, Arbiter
 from haltline.rules.incident import Incident
 from haltline.rules.livebook import LiveBook
 from haltline.rules.lock import LockBook
@@ -255,6 +254,25 @@ class Governor:
         )
         self._arbiter.launch(action, state=state)
         yield action
+
+    def is_owed(self, action: PlannedAction) -> bool:
+        """Whether what `undo` asked for is still there and still not allowed, so that just this undoes it."""
+        account = self.state.accounts.get(action.account or "")
+        if account is None:
+            return False
+        if action.name == CANCEL:
+            order = account.order_book.get(OrderId(action.order_id or ""))
+            return order is not None and self._may_not_wait(order, account)
+        position = account.book.get(action.symbol or "")
+        if position is None:
+            return False
+        allowed = self._allowed(AccountId(account.id), Symbol(position.symbol), position.quantity)
+        return abs(position.quantity) > allowed * (1 + 1e-9) and action.params.get("quantity", 0.0) == allowed
+
+    def _may_not_wait(self, order: Any, account: Any) -> bool:
+        """Whether a working order is an entry that its account or symbol may not have now."""
+        is_closed = order.symbol in self.barred or any(self.locks.of_symbol(account.id, order.symbol))
+        return (account.mode != TradingMode.ACTIVE or is_closed) and is_entry(order, account)
 
     def _allowed(self, account: AccountId, symbol: Symbol, quantity: float) -> float:
         """The size every standing lock allows: what was open when it began, and never more than was left since."""
