@@ -374,6 +374,10 @@ def test_client_ids_depend_on_action_and_leg_alone(leg: str) -> None:
     assert len(client_id(ActionId("a"), leg)) <= 32
 
 
+def test_a_client_id_is_the_one_that_every_version_has_made() -> None:
+    assert client_id(ActionId("a"), "reduce MNQ 0") == "hl-cb23fddc701451a7ebe161a8"
+
+
 async def test_after_a_restart_the_receipt_names_the_close_that_was_cut_off() -> None:
     receipt = await resumed_after_a_cut("close_position", ("submit", "after"))
     assert [(leg.leg, leg.status, leg.filled) for leg in receipt.legs] == [("reduce MNQ 0", "accepted", Decimal(3))]

@@ -100,6 +100,52 @@ async def test_a_call_that_was_not_sent_is_not_counted() -> None:
         await actor.snapshot(EVAL)
 
 
+async def test_of_two_calls_reading_takes_one_and_leaves_the_other() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(2))
+    await shared.share()
+    second: asyncio.Task[object] = asyncio.ensure_future(shared.share())
+    assert not await ended(second)
+    shared.claim(is_order=False)
+    second.cancel()
+
+
+def test_what_does_not_fit_comes_back_when_enough_of_the_oldest_is_old_enough() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(10))
+    for at, cost in ((1, 2), (11, 3), (21, 4)):
+        clock.advance_to(at * NS_PER_S)
+        shared.claim(cost, is_order=False)
+    for cost, wait_s in ((2, 40.0), (3, 40.0), (4, 50.0), (6, 50.0), (7, 60.0), (10, 60.0)):
+        with pytest.raises(Transient) as told:
+            shared.claim(cost, is_order=False)
+        assert (cost, told.value.retry_after_s) == (cost, wait_s)
+    shared.claim(1, is_order=False)
+
+
+def test_calls_are_scarce_once_more_than_half_are_used_and_no_longer_when_they_are_old() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, per_minute(10))
+    shared.claim(5, is_order=False)
+    assert not shared.is_scarce
+    shared.claim(1, is_order=False)
+    assert shared.is_scarce
+    clock.advance_to(61 * NS_PER_S - 1)
+    assert shared.is_scarce
+    clock.advance_to(61 * NS_PER_S)
+    assert not shared.is_scarce
+
+
+async def test_a_budget_keeps_no_more_than_its_time_in_mind() -> None:
+    clock = ManualClock(NS_PER_S)
+    shared = budget(clock, RateLimit(calls=4, per_s=1.0))
+    for second in range(2, 100):
+        await shared.share()
+        clock.advance_to(second * NS_PER_S)
+    assert shared._all is not None
+    assert [len(count._taken) for count in (shared._all._all, shared._all._read, shared._all._spell)] == [1, 1, 1]
+
+
 async def test_no_limit_means_nothing_to_wait_for() -> None:
     clock = ManualClock(NS_PER_S)
     shared = budget(clock, None)

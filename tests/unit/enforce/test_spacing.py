@@ -9,7 +9,7 @@ from lane_world import EVAL, MES, MNQ, FakeVenue
 from haltline.api import BrokerCall, RateLimit
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.rate import ActingBroker, RateBudget
-from haltline.enforce.spacing import APART_NS, AT_ONCE
+from haltline.enforce.spacing import APART_NS, AT_ONCE, Spacing
 from haltline.errors import OutcomeUnknown, Transient
 from haltline.model.order import OrderRequest, OrderType, Side
 
@@ -74,6 +74,66 @@ async def test_other_symbols_and_stops_wait_for_nothing_and_a_minute_later_all_i
     actor.clock.advance_to(actor.clock.now() + 61 * NS_PER_S)
     for _ in range(AT_ONCE):
         await actor.send()
+
+
+def order(client: int = 0, **more: object) -> OrderRequest:
+    close = OrderRequest(account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(1), client_id=f"c{client}")
+    return msgspec.structs.replace(close, **more)  # type: ignore[arg-type]  # a test's short hand
+
+
+def send(spacing: Spacing, *orders: OrderRequest) -> None:
+    """They go out, unless it is too soon."""
+    for each in orders:
+        spacing.require(each)
+        spacing.note(each)
+
+
+def test_the_refusal_says_how_many_went_out_and_when_the_next_one_may() -> None:
+    clock = ManualClock(NS_PER_S)
+    spacing = Spacing(clock)
+    send(spacing, *(order(number) for number in range(AT_ONCE - 1)))
+    clock.advance_to(3 * NS_PER_S)
+    send(spacing, order(AT_ONCE))
+    clock.advance_to(4 * NS_PER_S)
+    with pytest.raises(Transient) as told:
+        spacing.require(order(9))
+    assert str(told.value) == "6 orders for MNQ within a minute: the next one follows in 4.0 s"
+    assert told.value.retry_after_s == 4.0
+
+
+def test_after_a_minute_as_many_as_before_go_out_at_once() -> None:
+    clock = ManualClock(NS_PER_S)
+    spacing = Spacing(clock)
+    send(spacing, *(order(number) for number in range(AT_ONCE)))
+    clock.advance_to(61 * NS_PER_S)
+    send(spacing, *(order(number) for number in range(10, 10 + AT_ONCE)))
+    with pytest.raises(Transient):
+        spacing.require(order(99))
+
+
+def test_within_a_minute_those_beyond_the_first_are_always_apart() -> None:
+    clock = ManualClock(NS_PER_S)
+    spacing = Spacing(clock)
+    send(spacing, *(order(number) for number in range(AT_ONCE)))
+    clock.advance_to(61 * NS_PER_S - 1)
+    send(spacing, order(10))
+    with pytest.raises(Transient):
+        spacing.require(order(11))
+
+
+def test_one_order_alone_is_forgotten_after_its_minute_like_many() -> None:
+    clock = ManualClock(NS_PER_S)
+    spacing = Spacing(clock)
+    send(spacing, order(0))
+    clock.advance_to(70 * NS_PER_S)
+    send(spacing, *(order(number) for number in range(1, 1 + AT_ONCE)))
+
+
+def test_stops_neither_wait_nor_make_orders_wait() -> None:
+    spacing = Spacing(ManualClock(NS_PER_S))
+    send(spacing, *(order(number, type=OrderType.STOP) for number in range(2 * AT_ONCE)))
+    send(spacing, *(order(number) for number in range(AT_ONCE)))
+    send(spacing, order(99, type=OrderType.STOP))
 
 
 async def test_while_calls_are_plenty_nothing_is_spaced() -> None:

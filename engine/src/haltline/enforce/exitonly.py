@@ -59,8 +59,7 @@ class ExitOnlyBroker:
             raise Refused(f"the guardian sends nothing but reduce-only market orders, not {_named(request)} [E821]")
         async with self._announce(request.account):
             held = quantity_of(await self._broker.snapshot(request.account), request.symbol)
-            closes = held * request.side.sign < 0 and request.quantity.is_finite() and 0 < request.quantity <= abs(held)
-            if not closes:
+            if not request.quantity.is_finite() or not 0 < request.quantity <= -held * request.side.sign:
                 raise Refused(f"{_named(request)} would not close a position of {held:+f} [E821]")
             await self._require_consent(request.account)
             return await self._broker.submit(request)

@@ -40,7 +40,7 @@ type OnProgress = Callable[[Progress], None]
 def progress_of(account: AccountId, job: Job, stage: Stage, receipt: Receipt | None = None) -> Progress:
     """A job as people see it."""
     planned = job.planned
-    legs = receipt.legs if receipt is not None else (job.desk.book.legs if job.desk is not None else ())
+    legs = job.desk.book.legs if job.desk is not None else ()
     return Progress(
         account=account, action=planned.id, name=planned.name, stage=stage, symbol=planned.symbol, rules=planned.rules,
         started_at=job.started_at, legs=legs, receipt=receipt,

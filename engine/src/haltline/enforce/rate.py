@@ -44,14 +44,13 @@ class _Count:
     def free_at(self, now: int, cost: int) -> int:
         """The first instant at which so much more fits; what is more than all there is waits for everything."""
         self.share_used(now)
-        excess = self._used + min(cost, self._most) - self._most
-        if excess <= 0:
-            return now
+        excess, free = self._used + min(cost, self._most) - self._most, now
         for at, worth in self._taken:
-            excess -= worth
             if excess <= 0:
-                return at + self._per_ns
-        return now
+                break
+            excess -= worth
+            free = at + self._per_ns
+        return free
 
     def take(self, now: int, cost: int) -> None:
         self._taken.append((now, cost))
@@ -65,7 +64,7 @@ class _Window:
 
     def __init__(self, limit: RateLimit) -> None:
         per_ns = round(limit.per_s * NS_PER_S)
-        shared = max(1, limit.calls - max(1, round(limit.calls * RESERVED)))
+        shared = limit.calls - round(limit.calls * RESERVED)
         spells = max(1, per_ns // SPELL_NS)
         self._all = _Count(limit.calls, per_ns)
         self._read = _Count(shared, per_ns)

@@ -14,7 +14,6 @@ class Wait:
 
     def __init__(self) -> None:
         self._scope: asyncio.Timeout | None = None
-        self._grace_s = 0.0
 
     async def for_[T](self, call: Awaitable[T], *, longest_s: float | None = None, grace_s: float = 0.0) -> T:
         """Await it; raises TimeoutError after `longest_s`, or `grace_s` after a `cut`."""
