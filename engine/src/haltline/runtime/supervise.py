@@ -17,9 +17,11 @@ type OnChange = Callable[[str, str, str], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How soon a guarded service starts again: after `budget` starts within `window_ns` it is degraded, and tried only
-    every `longest_wait_ns`. It is never given up: a venue may be away for a night.
+    every `longest_wait_ns`. One that ran for `steady_ns` had not failed to start, and begins anew: a link that is cut
+    now and then is back at once each time. It is never given up: a venue may be away for a night.
     """
 
+    steady_ns: int = 10 * NS_PER_S
     budget: int = 8
     window_ns: int = 600 * NS_PER_S
     first_wait_ns: int = NS_PER_S // 2
@@ -92,6 +94,8 @@ class Supervisor:
                 raise
             except Exception as error:  # noqa: BLE001 - the wall around plugin services
                 reason = f"{type(error).__name__}: {error}"
+            if self._clock.now() >= now + policy.steady_ns:
+                starts = [now]
             is_spent = len(starts) >= policy.budget
             self._on_change(name, "degraded" if is_spent else "down", reason)
             wait_ns = policy.longest_wait_ns if is_spent else policy.first_wait_ns << len(starts)
