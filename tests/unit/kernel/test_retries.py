@@ -1,11 +1,14 @@
 """What did not succeed is tried again: at a growing pace, with what is known now, as long as it is wanted."""
 
+from decimal import Decimal
+
 import pytest
 
 from haltline.clock import NS_PER_S
 from haltline.kernel.retry import situation
 from haltline.model.event import ActionOutcome, ArmRequest, LockRequest, OutcomeStatus, PositionReport, Quote, Release
 from haltline.model.id import ActionId
+from haltline.model.order import OrderRequest, Side
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import RuleSpec, Scope
 
@@ -116,6 +119,15 @@ class TestPace:
         assert not planned(stuck, "flatten")
         stuck.restart().at(6)
         assert [action.id for action in planned(stuck, "flatten")] == ["loss/eval/1:fire:flatten:eval~2"]
+
+    def test_orders_that_a_try_has_left_are_told_to_the_next_one_and_only_to_that(self, stuck):
+        left = OrderRequest(account="eval", symbol="MNQ", side=Side.SELL, quantity=Decimal(2), client_id="hl-1")
+        fail(stuck, unsettled=(left,))
+        stuck.restart().forget().at(2)
+        assert [action.earlier for action in planned(stuck, "flatten")] == [(left,)]
+        fail(stuck)
+        stuck.forget().at(6)
+        assert [action.earlier for action in planned(stuck, "flatten")] == [()]
 
     def test_a_second_word_on_a_failed_try_counts_once(self, stuck):
         fail(stuck, "loss/eval/1:fire:flatten:eval")

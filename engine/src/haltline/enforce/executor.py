@@ -145,6 +145,7 @@ class Executor:
             return None
         job = Job(planned=planned, action=action, history=histories.get(planned.id) or History())
         job.history.aims = job.history.aims or dict(planned.aims)
+        job.history.earlier = {order.client_id: order for order in planned.earlier}
         job.marks = self._marks(planned)
         return job
 
@@ -394,6 +395,7 @@ class Executor:
             remaining=job.remaining, reason=reason, rules=planned.rules, proven_at=proven_at,
             superseded_by=superseded_by, aims=job.history.aims, beyond=beyond(planned, job.reach, legs, self._value_of),
             retry_at=job.desk.come_back_at if job.desk is not None and status is not OutcomeStatus.DONE else None,
+            unsettled=() if status is OutcomeStatus.DONE else job.history.left_at_the_market(),
         )  # fmt: skip
 
     def _tell(self, account: AccountId, job: Job, receipt: Receipt) -> None:
@@ -475,6 +477,6 @@ def outcome_of(receipt: Receipt) -> ActionOutcome:
         action_id=receipt.action, account=receipt.account,
         status=receipt.status, detail=str(receipt), rule=receipt.rules[0] if receipt.rules else None,
         superseded_by=receipt.superseded_by, aims=receipt.aims, retry_at=receipt.retry_at,
-        begun=is_half_done(receipt),
+        begun=is_half_done(receipt), unsettled=receipt.unsettled,
         cancelled=tuple(leg.order_id for leg in receipt.legs if leg.status == "cancelled" and leg.order_id is not None),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from haltline.journal.receipt import Goal, LegIntent, LegOutcome, LegState, slip
 from haltline.journal.record import RecordKind, entry_of
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import ActionId, Symbol
-from haltline.model.order import Aim, OrderReport, OrderRequest, OrderStatus
+from haltline.model.order import Aim, OrderReport, OrderRequest, OrderStatus, OrderType
 
 _UNFILLED = frozenset({LegState.ACKNOWLEDGED, LegState.PARTIAL})
 _TAKEN = "taken over: "
@@ -21,14 +21,15 @@ _TAKEN = "taken over: "
 class History:
     """What is on record of an action from before: legs that were begun, and how those that ended did.
 
-    `inherited` are orders in doubt of actions that gave way to this one, by client id. `aims` is what it was fixed to
-    reach.
+    `inherited` are orders in doubt of actions that gave way to this one, by client id, `earlier` those that earlier
+    tries have left. `aims` is what it was fixed to reach.
     """
 
     begun: dict[str, LegIntent] = field(default_factory=dict)
     ended: dict[str, LegOutcome] = field(default_factory=dict)
     inherited: dict[str, LegIntent] = field(default_factory=dict)
     aims: dict[Symbol, Aim] = field(default_factory=dict)
+    earlier: dict[str, OrderRequest] = field(default_factory=dict)
 
     def unsettled(self) -> dict[str, LegIntent]:
         """Orders that may have arrived, or that worked when last heard of, by client id: its own, and those handed to
@@ -43,6 +44,16 @@ class History:
         """Orders handed to it, by client id, less those that it has sent itself under the same id."""
         own = {each.order.client_id for leg, each in self.begun.items() if each.order and not leg.startswith(_TAKEN)}
         return {client: intent for client, intent in self.inherited.items() if client not in own}
+
+    def foregone(self) -> tuple[OrderRequest, ...]:
+        """Orders of earlier tries whose ids this one has not made its own."""
+        own = {intent.order.client_id for intent in self.begun.values() if intent.order is not None}
+        return tuple(order for client, order in self.earlier.items() if client not in own)
+
+    def left_at_the_market(self) -> tuple[OrderRequest, ...]:
+        """Orders at the market that may have arrived or work: another try looks them up before it sizes its own."""
+        orders = [intent.order for intent in self.unsettled().values() if intent.order is not None]
+        return tuple(order for order in (*orders, *self.foregone()) if order.type is OrderType.MARKET)
 
 
 class LegBook:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from haltline.api import Desk
 from haltline.clock import NS_PER_S
-from haltline.enforce.desk import ActionDesk
+from haltline.enforce.earlier import RecallingDesk
 from haltline.enforce.order import ZERO
 from haltline.errors import OutcomeUnknown, Transient
 from haltline.model.id import AccountId, Symbol
@@ -23,8 +23,8 @@ from haltline.model.plan import PlannedAction
 type Run = Callable[[PlannedAction, Desk], Awaitable[None]]
 
 
-class SharingDesk(ActionDesk):
-    """An `ActionDesk` whose `cancel` and `reduce` end after a share of the time, as `run_in_rounds` says."""
+class SharingDesk(RecallingDesk):
+    """A desk whose `cancel` and `reduce` end after a share of the time, as `run_in_rounds` says."""
 
     _is_shared = False
     _round = 0

@@ -11,7 +11,7 @@ import msgspec
 
 from haltline.model.id import AccountId, ActionId, FillId, IncidentId, OrderId, RuleId, Symbol
 from haltline.model.instrument import InstrumentSpec
-from haltline.model.order import Aim, OrderReport, Side
+from haltline.model.order import Aim, OrderReport, OrderRequest, Side
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -287,7 +287,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
 
     `retry_at` is when another try makes sense, where the broker has said so (a closed venue, a rate limit); `aims` is
     what the action had fixed to be reached; `begun` tells that it is half done: something was filled, something may be
-    left; `cancelled` are the orders that it has cancelled.
+    left; `cancelled` are the orders that it has cancelled, `unsettled` those at the market that may still do something.
     """
 
     action_id: ActionId
@@ -300,6 +300,7 @@ class ActionOutcome(_Event, frozen=True, kw_only=True):
     aims: dict[Symbol, Aim] = {}
     begun: bool = False
     cancelled: tuple[OrderId, ...] = ()
+    unsettled: tuple[OrderRequest, ...] = ()
 
 
 Event = (

@@ -6,7 +6,7 @@ import msgspec
 
 from haltline.model.event import Attention
 from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
-from haltline.model.order import Aim
+from haltline.model.order import Aim, OrderRequest
 from haltline.model.verdict import Transition
 
 
@@ -70,7 +70,8 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     `params` holds plain values: expressions have been evaluated. `rules` lists everybody who asked for it.
     `shadow` actions are recorded and announced, never carried out. `evidence` says what it waited for and was given;
     `caps` bound it; `consent` names the operator who let it go beyond them, and why. `aims` are what an earlier try has
-    fixed to be reached, by symbol: a repeat reaches the same and never takes off more.
+    fixed to be reached, by symbol: a repeat reaches the same and never takes off more. `earlier` are orders that an
+    earlier try has left unsettled.
     """
 
     id: ActionId
@@ -88,6 +89,7 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     caps: Caps | None = None
     consent: str = ""
     aims: dict[Symbol, Aim] = {}
+    earlier: tuple[OrderRequest, ...] = ()
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,6 +101,7 @@ class Arbiter:
         if outcome.status is OutcomeStatus.SUPERSEDED:
             return self._give_way(flight, outcome)
         if outcome.status is not OutcomeStatus.DONE:
+            flight.action = msgspec.structs.replace(flight.action, earlier=outcome.unsettled)
             flight.fail(now, detail=outcome.detail, situation=situation, named=outcome.retry_at)
             return flight
         self.owed += [request for request in flight.covered if request.at > outcome.at]
