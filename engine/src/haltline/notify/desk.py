@@ -23,7 +23,7 @@ from haltline.notify.route import NAMED, Options, Route, Routes
 from haltline.notify.silence import SilenceBook, StandingSilence
 
 type Outgoing = list[tuple[Message, str]]
-_GROUP, _SILENCE, _TREE = "group:", "silence:", "tree"
+GROUP, SILENCE, _TREE = "group:", "silence:", "tree"
 
 
 class Desk:
@@ -64,7 +64,7 @@ class Desk:
     def advance(self, now: int) -> Outgoing:
         """What must be said because time has passed."""
         for silence in self.silences.expire(now):
-            self._note(_SILENCE + silence.id)
+            self._note(SILENCE + silence.id)
             for group in self._groups.values():
                 group.look_at(now)
         out: Outgoing = []
@@ -82,7 +82,7 @@ class Desk:
                     reason = "its rule was changed or removed"
                     member.message = over_message(member.message, member.begun, now, reason=reason)
                     group.look_at(now)
-                    self._note(_GROUP + group.id)
+                    self._note(GROUP + group.id)
         return self.advance(now)
 
     def changes(self) -> list[tuple[str, bytes | None]]:
@@ -143,7 +143,7 @@ class Desk:
             member = group.members.get(notice.incident)
             if member is None or group.id in staying or group.route.startswith(NAMED):
                 continue
-            self._note(_GROUP + group.id)
+            self._note(GROUP + group.id)
             if member.told_at is not None:
                 member.elsewhere, member.covered = True, heard
                 continue
@@ -167,7 +167,7 @@ class Desk:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(id=key, route=route.id, labels=labels)
-        self._note(_GROUP + key)
+        self._note(GROUP + key)
         member = group.members.get(notice.key)
         if member is None:
             group.members[notice.key] = member = Member(
@@ -199,7 +199,7 @@ class Desk:
             else:
                 member.over, member.message = True, ended
                 group.look_at(now)
-            self._note(_GROUP + group.id)
+            self._note(GROUP + group.id)
         return known
 
     def _note_deed(self, notice: Notice, now: int) -> Outgoing:
@@ -208,7 +208,7 @@ class Desk:
             for member in group.members.values():
                 if notice.deed_of in member.actions:
                     member.deeds = (*member.deeds, notice.deed)
-                    self._note(_GROUP + group.id)
+                    self._note(GROUP + group.id)
         return self._place(msgspec.structs.replace(notice, deed_of=""), now)
 
     # -- what operators said ---------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class Desk:
             self.silences.add(event, now)
         else:
             self.silences.remove(event)
-        self._note(_SILENCE + event.silence_id)
+        self._note(SILENCE + event.silence_id)
         for group in self._groups.values():
             group.look_at(now)
         return []
@@ -236,7 +236,7 @@ class Desk:
                 continue
             length = route.options.ack_for_ns
             member.acked_until, member.acked_by = (now + length if length else FOREVER), event.operator
-            self._note(_GROUP + group.id)
+            self._note(GROUP + group.id)
             if member.told_at is not None and not self._is_hidden(member, route.options, now):
                 group.serial += 1
                 message = card(group, [member], now, update=True)
@@ -256,7 +256,7 @@ class Desk:
     # -- when it is due --------------------------------------------------------------------------------------------
 
     def _look(self, group: Group, now: int) -> Outgoing:
-        self._note(_GROUP + group.id)
+        self._note(GROUP + group.id)
         route = self._routes.route(group.route)
         if route is None:
             del self._groups[group.id]
@@ -371,18 +371,18 @@ class Desk:
         if key == _TREE:
             return self._digest
         kept: Group | StandingSilence | None
-        if key.startswith(_GROUP):
-            kept = self._groups.get(key.removeprefix(_GROUP))
+        if key.startswith(GROUP):
+            kept = self._groups.get(key.removeprefix(GROUP))
         else:
-            kept = silences.get(key.removeprefix(_SILENCE))
+            kept = silences.get(key.removeprefix(SILENCE))
         return None if kept is None else msgspec.json.encode(kept)
 
     def _restore(self, notes: Mapping[str, bytes], now: int) -> None:
         """What an earlier run noted; after a change of the routes, what goes on finds its new ones."""
-        standing = [body for key, body in notes.items() if key.startswith(_SILENCE)]
+        standing = [body for key, body in notes.items() if key.startswith(SILENCE)]
         self.silences = SilenceBook(msgspec.json.decode(body, type=StandingSilence) for body in standing)
         groups = [
-            msgspec.json.decode(body, type=Group) for key, body in notes.items() if key.startswith(_GROUP)
+            msgspec.json.decode(body, type=Group) for key, body in notes.items() if key.startswith(GROUP)
         ]  # fmt: skip
         if notes.get(_TREE) == self._digest:
             self._groups = {group.id: group for group in groups}
@@ -390,7 +390,7 @@ class Desk:
         if self._routes.policy is not None:
             self._note(_TREE)
         for group in groups:
-            self._note(_GROUP + group.id)
+            self._note(GROUP + group.id)
             for member in group.members.values():
                 self._move(group, member, now)
 
@@ -404,7 +404,7 @@ class Desk:
             group = self._groups.setdefault(key, Group(id=key, route=route.id, labels=labels))
             group.members.setdefault(member.key, msgspec.structs.replace(member, covered=()))
             group.look_at(now)
-            self._note(_GROUP + key)
+            self._note(GROUP + key)
 
 
 def _is_same_news(old: Message, new: Message) -> bool:

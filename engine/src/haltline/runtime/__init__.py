@@ -2,7 +2,7 @@
 
 Modules: `supervise` the only maker of tasks · `writer` the one thread that writes · `inbox` what waits for the pump ·
 `pump` the single writer of state · `publish` what follows from a result · `recovery` continue where a crash cut ·
-`tail` does the journal end where it did · `reconcile` believe the broker, `believer`
+`tail` does the journal end where it did, `sidetable` what stands beside its chain · `reconcile` believe the broker, `believer`
 account by account, `guarded` can it act on it? `reach` tells of those where it cannot · `comparison` again and again ·
 `discreet` no secret in what brokers say · `namesake` two markets under one name · `reload`
 other rules while it runs, `rulefile` which files those are, `loosening` what was in force before and what waits ·

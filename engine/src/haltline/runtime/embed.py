@@ -33,6 +33,7 @@ from haltline.runtime.engine import Engine
 from haltline.runtime.health import EngineStatus
 from haltline.runtime.publish import Subscriber
 from haltline.runtime.reload import ReloadReport
+from haltline.runtime.sidetable import set_aside
 from haltline.runtime.supervise import Supervisor, wait_for_either
 from haltline.runtime.writer import InlineWriter, ThreadWriter
 
@@ -232,10 +233,11 @@ class Haltline:
         path = self._parts.setup.store.path
         journal = self._store = Journal.open(path)
         try:
+            damage = set_aside(journal, self._clock.now())
             return Engine(
                 self._parts, clock=self._clock, store=journal, table=SqliteOutboxTable(journal.connection),
                 writer=ThreadWriter(journal), directory=path.parent, feeds=self._feeds, budget=self._budget,
-                steady=steady, watch=self._watch, notes=SqliteNoteTable(journal.connection),
+                steady=steady, watch=self._watch, notes=SqliteNoteTable(journal.connection), damage=damage,
             )  # fmt: skip
         except BaseException:
             journal.close()

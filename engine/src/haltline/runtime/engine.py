@@ -78,12 +78,13 @@ class Engine:
     def __init__(
         self, parts: Parts, *, clock: Clock, store: Store, table: OutboxTable, writer: Writer,
         directory: Path | None, feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
-        steady: Clock | None = None, watch: bool = False, notes: NoteTable | None = None,
+        steady: Clock | None = None, watch: bool = False, notes: NoteTable | None = None, damage: str = "",
     ) -> None:  # fmt: skip
         self._held = hold(parts.setup, parts.book, parts.registry, store, now=clock.now())
         parts = replace(parts, setup=self._held.setup, book=self._held.book, origin=parts.origin or parts.setup)
         self.parts = parts
         self.clock = clock
+        self._damage = damage
         self.store = store
         self.inbox = Inbox()
         self.health = HealthBook(
@@ -255,7 +256,7 @@ class Engine:
         await self.publisher.publish(await self._take_first(by_file.arm, now), now)
         await self.publisher.reconcile(live_labels(self.parts.setup, self.kernel), now)
         await self.pump.save()
-        for text in resumed.alarms:
+        for text in filter(None, (self._damage, *resumed.alarms)):
             await self.alarm("The journal was damaged", text)
         for name, text in self._isolated.items():
             await self.alarm(f"Left out: {name}", f"{text}; the engine runs without it [E508]")
