@@ -94,6 +94,19 @@ async def test_what_somebody_sees_is_of_their_accounts_only(opened: Open) -> Non
         assert "eval" not in reply_text(await desk.say(ONE, "lock nobody"))
 
 
+async def test_help_for_a_word_that_is_no_command_of_the_caller_is_refused(opened: Open) -> None:
+    async with opened() as desk:
+        viewer, admin = PEOPLE[Role.VIEWER], PEOPLE[Role.ADMIN]
+        for caller, line in ((admin, "help nope"), (admin, "help " + "x" * 900), (viewer, "help flatten")):
+            reply = await desk.say(caller, line)
+            assert (reply.status, reply.code) == (ReplyStatus.REFUSED, "E850"), line
+        assert "did you mean 'status'?" in reply_text(await desk.say(viewer, "help statsu"))
+        assert "flatten" not in reply_text(await desk.say(viewer, "help flaten")).replace("'flaten'", "")
+        for line in ("help", "help status", "help /STATUS", "help confirm", "help decline"):
+            assert (await desk.say(viewer, line)).status is ReplyStatus.DONE, line
+        assert "confirm nonce" in reply_text(await desk.say(viewer, "help confirm"))
+
+
 async def test_a_stranger_is_told_nothing_and_goes_on_record(opened: Open) -> None:
     async with opened() as desk:
         for line in ("status", "flatten eval", "help", "whoami", "nonsense", "/start"):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from haltline.api.control import Argument, ArgumentKind, Call, Caller, Command
 from haltline.api.registry import Registry
 from haltline.api.reply import Card, Column, Fact, Reply, Table
+from haltline.config.finding import did_you_mean
 from haltline.control.command.act import Acts
 from haltline.control.command.curve import Curves
 from haltline.control.command.difference import Differences
@@ -18,10 +19,16 @@ from haltline.control.command.reading import text_of
 from haltline.control.command.report import Reports
 from haltline.control.command.restrain import Restraints
 from haltline.control.door import Door
-from haltline.control.line import usage
-from haltline.errors import PluginFailed
+from haltline.control.line import split_command, usage
+from haltline.errors import EngineError, PluginFailed
 
 SECTION = "Help"
+
+_ANSWERS = {
+    "confirm": ("confirm nonce [code]", "Confirm what waits, by its nonce; as the second operator too."),
+    "decline": ("decline nonce", "Leave what waits undone, by its nonce."),
+}
+"""What answers a question of the service is no command of its own, and can be asked about all the same."""
 
 type Usable = Callable[[Caller | None], Sequence[Command]]
 """The commands that a caller may use."""
@@ -57,9 +64,15 @@ class Help:
         return Reply(title=call.operator, parts=(Card(title=call.operator, facts=facts),), private=True)
 
     async def help(self, call: Call) -> Reply:
-        """A table, or one command with its arguments."""
-        usable = self.usable(call.caller)
-        command = next((each for each in usable if each.name == text_of(call, "command")), None)
+        """A table, or one command with its arguments; raises EngineError for a word that is none you may use."""
+        usable, wanted = self.usable(call.caller), split_command(text_of(call, "command"))[0]
+        command = next((each for each in usable if each.name == wanted), None)
+        if wanted in _ANSWERS:
+            written, meaning = _ANSWERS[wanted]
+            return Reply(title=meaning, parts=(Card(title=written, facts=()),), private=True)
+        if wanted and command is None:
+            known = [*(each.name for each in usable), *_ANSWERS]
+            raise EngineError(f"there is no command {wanted[:60]!r}; {did_you_mean(wanted, known)} [E850]")
         if command is None:
             columns = (Column(name="command", label="command"), Column(name="meaning", label="what it does"))
             rows = tuple((usage(each), each.meaning) for each in usable)
