@@ -32,6 +32,9 @@ async def move(world: DeskWorld, desk: ActionDesk | None = None) -> ActionDesk:
     return desk
 
 
+STOPS = [(place, "stop MNQ"), (move, MOVED)]
+
+
 def ours(*names: str) -> list[str]:
     """The ids of these legs."""
     return [client_id(ACTION, name) for name in names]
@@ -133,10 +136,10 @@ async def test_a_stop_leaves_what_else_its_action_has_asked_for(work: Work) -> N
     assert len(world.venue.sent) == 2
 
 
-@pytest.mark.parametrize("work", [place, move])
-async def test_after_a_restart_a_stop_of_ours_that_was_outgrown_is_cancelled(work: Work) -> None:
+@pytest.mark.parametrize(("work", "name"), STOPS)
+async def test_after_a_restart_a_stop_of_ours_that_was_outgrown_is_cancelled(work: Work, name: str) -> None:
     world = DeskWorld(venue=DeskVenue(held={MNQ: D(5)}))
-    names = ["stop MNQ", "stop MNQ 1"] if work is place else [MOVED, f"{MOVED} 1"]
+    names = [name, f"{name} 1"]
     orders = [stop_of(names[0], 3, 20_900), stop_of(names[1], 5, 20_900)]
     for order in orders:
         await world.venue.submit(order)
@@ -162,15 +165,31 @@ async def test_a_stop_for_one_symbol_leaves_ours_for_another() -> None:
     assert world.venue.working() == {ours("stop MES")[0]: 2, ours("stop MNQ")[0]: 3}
 
 
-async def test_after_a_restart_a_stop_that_is_not_listed_yet_is_asked_for_under_its_id_again() -> None:
+@pytest.mark.parametrize(("work", "name"), STOPS)
+async def test_after_a_restart_a_stop_that_works_and_is_not_listed_yet_is_waited_for(work: Work, name: str) -> None:
     world = DeskWorld()
-    order = stop_of("stop MNQ")
+    order = stop_of(name, price=20_900)
     report = await world.venue.submit(order)
     world.venue.hidden.add(report.order_id)
-    world.on_call(lambda verb: world.venue.hidden.clear() if len(world.venue.sent) > 1 else None)
-    await place(world, world.desk(before(("stop MNQ", order))))
-    assert world.venue.working() == {order.client_id: 3}
-    assert {request.client_id for request in world.venue.sent} == {order.client_id}
+    world.on_call(lambda verb: world.venue.hidden.clear() if world.venue.calls.count("snapshot") > 3 else None)
+    await work(world, world.desk(before((name, order))))
+    assert world.venue.sent == [order]
+
+
+@pytest.mark.parametrize(("work", "name"), STOPS)
+async def test_a_stop_that_the_venue_does_not_find_is_asked_for_under_its_id_again(work: Work, name: str) -> None:
+    """It may be on its way still: under another id there would be two."""
+    world = DeskWorld()
+    await work(world, world.desk(before((name, stop_of(name)))))
+    assert [request.client_id for request in world.venue.sent] == ours(name)
+
+
+@pytest.mark.parametrize(("work", "name"), STOPS)
+async def test_a_stop_that_was_refused_is_not_asked_for_again(work: Work, name: str) -> None:
+    world = DeskWorld()
+    await work(world, world.desk(before((name, stop_of(name)), ended="refused")))
+    assert [request.client_id for request in world.venue.sent] == ours(f"{name} 1")
+    assert "find_order" not in world.venue.calls
 
 
 @pytest.mark.parametrize("work", [place, move])
@@ -195,7 +214,8 @@ async def test_a_moved_stop_that_is_outgrown_is_followed_by_one_under_another_id
     assert world.venue.working() == {ours(f"{MOVED} 1")[0]: 5}
 
 
-async def test_stops_that_do_not_stay_are_given_up_after_five() -> None:
+@pytest.mark.parametrize(("work", "name"), STOPS)
+async def test_stops_that_do_not_stay_are_placed_anew_at_once_and_given_up_after_five(work: Work, name: str) -> None:
     world = DeskWorld()
 
     def end(verb: str) -> None:
@@ -206,9 +226,10 @@ async def test_stops_that_do_not_stay_are_given_up_after_five() -> None:
     world.on_call(end)
     desk = world.desk()
     with pytest.raises(Transient, match=r"^no stop stays in place after 5 orders$"):
-        await move(world, desk)
-    assert legs(desk) == [MOVED, *(f"{MOVED} {number}" for number in range(1, 5))]
+        await work(world, desk)
+    assert legs(desk) == [name, *(f"{name} {number}" for number in range(1, 5))]
     assert [request.client_id for request in world.venue.sent] == ours(*legs(desk))
+    assert world.times("submit")[1] == 0
 
 
 async def test_a_position_that_was_closed_for_its_stop_and_is_opened_again_is_left_alone() -> None:

@@ -217,29 +217,17 @@ class ActionDesk:
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Protect the whole position, `distance` from the mark (from its average price where there is no mark)."""
-        attempt, number, spec = 0, self._next_stop(symbol), self.instrument(symbol)
-        while True:
-            present = await self.snapshot(account)
-            held = whole_lots(quantity_of(present, symbol), spec)
-            if not held or any(protects(order, symbol, held) for order in present.orders):
-                break
+
+        def price_at(present: AccountSnapshot, held: Decimal) -> Decimal:
             stop = self._reference(present, symbol) - distance.copy_sign(held)
             if stop <= ZERO:
                 raise Refused(f"a stop {distance} away from the price of {symbol} would be at {stop}")
-            leg = _stop_leg(symbol, number)
-            client = client_id(self._action, leg)
-            if any(order.client_id == client for order in present.orders):
-                number += 1  # it works and covers too little: the position has grown
-                continue
-            request = protecting_stop(account, symbol, held=held, stop=stop, spec=spec, client=client)
-            try:
-                await self._submit(leg, request)
-            except Refused:
-                if not await self._has_changed(account, symbol, quantity_of(present, symbol)):
-                    raise
-                number += 1
-            attempt = await self._pause(attempt) if attempt or self._last_failure else 1
-        self._doubt = ""
+            return stop
+
+        def is_enough(present: AccountSnapshot, held: Decimal) -> bool:
+            return any(protects(order, symbol, held) for order in present.orders)
+
+        present, held = await self._protect(account, symbol, f"stop {symbol}", price_at, is_enough)
         ours = self._stops_sent(symbol)
         for order in present.orders:
             if order.client_id in ours and order.status.is_working and not protects(order, symbol, held):
@@ -248,45 +236,66 @@ class ActionDesk:
     async def move_stop(self, account: AccountId, symbol: Symbol, *, price: Decimal) -> None:
         """Have a stop for the whole position at `price` or closer to the market, then cancel those that are looser.
 
-        After a refusal everything is read again: another position gets another order; where the market has passed the
-        price, so that the stop would trigger at once, the position is closed as the stop would have closed it.
+        Where it is refused because the market has passed the price, so that the stop would trigger at once, the
+        position is closed as the stop would have closed it.
+        """
+        try:
+            await self._protect(
+                account, symbol, f"stop {symbol} at {price}", lambda present, held: price,
+                lambda present, held: has_tight_stop(present, symbol, price, held),
+            )  # fmt: skip
+        except Refused as refusal:
+            assert self._newest is not None  # after a refusal the position was read again, and was as before
+            held = quantity_of(self._newest.snapshot, symbol)
+            if isinstance(refusal, SessionClosed) or not is_passed(price, held, self._mark_of(symbol)):
+                raise
+            await self.reduce(account, symbol, to=ZERO, was=held)
+        else:
+            await self._cancel_looser(account, symbol, price)
+
+    async def _protect(
+        self, account: AccountId, symbol: Symbol, name: str, price_at: Callable[[AccountSnapshot, Decimal], Decimal],
+        is_enough: Callable[[AccountSnapshot, Decimal], bool],
+    ) -> tuple[AccountSnapshot, Decimal]:  # fmt: skip
+        """Have a stop at that price until there is enough; returns the snapshot that shows it, and the whole lots held.
+
+        After a refusal everything is read again: another position gets another order.
         """
         attempt, number, spec = 0, 0, self.instrument(symbol)
         while True:
             present = await self.snapshot(account)
             held = whole_lots(quantity_of(present, symbol), spec)
-            if not held or has_tight_stop(present, symbol, price, held):
-                break
-            leg = _moved_leg(symbol, price, number)
-            client = client_id(self._action, leg)
-            if leg in self._history.ended:
-                number, attempt = await self._next_moved(account, client, held, number=number, attempt=attempt)
-                continue
-            request = protecting_stop(account, symbol, held=held, stop=price, spec=spec, client=client)
-            try:
-                await self._submit(leg, request)
-            except Refused as refusal:
-                if await self._has_changed(account, symbol, quantity_of(present, symbol)):
-                    continue
-                if isinstance(refusal, SessionClosed) or not is_passed(price, held, self._mark_of(symbol)):
-                    raise
-                await self.reduce(account, symbol, to=ZERO, was=held)
-                return
-            attempt = await self._pause(attempt) if self._last_failure else 1
-        self._doubt = ""
-        await self._cancel_looser(account, symbol, price)
+            if not held or is_enough(present, held):
+                self._doubt = ""
+                return present, held
+            number, working = await self._next_stop(account, name, held, number)
+            if working is None:
+                leg, stop = _stop_leg(name, number), price_at(present, held)
+                client = client_id(self._action, leg)
+                request = protecting_stop(account, symbol, held=held, stop=stop, spec=spec, client=client)
+                try:
+                    await self._submit(leg, request)
+                except Refused:
+                    if not await self._has_changed(account, symbol, quantity_of(present, symbol)):
+                        raise
+            attempt = await self._pause(attempt) if attempt or self._last_failure else 1
 
-    async def _next_moved(
-        self, account: AccountId, client: str, held: Decimal, *, number: int, attempt: int
-    ) -> tuple[int, int]:
-        """The answer to a stop of ours that is not among the working orders: wait for one that works and covers all;
-        one that was refused, has ended or is too small by now has used its id up."""
-        report = await self._find(account, client)
-        if report is not None and report.status.is_working and report.remaining >= abs(held):
-            return number, await self._pause(attempt)
-        if number + 1 >= _MOST_STOPS:
-            raise Transient(f"no stop stays in place after {number + 1} orders")
-        return number + 1, attempt
+    async def _next_stop(
+        self, account: AccountId, name: str, held: Decimal, number: int
+    ) -> tuple[int, OrderReport | None]:
+        """The first stop whose id is not used up, and its order where that works and covers all, though the snapshot
+        does not list it yet. One that was refused, has ended or is too small by now has used its id up; one that the
+        venue does not find is asked for under its id again.
+        """
+        while (ended := self._history.ended.get(_stop_leg(name, number))) is not None:
+            if ended.status != "refused":
+                report = await self._find(account, client_id(self._action, ended.leg))
+                if report is None or (report.status.is_working and report.remaining >= abs(held)):
+                    return number, report
+            number += 1
+            if number >= _MOST_STOPS:
+                raise Transient(f"no stop stays in place after {number} orders")
+        return number, None
 
     async def _cancel_looser(self, account: AccountId, symbol: Symbol, price: Decimal) -> None:
         """Cancel looser stops, and ours that were outgrown, each once, and only while a tight one is seen to work; ours
@@ -433,13 +442,6 @@ class ActionDesk:
             number += 1
         return number
 
-    def _next_stop(self, symbol: Symbol) -> int:
-        """The first stop that was not refused: a venue may remember the client id of one that was."""
-        number = 0
-        while (ended := self._history.ended.get(_stop_leg(symbol, number))) is not None and ended.status == "refused":
-            number += 1
-        return number
-
     def _stops_sent(self, symbol: Symbol) -> frozenset[str]:
         """The ids of every stop that this action has asked for, before a restart too."""
         orders = [intent.order for intent in self._history.begun.values()]
@@ -491,9 +493,5 @@ def _reduce_leg(symbol: Symbol, number: int) -> str:
     return f"reduce {symbol} {number}"
 
 
-def _moved_leg(symbol: Symbol, price: Decimal, number: int) -> str:
-    return f"stop {symbol} at {price}" + (f" {number}" if number else "")
-
-
-def _stop_leg(symbol: Symbol, number: int) -> str:
-    return f"stop {symbol} {number}" if number else f"stop {symbol}"
+def _stop_leg(name: str, number: int) -> str:
+    return f"{name} {number}" if number else name
