@@ -1,5 +1,6 @@
 """What a lock leaves alone and what it undoes: each account, symbol and lock for itself."""
 
+import msgspec
 import pytest
 
 from haltline.clock import NS_PER_S
@@ -115,6 +116,43 @@ def test_an_incident_that_only_holds_yet_keeps_no_lock_of_its_rule(world):
     made.fill(4, 5_000, symbol="MES")
     assert made.phases[-1] == "big pending"
     made.at(12).fill(-2, 21_000)
+    assert made.mode == "ACTIVE"
+
+
+@pytest.fixture
+def locked_by_warning(world, rule):
+    """Locked until it clears by a warning, which is not a breach."""
+    made = world(rule.loss(warn=0.8, warn_then=lock(until="clear"), then=rule.actions("notify")))
+    made.fill(2, 21_000)
+    made.quote(20_780)
+    assert (made.phases, made.mode) == (["loss warning"], "HALTED")
+    return made
+
+
+def test_a_lock_of_a_warning_stands_after_a_restart_and_ends_with_the_warning(locked_by_warning):
+    made = locked_by_warning.restart()
+    assert made.mode == "HALTED"
+    made.at(5).quote(21_000)
+    assert made.mode == "ACTIVE"
+
+
+def test_a_lock_of_a_warning_stands_while_the_breach_that_followed_is_near_the_limit_again(locked_by_warning):
+    made = locked_by_warning
+    made.at(5).quote(20_740)
+    made.at(9).quote(20_780)
+    assert (made.phases[-1], made.mode) == ("loss warning", "HALTED")
+    made.at(15).quote(21_000)
+    assert made.mode == "ACTIVE"
+
+
+def test_a_lock_on_an_account_stands_while_another_position_warns_of_the_same(world, rule):
+    spec = rule.size(warn_then=lock(until="clear"))
+    made = world(msgspec.structs.replace(spec, limit=msgspec.structs.replace(spec.limit, warn=0.5)))
+    made.fill(3, 21_000)
+    made.fill(3, 5_000, symbol="MES")
+    made.at(5).fill(-2, 21_000)
+    assert made.mode == "HALTED"
+    made.at(9).fill(-2, 5_000, symbol="MES")
     assert made.mode == "ACTIVE"
 
 

@@ -63,13 +63,6 @@ def test_a_lock_on_a_symbol_does_not_lock_the_account() -> None:
     assert [each.id for each in locks.of_symbol(EVAL, Symbol("RTY"))] == ["rty"]
 
 
-def test_only_locks_that_end_by_clearing_end_with_their_incident() -> None:
-    locks = book(lock("auth", release="clear"), lock("day", 1000))
-    assert [each.id for each in locks.release_cleared(RuleId("auth"), EVAL, None)] == ["auth"]
-    assert locks.release_cleared(RuleId("day"), EVAL, None) == []
-    assert [each.id for each in locks] == ["day"]
-
-
 def test_a_lock_that_had_an_end_may_be_made_endless() -> None:
     locks = book(lock("day", 1000))
     assert locks.add(lock("day"))
@@ -89,10 +82,3 @@ def test_of_several_locks_the_first_to_end_is_next_and_one_without_end_never_is(
 
 def test_a_lock_without_end_does_not_expire_with_the_others() -> None:
     assert [each.id for each in book(lock("auth"), lock("day", 5)).expire(10)] == ["day"]
-
-
-def test_clearing_ends_the_lock_of_that_rule_account_and_symbol_alone() -> None:
-    locks = book(lock("a", release="clear"), lock("b", release="clear"), lock("c", symbol="RTY", release="clear"))
-    assert [each.id for each in locks.release_cleared(RuleId("a"), EVAL, None)] == ["a"]
-    assert locks.release_cleared(RuleId("c"), EVAL, None) == []
-    assert [each.id for each in locks] == ["b", "c"]

@@ -396,12 +396,9 @@ class Core:
             out.planned.extend(self.governor.undo(account, out.now))
 
     def _release_ended(self, out: Emission) -> None:
-        for incident in out.ended:
-            account = account_of(incident.entity)
-            accounts = [account] if account is not None else list(self.state.accounts.values())
-            for each in accounts:
-                self.governor.release_for(incident, AccountId(each.id))
-        out.ended.clear()
+        if out.ended:
+            self.governor.release_for({incident.rule.id for incident in out.ended})
+            out.ended.clear()
 
     def is_wanted(self, flight: Flight) -> bool:
         """Whether what failed is tried again; never in an account that is in shadow by now, where nothing is sent."""

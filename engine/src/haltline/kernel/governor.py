@@ -8,7 +8,7 @@ sight. A lock on a symbol does the same for that symbol alone. An incident of an
 nobody enter it, and whoever holds it, now or later, only reduce.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from haltline.api.field import Change
 from haltline.clock import NS_PER_S, to_iso
 from haltline.model.event import LockRequest
-from haltline.model.id import AccountId, ActionId, OrderId, RuleId, Symbol
+from haltline.model.id import AccountId, ActionId, OrderId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import Lock, PlannedAction, TradingMode
 from haltline.model.verdict import Phase
@@ -133,28 +133,25 @@ class Governor:
         self.allowances.pop(lock_id, None)
         return self.locks.release(lock_id)
 
-    def release_for(self, incident: Incident, account: AccountId) -> None:
-        """Locks that end with an incident, once no other incident of its rule needs them."""
-        symbol = getattr(incident.entity, "symbol", None)
-        standing = [lock.symbol for lock in self.locks if (lock.rule, lock.account) == (incident.rule.id, account)]
-        for scope in dict.fromkeys((None, symbol)):
-            if scope not in standing or self._is_needed(RuleId(incident.rule.id), account, scope):
-                continue
-            for lock in self.locks.release_cleared(RuleId(incident.rule.id), account, scope):
-                self.allowances.pop(lock.id, None)
+    def release_for(self, rules: Collection[str]) -> None:
+        """Locks of these rules that end with an incident, where no other incident needs them."""
+        self._release_unneeded(lock for lock in self.locks if lock.rule in rules)
 
     def release_orphans(self) -> None:
         """Locks that end with an incident which is not there (the rule was changed while nothing ran)."""
-        for lock in list(self.locks):
-            if lock.release == "clear" and not self._is_needed(lock.rule, lock.account, lock.symbol):
+        self._release_unneeded(self.locks)
+
+    def _release_unneeded(self, locks: Iterable[Lock]) -> None:
+        for lock in list(locks):
+            if lock.release == "clear" and not self._is_needed(lock):
                 self.release(lock.id)
 
-    def _is_needed(self, rule: RuleId | None, account: AccountId, symbol: Symbol | None) -> bool:
+    def _is_needed(self, lock: Lock) -> bool:
         return any(
-            incident.rule.id == rule
-            and incident.phase is Phase.BREACHED
-            and account_of(incident.entity) in (None, self.state.accounts.get(account))
-            and symbol in (None, getattr(incident.entity, "symbol", None))
+            incident.rule.id == lock.rule
+            and _may_have_locked(incident)
+            and account_of(incident.entity) in (None, self.state.accounts.get(lock.account))
+            and lock.symbol in (None, getattr(incident.entity, "symbol", None))
             for incident in self._live.values()
         )
 
@@ -296,6 +293,11 @@ class Governor:
                     del sizes[symbol]
                 else:
                     sizes[symbol] = min(before, now_held, key=abs)
+
+
+def _may_have_locked(incident: Incident) -> bool:
+    """Whether a lock of its rule may be this incident's: of its breach, or of its warning where that locks."""
+    return incident.phase is Phase.BREACHED or any(each.action.name == "lock" for each in incident.rule.warn_then)
 
 
 def is_entry(order: Any, account: Any) -> bool:

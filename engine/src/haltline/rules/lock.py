@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from haltline.model.id import AccountId, RuleId, Symbol
+from haltline.model.id import AccountId, Symbol
 from haltline.model.plan import Lock
 
 
@@ -38,17 +38,6 @@ class LockBook:
     def expire(self, now: int) -> list[Lock]:
         """Lift and return every lock whose time has come."""
         due = [lock for lock in self._locks.values() if lock.until is not None and lock.until <= now]
-        for lock in due:
-            del self._locks[lock.id]
-        return due
-
-    def release_cleared(self, rule: RuleId, account: AccountId, symbol: Symbol | None) -> list[Lock]:
-        """Lift and return the locks that end with this rule's incident."""
-        due = [
-            lock
-            for lock in self._locks.values()
-            if lock.release == "clear" and (lock.rule, lock.account, lock.symbol) == (rule, account, symbol)
-        ]
         for lock in due:
             del self._locks[lock.id]
         return due
