@@ -143,6 +143,19 @@ def test_a_second_writer_is_refused_in_plain_words(tmp_path: Path) -> None:
         Journal.open(path)
 
 
+@pytest.mark.parametrize("name", ["linked.db", "folder/haltline.db"])
+def test_nor_through_a_link_to_it(tmp_path: Path, name: str) -> None:
+    path, link = tmp_path / "real" / "haltline.db", tmp_path / name
+    path.parent.mkdir()
+    with Journal.open(path):
+        if link.parent == tmp_path:
+            link.symlink_to(path)
+        else:
+            link.parent.symlink_to(path.parent)
+        with pytest.raises(JournalLocked):
+            Journal.open(link)
+
+
 def test_the_lease_dies_with_the_process_that_held_it(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     code = (

@@ -7,10 +7,13 @@ from haltline.journal.error import JournalLocked
 
 
 class Lease:
-    """An exclusive lock on a small file beside the journal. SQLite's own file locks serve on every system."""
+    """An exclusive lock on a small file beside the journal itself, not beside a link to it. SQLite's own file locks
+    serve on every system.
+    """
 
     def __init__(self, path: Path) -> None:
-        lease = path.with_name(path.name + ".lease")
+        real = path.resolve()
+        lease = real.with_name(real.name + ".lease")
         self._connection = sqlite3.connect(lease, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = OFF")
