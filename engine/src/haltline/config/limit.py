@@ -16,6 +16,8 @@ _SINGLE = ("max", "at", "min", "down_to")
 _FORMS = (*_SINGLE, "range", "steps")
 _RISING = frozenset({Comparison.MAX, Comparison.AT})
 _LOSS = re.compile(r"(?<![a-z])loss(?!_streak)(?![a-z])")
+_LOST = re.compile(r"[a-z_.]*\b(loss|(end_of_day_)?drawdown(_fraction)?)")
+"""A field by itself that is 0 where nothing was lost."""
 
 type Threshold = float | str
 
@@ -126,9 +128,15 @@ class LimitBinder:
         return number_of(node.text)
 
     def _require_sense(self, value: str, comparison: Comparison, threshold: Threshold, node: Node) -> None:
-        if isinstance(threshold, float) and threshold < 0 and comparison in _RISING and _LOSS.search(value):
+        if not isinstance(threshold, float) or comparison not in _RISING:
+            return
+        is_lost = _LOST.fullmatch(value) is not None
+        if threshold < 0 and (is_lost or _LOSS.search(value)):
             self._add("E412", node.place, f"a loss limit of {threshold:g}: losses are positive numbers here",
                       f"write the limit as a positive number: {-threshold:g}")  # fmt: skip
+        elif threshold == 0 and comparison is Comparison.AT and is_lost:
+            self._add("E412", node.place, f"{value} is at 0 where nothing was lost: the limit is broken from the start",
+                      "write how much is too much, or 'max: 0' for any loss at all")  # fmt: skip
 
     def _add(self, code: str, place: Place | None, what: str, cure: str) -> None:
         self._findings.add(code, place, what, cure, where=self._where)

@@ -164,9 +164,10 @@ RULE_CODES: dict[str, CodeEntry] = {
         "Change one of the inputs named.",
     ),
     "E412": CodeEntry(
-        "Negative loss limit",
-        "Losses are positive numbers here: a loss of 1,000 is 1000, so a negative limit is always broken.",
-        "Write the limit as a positive number.",
+        "Loss limit that is always broken",
+        "Losses are positive numbers here: a loss of 1,000 is 1000. A negative limit is always broken, and one `at: 0` "
+        "is where nothing was lost.",
+        "Write the limit as a positive number, or `max: 0` where any loss is too much.",
     ),
     "E413": CodeEntry(
         "Steps not in order",
