@@ -200,6 +200,31 @@ def test_the_event_holds_the_gaps_that_were_accepted(accept):
     assert [gap.partition(":")[0] for gap in request.gaps] == ["no-guardian", "unknown-instruments"]
 
 
+UNREADY = "no drill was run yet, and a readiness of 80 is asked for"
+
+
+@pytest.mark.parametrize("accept", [[], ["all"], ["no-guardian"]])
+def test_an_alarm_path_that_is_not_ready_is_accepted_by_its_own_name_only(accept):
+    with pytest.raises(Refused, match=r"not-ready: no drill was run yet.*\[E863\]") as refusal:
+        arm(make(rule(), guardian=None), accept=accept, unready=UNREADY)
+    assert ("no-guardian: " in str(refusal.value)) is (accept == [])
+
+
+def test_an_alarm_path_that_is_not_ready_and_accepted_is_on_record():
+    request = arm(make(rule()), accept=["not-ready"], unready=UNREADY)
+    assert request.gaps == (f"not-ready: {UNREADY}",)
+    assert new_gaps(make(rule()), request.gaps) == ()
+
+
+def test_accepting_the_alarm_path_accepts_no_other_gap():
+    with pytest.raises(Refused, match=r"no-guardian: .*E842"):
+        arm(make(rule(), guardian=None), accept=["not-ready"], unready=UNREADY)
+
+
+def test_a_ready_alarm_path_is_no_gap():
+    assert arm(make(rule()), accept=["not-ready"]).gaps == ()
+
+
 def test_gaps_that_open_later_are_told_apart_from_those_accepted():
     accepted = arm(make(rule(), guardian=None), accept=["all"]).gaps
     later = make(rule(), rule("new", mode=RuleMode.SHADOW), guardian=None)

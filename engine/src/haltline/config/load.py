@@ -38,6 +38,7 @@ _SETUP_KEYS = frozenset(
         "operators",
         "surfaces",
         "drills",
+        "arming",
     }
 )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from haltline.config.arming import ArmingTerms
 from haltline.config.drill import DrillEntry
 from haltline.config.evidence import EvidenceEntry
 from haltline.config.operator import ControlEntry, OperatorEntry, SurfaceEntry
@@ -134,6 +135,7 @@ class Setup:
     evidence: EvidenceEntry = field(default_factory=EvidenceEntry)
     caps: Caps = field(default_factory=Caps)
     drills: tuple[DrillEntry, ...] = ()
+    arming: ArmingTerms = field(default_factory=ArmingTerms)
 
     def account(self, name: str) -> AccountSpec | None:
         """The account of that id, or None."""

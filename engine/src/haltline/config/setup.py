@@ -10,6 +10,7 @@ from typing import cast
 from haltline.api.broker import Capability
 from haltline.api.registry import Registry, Shelf
 from haltline.clock import parse_duration
+from haltline.config.arming import bind_arming
 from haltline.config.backup import bind_backup
 from haltline.config.drill import bind_drills
 from haltline.config.evidence import bind_caps, bind_evidence_defaults
@@ -97,6 +98,7 @@ class SetupBinder:
             loosening=LooseningPolicy(_text(root, "loosening") or LooseningPolicy.AT_ONCE),
             evidence=bind_evidence_defaults(_mapping(root, "evidence")),
             caps=bind_caps(_mapping(root, "caps")),
+            arming=bind_arming(_mapping(root, "arming"), self._findings),
             drills=bind_drills(_mapping(root, "drills"), [account.id for account in accounts], self._findings),
             sources={self._source.file: self._source.text},
             places=dict(_places(root)),

@@ -37,6 +37,7 @@ def changes_that_wait(running: Setup, edited: Setup) -> tuple[str, ...]:
         "guardian": (_unplaced(running.guardian), _unplaced(edited.guardian)),
         "notify": (_unplaced(running.notify), _unplaced(edited.notify)),
         "control": (running.control, edited.control),
+        "arming": (running.arming, edited.arming),
     }
     return (*found, *(f"{name} was changed" for name, (old, new) in plain.items() if old != new))
 

@@ -21,7 +21,9 @@ from haltline.model.rule import ActionSpec, RuleMode, RuleSpec, Severity
 from haltline.rules.meaning import used_definitions
 
 ACCEPT_ALL = "all"
-"""In place of the codes of gaps: whatever is listed is accepted."""
+"""In place of the codes of gaps: whatever is listed is accepted, but for `NOT_READY`."""
+NOT_READY = "not-ready"
+"""The code of what the terms of the set-up ask of the alarm path, and drills have not shown."""
 
 _NOT_COVERED: dict[Capability, tuple[str, str]] = {
     Capability.REDUCE_ONLY: (
@@ -108,19 +110,24 @@ def arming_list(setup: Setup, book: RuleBook, registry: Registry, account: Accou
 
 
 def arm_request(
-    listed: ArmingList, *, operator: str, reason: str, accept: Collection[str] = (), now: int
-) -> ArmRequest:
+    listed: ArmingList, *, operator: str, reason: str, accept: Collection[str] = (), now: int, unready: str = ""
+) -> ArmRequest:  # fmt: skip
     """The event that arms the account, with the list of what is not covered; raises Refused where a gap is not named
-    in `accept` (which may be ``all``), or nobody or no reason is named."""
+    in `accept` (which may be ``all``), or nobody or no reason is named. `unready` is what the terms of the set-up ask
+    of the alarm path and is not so: only its own name accepts it, ``not-ready``."""
     if not operator.strip() or not reason.strip():
         raise Refused("arming needs an operator and a written reason [E841]")
-    left = [gap for gap in listed.gaps if gap.code not in accept and ACCEPT_ALL not in accept]
+    left = [str(gap) for gap in listed.gaps if gap.code not in accept and ACCEPT_ALL not in accept]
+    also = f"; and it has gaps that were not accepted: {'; '.join(left)}" if left else ""
+    if unready and NOT_READY not in accept:
+        cure = "run a drill, let somebody acknowledge it, and arm it then"
+        raise Refused(f"account {listed.account} is not armed: {NOT_READY}: {unready}; {cure}{also} [E863]")
     if left:
-        said = "; ".join(str(gap) for gap in left)
-        raise Refused(f"account {listed.account} has gaps that were not accepted: {said} [E842]")
+        raise Refused(f"account {listed.account} has gaps that were not accepted: {'; '.join(left)} [E842]")
+    gaps = [*listed.gaps, *([Gap(code=NOT_READY, text=unready)] if unready else [])]
     return ArmRequest(
         at=now, received_at=now, account=listed.account, operator=operator, live=True, reason=reason,
-        gaps=tuple(str(gap) for gap in listed.gaps),
+        gaps=tuple(map(str, gaps)),
     )  # fmt: skip
 
 

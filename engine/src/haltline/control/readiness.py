@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from haltline.clock import NS_PER_S, format_duration
+from haltline.config.arming import ArmingTerms
 from haltline.control.note import Note, Notes
 from haltline.notify.drillreport import DrillReport
 
@@ -52,9 +53,17 @@ class Standings:
         self._notes = notes
 
     def get(self, name: str) -> Standing:
-        """That of a drill; an empty one where nothing is known of it."""
+        """That of a drill; an empty one where nothing is known of it, or nothing that can be read."""
         kept = self._notes.get(SPACE, name)
-        return msgspec.json.decode(kept, type=Standing) if kept is not None else Standing(name=name)
+        try:
+            return msgspec.json.decode(kept or "", type=Standing)
+        except msgspec.MsgspecError:
+            return Standing(name=name)
+
+    def of(self, drills: Sequence[str]) -> list[Standing]:
+        """Those of the drills of a set-up, then that of the last one that somebody started, if one was."""
+        by_hand = self.get(BY_HAND)
+        return [*(self.get(name) for name in drills), *([by_hand] if by_hand.score is not None else [])]
 
     async def put(self, standing: Standing) -> None:
         """Keep one; returns once it is on disk."""
@@ -63,10 +72,28 @@ class Standings:
 
 
 def readiness_of(standings: Sequence[Standing]) -> int | None:
-    """That of the worst drill that comes again; of the last one by hand where none does; None where none was run."""
-    again = [each.readiness for each in standings if each.name != BY_HAND]
-    by_hand = [each.readiness for each in standings if each.name == BY_HAND]
-    return min((each for each in (again or by_hand) if each is not None), default=None)
+    """That of the worst drill that comes again; of the last one by hand where none was run yet; None without any."""
+    again = [each.readiness for each in standings if each.name != BY_HAND and each.readiness is not None]
+    by_hand = [each.readiness for each in standings if each.name == BY_HAND and each.readiness is not None]
+    return min(again or by_hand, default=None)
+
+
+def shortfall(terms: ArmingTerms, standings: Sequence[Standing], now: int) -> str:
+    """What keeps an account from being armed by the terms of the set-up; empty where nothing does."""
+    score = readiness_of(standings)
+    if not terms.readiness:
+        return ""
+    if score is None:
+        return f"no drill was run yet, and a readiness of {terms.readiness} is asked for"
+    if score < terms.readiness:
+        worst = next(each for each in standings if each.readiness == score)
+        lacks = f"missed {worst.missed} times" if worst.missed else f"not met: {'; '.join(worst.unmet)}"
+        return f"the drill {worst.name} has shown a readiness of {score}, and {terms.readiness} is asked for ({lacks})"
+    age_ns = now - max(each.at for each in standings)
+    if terms.drilled_within_ns and age_ns > terms.drilled_within_ns:
+        within = format_duration(terms.drilled_within_ns)
+        return f"the last drill was {format_duration(age_ns // _MINUTE_NS * _MINUTE_NS)} ago, and {within} is the most"
+    return ""
 
 
 def readiness_sentence(standings: Sequence[Standing], now: int) -> str:

@@ -344,6 +344,13 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "although it was corrected in between; entries wait.",
         "Look at the account at the broker's own screen, ask `differences`, and check symbols, aliases and the stream.",
     ),
+    "E863": CodeEntry(
+        "Alarm path not ready",
+        "The set-up lets an account be armed only where drills have shown that an alarm is heard (`arming:`), and they "
+        "have not, or not lately. An account that is armed stays so.",
+        "Run `drill ACCOUNT wait=2m` on the running engine, let somebody acknowledge it, look at `readiness`, and arm "
+        "the account then; or accept it by its name, `not-ready`, which goes on record and is no part of `all`.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` or `haltline capsule to-test` would overwrite a file of yours.",

@@ -320,6 +320,11 @@ RULE_CODES: dict[str, CodeEntry] = {
         " acknowledged.",
         "Write `at: mon 08:30 Europe/Berlin`, and `wait: 2m`.",
     ),
+    "E445": CodeEntry(
+        "No drill is recent enough",
+        "The set-up lets an account be armed only so shortly after a drill that nobody could do it in that time.",
+        "Write how long ago the last drill may be: `drilled_within: 8d`.",
+    ),
     "E446": CodeEntry(
         "Evidence for nothing",
         "A key under `evidence` is no action of the rule, or one that never waits for evidence.",

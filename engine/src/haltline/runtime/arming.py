@@ -4,12 +4,15 @@
 covered. An account about which the file says nothing new stays as operators left it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from haltline.api import Message
-from haltline.config.settings import RuleBook
+from haltline.config.settings import RuleBook, Setup
 from haltline.control.arming import Gap, arming_list, new_gaps
 from haltline.control.basis import Basis
+from haltline.control.readiness import Standings, shortfall
 from haltline.kernel.kernel import Kernel
 from haltline.model.event import ArmRequest
 from haltline.model.id import AccountId
@@ -27,6 +30,39 @@ class ByFile:
 
     disarm: tuple[ArmRequest, ...] = ()
     arm: tuple[ArmRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """Accounts that the file arms anew and that stay in shadow, because the alarm path is not `ready` for it."""
+
+    accounts: tuple[AccountId, ...] = ()
+    unready: str = ""
+
+    def setup(self, setup: Setup) -> Setup:
+        """The set-up with these accounts in shadow. At the next start they are new again, and looked at again."""
+        accounts = [
+            msgspec.structs.replace(each, live=False) if each.id in self.accounts else each for each in setup.accounts
+        ]
+        return replace(setup, accounts=tuple(accounts))
+
+    def text(self, kernel: Kernel) -> str:
+        """What people are told of it; empty where an operator has armed them all meanwhile."""
+        left = [name for name in self.accounts if not kernel.state.accounts[name].live]
+        if not left:
+            return ""
+        return (
+            f"{', '.join(left)}: the set-up says live, but {self.unready}. Rules decide and tell, and nothing is done. "
+            f"Run `drill {left[0]} wait=2m`, let somebody acknowledge it, then `arm {left[0]} accept=all REASON` [E863]"
+        )
+
+
+def withheld(setup: Setup, before: Basis | None, standings: Standings, *, now: int) -> Withheld:
+    """What the terms under `arming:` keep in shadow at this start. An account that was armed before stays so."""
+    unready = shortfall(setup.arming, standings.of([entry.name for entry in setup.drills]), now)
+    was = {each.id for each in before.accounts if each.live} if before is not None else set()
+    accounts = tuple(each.id for each in setup.accounts if unready and each.live and each.id not in was)
+    return Withheld(accounts=accounts, unready=unready)
 
 
 def arming_by_file(parts: Parts, kernel: Kernel, before: Basis | None, *, now: int) -> ByFile:

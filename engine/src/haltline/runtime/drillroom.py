@@ -72,9 +72,7 @@ class DrillRoom:
 
     def standings(self) -> Sequence[Standing]:
         """What each drill of the set-up has shown the last time, then the last one that somebody started."""
-        names = [*(entry.name for entry in self._entries), BY_HAND]
-        found = [self._standings.get(name) for name in names]
-        return [each for each in found if each.name != BY_HAND or each.score is not None]
+        return self._standings.of([entry.name for entry in self._entries])
 
     def next_due(self, drill: str) -> int | None:
         """When a drill of the set-up begins next (UTC nanoseconds)."""
@@ -137,10 +135,23 @@ class DrillRoom:
             )  # fmt: skip
             await self._record([report.entry()])
             await self._standings.put(self._standings.get(begun.schedule).after(report, begun.due))
+            for name in self._also_shown_by(begun):
+                standing = self._standings.get(name)
+                await self._standings.put(standing.after(report, standing.due))
             begun.report = report
         finally:
             self._current = None
             begun.ended.set()
+
+    def _also_shown_by(self, begun: _Begun) -> Sequence[str]:
+        """Drills of the set-up that one by hand stands for: of the same account, as loud, and with as much to do."""
+        account, severity = begun.labels.get("account", ""), begun.labels.get("severity", "")
+        return [
+            entry.name
+            for entry in self._entries
+            if begun.schedule == BY_HAND and entry.account in ("", account) and entry.severity.value == severity
+            and (begun.wait_ns or not entry.wait_ns)
+        ]  # fmt: skip
 
     async def _heard(self, begun: _Begun) -> str:
         """Who acknowledged it in time; empty where nobody did."""

@@ -37,7 +37,7 @@ from haltline.notify.drillreport import DrillReport
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
-from haltline.runtime.arming import armed_message, arming_by_file
+from haltline.runtime.arming import armed_message, arming_by_file, withheld
 from haltline.runtime.backups import Backups, copy_apart
 from haltline.runtime.believer import Believer, Means
 from haltline.runtime.comparison import Comparison
@@ -80,8 +80,14 @@ class Engine:
         directory: Path | None, feeds: Mapping[str, Feed] | None = None, budget: Budget | None = None,
         steady: Clock | None = None, watch: bool = False, notes: NoteTable | None = None, damage: str = "",
     ) -> None:  # fmt: skip
+        notes_kept = Notes(notes or MemoryNoteTable(), writer.run_in_transaction)
+        standings = Standings(notes_kept)
         self._held = hold(parts.setup, parts.book, parts.registry, store, now=clock.now())
-        parts = replace(parts, setup=self._held.setup, book=self._held.book, origin=parts.origin or parts.setup)
+        self._withheld = withheld(self._held.setup, self._held.before, standings, now=clock.now())
+        parts = replace(
+            parts, setup=self._withheld.setup(self._held.setup), book=self._held.book,
+            origin=parts.origin or parts.setup,
+        )  # fmt: skip
         self.parts = parts
         self.clock = clock
         self._damage = damage
@@ -115,7 +121,6 @@ class Engine:
                 self._feeds[name] = cast("Feed", feed)
             else:
                 self.health.set(f"feed {name}", "degraded", "a recording is for `haltline replay`")
-        notes_kept = Notes(notes or MemoryNoteTable(), writer.run_in_transaction)
         self._surfaces = make_surfaces(parts, clock=clock, notes=notes_kept)
         channels, routes = make_channels(parts, speaking(self._surfaces), self._isolated)
         for name, reason in self._isolated.items():
@@ -162,11 +167,11 @@ class Engine:
         )  # fmt: skip
         self._drills = DrillRoom(
             channels, routes, partial(limits_of, parts, channels), clock=clock,
-            record=partial(writer.record, durable=True), standings=Standings(notes_kept), drills=parts.setup.drills,
+            record=partial(writer.record, durable=True), standings=standings, drills=parts.setup.drills,
             inert=self.health.inert,
         )  # fmt: skip
         self._drill_schedule = DrillSchedule(
-            parts.setup.drills, self._drills, Standings(notes_kept), clock=clock, tell=self.alarm,
+            parts.setup.drills, self._drills, standings, clock=clock, tell=self.alarm,
             account=next((str(account.id) for account in parts.setup.accounts), ""),
         )  # fmt: skip
         self.comparison = Comparison(
@@ -267,6 +272,8 @@ class Engine:
         for each in by_file.arm:
             await self.publisher.tell([armed_message(each, len(self.parts.book.rules))])
         await self.reloader.tell_gaps()
+        if unarmed := self._withheld.text(self.kernel):
+            await self.alarm("NOT armed", unarmed)
         for text in self._held.remarks:
             await self.alarm("What was in force could not be kept", text)
 

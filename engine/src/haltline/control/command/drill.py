@@ -6,7 +6,7 @@ from haltline.api.reply import Card, Cell, Column, Fact, Paragraph, Part, Reply,
 from haltline.clock import NS_PER_S, format_duration
 from haltline.control.command.reading import number_of, text_of
 from haltline.control.door import Door
-from haltline.control.readiness import Standing, readiness_of
+from haltline.control.readiness import Standing, readiness_of, shortfall
 from haltline.errors import EngineError
 from haltline.model.rule import Severity
 from haltline.notify.drillreport import DrillReport
@@ -98,7 +98,10 @@ class DrillCommands:
         table = Table(columns=columns, rows=rows, tones=tuple(_tone_of(each.readiness) for each in standings),
                       empty="no drill was run yet: start one with 'drill'")  # fmt: skip
         title = "No drill was run yet" if score is None else f"Readiness {score} of 100"
-        return Reply(title=title, tone=_tone_of(score), parts=(table,))
+        parts: list[Part] = [table]
+        if unready := shortfall(self._door.setup.arming, standings, call.now):
+            parts.append(Paragraph(text=f"No account can be armed: {unready}", tone=Tone.WARNING))
+        return Reply(title=title, tone=_tone_of(score), parts=tuple(parts))
 
     async def ping(self, call: Call) -> Reply:
         """One row a channel; refused where one did not take it."""

@@ -3,7 +3,7 @@
 from haltline.api.control import Argument, ArgumentKind, Call, Command, Confirm, Role
 from haltline.api.field import Kind
 from haltline.api.reply import Card, Column, Fact, Paragraph, Part, Reply, Table, Tone
-from haltline.control.arming import ACCEPT_ALL, arm_request, arming_list
+from haltline.control.arming import ACCEPT_ALL, NOT_READY, arm_request, arming_list
 from haltline.control.command.reading import (
     ACCOUNT,
     REASON,
@@ -14,7 +14,7 @@ from haltline.control.command.reading import (
     text_of,
 )
 from haltline.control.door import Door
-from haltline.control.readiness import readiness_of, readiness_sentence
+from haltline.control.readiness import readiness_of, readiness_sentence, shortfall
 from haltline.kernel.loosening import when_of
 from haltline.model.event import Approve, ArmRequest, CancelLoosening, Consent
 from haltline.model.id import AccountId, IncidentId
@@ -31,7 +31,8 @@ class EngineCommands:
 
     def commands(self) -> tuple[Command, ...]:
         """All of this family."""
-        accept = Argument(name="accept", meaning="codes of gaps that you accept, by commas, or all", required=False)
+        meaning = "codes of gaps that you accept, by commas, or all (but for not-ready)"
+        accept = Argument(name="accept", meaning=meaning, required=False)
         pending = Argument(name="pending", meaning="what waits, as `pending` names it", kind=ArgumentKind.PENDING)
         incident = Argument(name="incident", meaning="the incident", kind=ArgumentKind.INCIDENT)
         return (
@@ -113,8 +114,14 @@ class EngineCommands:
             f" already. Not covered: {listed}{self._readiness(call)}"
         )
 
+    def _unready(self, call: Call) -> str:
+        """What the terms of the set-up ask of the alarm path and is not so."""
+        return shortfall(self._door.setup.arming, self._door.drills.standings(), call.now)
+
     def _readiness(self, call: Call) -> str:
-        """How ready the alarm path is, where drills have shown less than all of it."""
+        """How ready the alarm path is, where drills have shown less than all of it or less than arming asks for."""
+        if unready := self._unready(call):
+            return f" {NOT_READY}: {unready}; it is refused unless that is accepted by its name."
         standings = self._door.drills.standings()
         said = readiness_sentence(standings, call.now)
         return f" {said}." if said and readiness_of(standings) != 100 else ""
@@ -125,7 +132,10 @@ class EngineCommands:
         listed = arming_list(self._door.setup, self._door.book, self._door.registry, account)
         accepted = [code.strip() for code in text_of(call, "accept").split(",") if code.strip()]
         accepted = [ACCEPT_ALL if code.lower() == ACCEPT_ALL else code for code in accepted]
-        event = arm_request(listed, operator=call.operator, reason=reason_of(call), accept=accepted, now=call.now)
+        event = arm_request(
+            listed, operator=call.operator, reason=reason_of(call), accept=accepted, now=call.now,
+            unready=self._unready(call),
+        )  # fmt: skip
         return await take(self._door, call, event, title=f"Armed {account}", is_done=lambda: self._is_live(account))
 
     def disarm_text(self, call: Call) -> str:

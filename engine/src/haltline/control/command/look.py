@@ -8,7 +8,7 @@ from haltline.api.field import Kind
 from haltline.api.reply import Button, Card, Cell, Column, Fact, Paragraph, Part, Reply, Table, Tone
 from haltline.control.command.reading import MAYBE_ACCOUNT, accounts_of, text_of
 from haltline.control.door import Door
-from haltline.control.readiness import readiness_sentence
+from haltline.control.readiness import readiness_sentence, shortfall
 from haltline.control.status import AccountStatus, Status, status_of
 from haltline.model.event import ConnectionStatus
 from haltline.model.plan import TradingMode
@@ -64,9 +64,7 @@ class Looking:
         unwell = [each for each in self._door.wellbeing().services if each.status in ("down", "degraded")]
         cards += [Paragraph(text=f"{each.name} is {each.status}: {each.reason}", tone=Tone.BAD) for each in unwell]
         cards += [Paragraph(text=problem, tone=Tone.BAD) for problem in self._door.wellbeing().problems]
-        ready = readiness_sentence(self._door.drills.standings(), call.now)
-        if ready:
-            cards.append(Paragraph(text=ready, tone=Tone.MUTED))
+        cards += self._readiness(call)
         said = [f"not guarded: {', '.join(lost)}"] if lost else []
         shut = [each.id for each in status.accounts if each.id in chosen and each.mode is TradingMode.HALTED]
         said += [f"locked: {', '.join(shut)}"] if shut else []
@@ -76,6 +74,14 @@ class Looking:
         buttons = [Button(label="Incidents", command="incidents")] if live else []
         buttons.append(Button(label="Room", command="room"))
         return Reply(title=title, tone=worst, parts=tuple(cards), buttons=tuple(buttons))
+
+    def _readiness(self, call: Call) -> list[Part]:
+        """How ready the alarm path is, and where that is too little for arming."""
+        standings = self._door.drills.standings()
+        unready = shortfall(self._door.setup.arming, standings, call.now)
+        said = readiness_sentence(standings, call.now)
+        parts: list[Part] = [Paragraph(text=said, tone=Tone.MUTED)] if said else []
+        return [*parts, Paragraph(text=f"No account can be armed: {unready}", tone=Tone.WARNING)] if unready else parts
 
     def _is_lost(self, account: str) -> bool:
         """Whether its broker is out of reach: nothing can be done there, and what we know of it may be old."""
