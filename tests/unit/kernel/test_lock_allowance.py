@@ -244,3 +244,19 @@ def test_an_order_is_left_alone_where_it_can_only_shrink_what_is_held(world, hel
     locked_by_operator(made)
     made.order("o", ordered)
     assert made.actions == ([] if is_left else ["cancel_orders"])
+
+
+@pytest.mark.parametrize(
+    ("each", "field"), [("portfolio", "portfolio.gross_notional"), ("account", "account.gross_notional")]
+)
+def test_who_may_only_reduce_hears_of_the_rules_that_say_so_and_of_no_others(world, each, field):
+    spec = RuleSpec(id="r", each=Scope(each), when=f"{field} > 1", then=(ActionSpec(name="block_entries"),))
+    elsewhere = RuleSpec(
+        id="there", each=Scope.ACCOUNT, where='account.id == "live"', when="account.balance > 0",
+        then=(ActionSpec(name="block_entries"),),
+    )  # fmt: skip
+    made = world(spec, elsewhere)
+    made.note(made.kernel.evaluate_all(made.now))
+    made.fill(1, 21_000)
+    made.quote(21_000)
+    assert made.kernel.check(made.intent(1)).reasons == ("eval may only reduce: entries are blocked by r",)

@@ -19,6 +19,7 @@ from haltline.model.event import LockRequest
 from haltline.model.id import AccountId, ActionId, OrderId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import Lock, PlannedAction, TradingMode
+from haltline.model.rule import Scope
 from haltline.model.verdict import Phase
 from haltline.rules.arbiter import CANCEL, CLOSE, Arbiter
 from haltline.rules.incident import Incident
@@ -334,11 +335,7 @@ def next_session_ns(account: Any) -> int:
 
 def accounts_of(entity: Any) -> list[str | None]:
     """The accounts in which an incident on this entity blocks entries; None stands for all."""
-    scope = entity.scope
-    if scope == "account":
-        return [entity.id]
-    if scope == "portfolio":
-        return [None]
-    if scope == "instrument":
+    if entity.scope is Scope.INSTRUMENT:
         return [position.account.id for position in entity.positions] or [None]
-    return [entity.account.id]
+    account = account_of(entity)
+    return [None if account is None else account.id]
