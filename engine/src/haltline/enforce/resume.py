@@ -30,6 +30,21 @@ class Unfinished:
     planned: frozenset[ActionId]
 
 
+def is_readable(record: Record) -> bool:
+    """Whether a record of `KINDS` says what it is; a damaged one does not."""
+    try:
+        _read(record)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
+def _read(record: Record) -> object:
+    if record.kind is RecordKind.PLAN:
+        return planned_of(record)
+    return (_INTENTS if record.kind is RecordKind.INTENT else _OUTCOMES).decode(record.body)
+
+
 def unfinished(records: Iterable[Record]) -> Unfinished:
     """Read the `KINDS` of a journal.
 

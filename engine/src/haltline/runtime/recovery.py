@@ -1,20 +1,21 @@
 """Continue where the last run ended: the newest snapshot, then every later event, without repeating any effect."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from haltline.control.basis import InForce
 from haltline.enforce.executor import outcome_of
-from haltline.enforce.resume import KINDS, Unfinished, unfinished
+from haltline.enforce.resume import KINDS, Unfinished, is_readable, unfinished
 from haltline.journal.error import OtherSetup
 from haltline.journal.mend import mend
+from haltline.journal.receipt import Receipt
 from haltline.journal.record import Record, RecordKind, entry_of, event_of
 from haltline.journal.recover import Recovery, Store, recover
 from haltline.journal.store import Journal
 from haltline.kernel.kernel import Kernel
-from haltline.model.event import ActionOutcome
+from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import ActionId
 from haltline.model.plan import PlannedAction, Result
 from haltline.model.verdict import Transition
@@ -66,7 +67,11 @@ def resume_kernel(kernel: Kernel, store: Store, *, enforced: Collection[str], no
     if strangers := len(decided - seen):
         remarks = [*remarks, f"{strangers} decisions on record do not come out again; the rules or the set-up changed"]
     waiting = [ActionId(key) for key, flight in kernel.arbiter.flights.items() if flight.retry_at is None]
-    begun = unfinished(_records_of_actions(recovery, store, enforced, waiting))
+    begun = _under_way(_records_of_actions(recovery, store, enforced, waiting), store, waiting)
+    lost_records = [key for key in waiting if not (key in begun.planned or key in begun.receipts)]
+    for key in lost_records:
+        begun.receipts[key] = _lost_receipt(kernel.arbiter.flights[key].action, now)
+    alarms += [f"{key} was under way, and its record is damaged; it is asked for anew" for key in lost_records]
     unheard = [outcome_of(begun.receipts[key]) for key in waiting if key in begun.receipts]
     return Resumed(
         late=late, outcomes=unheard, remarks=list(remarks), alarms=alarms, unfinished=begun, is_fresh=False
@@ -81,6 +86,38 @@ def _records_of_actions(
     later = [record for record in recovery.later if record.kind in KINDS]
     found = [*store.unfinished_records(enforced), *store.receipt_records(waiting), *later]
     return sorted({record.seq: record for record in found}.values(), key=lambda record: record.seq)
+
+
+def _under_way(records: Sequence[Record], store: Store, waiting: Sequence[ActionId]) -> Unfinished:
+    """What was begun. The index that finds records is not part of the chain: where it leaves out what the kernel waits
+    for, all are read."""
+    begun = unfinished(filter(is_readable, records))
+    missing = {key for key in waiting if not (key in begun.planned or key in begun.receipts)}
+    if not missing:
+        return begun
+    every = unfinished(filter(is_readable, _actions_of(store)))
+    return replace(
+        begun,
+        actions=(*begun.actions, *(action for action in every.actions if action.id in missing)),
+        histories=begun.histories | {key: every.histories[key] for key in missing & every.histories.keys()},
+        receipts=begun.receipts | {key: every.receipts[key] for key in missing & every.receipts.keys()},
+        planned=begun.planned | (missing & every.planned),
+    )
+
+
+def _actions_of(store: Store) -> Iterator[Record]:
+    """Every record of an action, whatever else is damaged."""
+    records = store.raw() if isinstance(store, Journal) else store.iterate()
+    return (record for record in records if record.kind in KINDS)
+
+
+def _lost_receipt(action: PlannedAction, now: int) -> Receipt:
+    """What was under way and cannot be told any more has failed: it is tried again for as long as it is wanted."""
+    assert action.account is not None
+    return Receipt(
+        action=action.id, name=action.name, account=action.account, status=OutcomeStatus.FAILED, started_at=action.at,
+        ended_at=now, symbol=action.symbol, reason="its record is damaged", rules=action.rules,
+    )  # fmt: skip
 
 
 def _mend(store: Store, now: int) -> list[str]:
