@@ -1,12 +1,17 @@
 """What went beyond its caps waits for an operator, and goes on once."""
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
+from haltline.kernel.kernel import Kernel
+from haltline.model.account import AccountSpec
 from haltline.model.event import ActionOutcome, ArmRequest, Consent, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, IncidentId
 from haltline.model.plan import Caps, Over
 from haltline.rules.compile import caps_of
+from haltline.state.state import State, StateSettings
 
 
 @pytest.fixture
@@ -31,6 +36,15 @@ def outcome(made, action, status=OutcomeStatus.NEEDS_CONSENT):
 def consent(made, **names):
     names = names or {"incident": IncidentId("loss/eval/1")}
     return made.send(Consent(at=made.now, received_at=made.now, operator="ann", reason="it is right", **names))
+
+
+def test_what_waits_is_told_and_what_was_consented_to_as_well(world, rule):
+    made = world(rule.loss(then=rule.actions(("flatten", {"max_positions": 1}))))
+    made.fill(2, 21_000)
+    made.quote(20_700)
+    result = outcome(made, made.results[-1].plan[0].id)
+    assert result.notices[0] == "flatten on eval needs consent: would touch 2 positions"
+    assert consent(made).notices == ("ann consented to flatten on eval: it is right",)
 
 
 def waits(made):
@@ -92,8 +106,55 @@ def test_a_failure_after_consent_is_tried_again_with_it(refused):
 
 @pytest.mark.parametrize("names", [{"incident": IncidentId("loss/eval/9")}, {"action": ActionId("x")}])
 def test_consent_to_something_else_does_nothing(refused, names):
-    assert consent(refused, **names).plan == ()
+    result = consent(refused, **names)
+    (name,) = names.values()
+    assert result.plan == ()
+    assert result.notices == (f"ann consented to {name!r}, but nothing of that name waits for consent",)
     assert "needs consent" in waits(refused)
+
+
+def test_only_the_incident_that_asked_for_it_waits_and_only_what_was_meant_goes_on(world, rule):
+    made = world(
+        rule.loss("loss", then=rule.actions(("flatten", {"max_positions": 1}))),
+        rule.loss("late", at=1100, then=rule.actions("notify")),
+        rule.size(maximum=1, then=rule.actions(("reduce_to", {"quantity": 1, "max_notional": 5}))),
+    )
+    made.fill(2, 21_000)
+    (reduction,) = [action for result in made.results for action in result.plan if action.name == "reduce_to"]
+    outcome(made, reduction.id)
+    made.quote(20_000)
+    (flatten,) = [action for result in made.results for action in result.plan if action.name == "flatten"]
+    outcome(made, flatten.id)
+    assert {view.rule: view.waits.partition(":")[0] for view in made.kernel.incidents()} == {
+        "size": "reduce_to needs consent", "loss": "flatten needs consent", "late": "",
+    }  # fmt: skip
+    assert [action.name for action in consent(made, incident=IncidentId("loss/eval/1")).plan] == ["flatten"]
+    assert [action.name for action in consent(made, action=reduction.id).plan] == ["reduce_to"]
+
+
+def test_entries_are_free_at_once_where_what_went_beyond_its_caps_is_not_wanted_any_more(world, rule):
+    made = world(rule.loss(then=rule.actions(("flatten", {"max_positions": 1}))))
+    made.fill(2, 21_000)
+    made.quote(20_700)
+    flatten = made.results[-1].plan[0].id
+    made.quote(21_000)
+    assert made.mode == "REDUCING", "the flatten is under way"
+    result = outcome(made, flatten)
+    assert result.notices[:2] == (
+        "flatten on eval needs consent: would touch 2 positions",
+        "flatten on eval needs no consent any more: what asked for it is over",
+    )
+    assert made.mode == "ACTIVE"
+
+
+def test_consent_to_what_an_account_asked_for_that_is_no_longer_in_the_set_up_sends_nothing(refused):
+    accounts = (AccountSpec(id=AccountId("live"), balance=Decimal(50_000)),)
+    smaller = Kernel(State(StateSettings(accounts=accounts, now=refused.now)), refused.compile(refused.specs))
+    smaller.restore(refused.kernel.snapshot())
+    said = Consent(at=refused.now, received_at=refused.now, operator="ann", reason="it is right", action=key(refused))
+    result = smaller.step(said, refused.now)
+    assert result.plan == ()
+    assert "flatten on eval was not consented to" in result.notices[0]
 
 
 def test_it_is_forgotten_when_the_incident_is_over(refused):

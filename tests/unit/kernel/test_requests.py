@@ -142,6 +142,15 @@ def test_a_cancel_whose_orders_are_gone_is_not_tried_again(world, rule, more):
     assert plans_of(made, action) == [action.id]
 
 
+def test_a_cancel_of_one_order_is_not_tried_again_for_the_sake_of_another(world, rule):
+    made = world(rule.loss())
+    action = failing(made, "cancel_orders", {"order_id": "o1"})
+    made.order("o2", 1)
+    made.order("o1", 1, status=OrderStatus.CANCELLED)
+    fail_until(made, action, 100)
+    assert plans_of(made, action) == [action.id]
+
+
 def test_the_same_request_is_never_planned_twice_while_it_is_under_way(world, rule):
     made = world(rule.loss())
     made.send(asked(made))
@@ -162,6 +171,42 @@ def test_what_cannot_be_asked_for_is_said_and_changes_nothing(world, rule, more,
     result = made.send(asked(made, **more))
     assert result.plan == () and word in result.notices[0]
     assert made.mode == "ACTIVE"
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "said"),
+    [
+        ("flatten", {}, "ann asked to flatten eval: news"),
+        ("close_position", {"symbol": "MNQ"}, "ann asked to close position eval/MNQ: news"),
+        ("cancel_orders", {"symbol": "MNQ", "order_id": "o1"}, "ann asked to cancel orders eval/MNQ/o1: news"),
+    ],
+)
+def test_what_was_asked_for_is_said_in_words(world, rule, name, more, said):
+    made = world(rule.loss())
+    assert made.send(asked(made, name, **more)).notices[0] == said
+    target = said.removesuffix(": news").rpartition(" ")[2]
+    assert made.send(asked(made, name, **more)).notices[0] == f"{name} of {target} is under way already"
+
+
+def test_a_refusal_names_what_was_asked_for_and_by_whom(world, rule):
+    made = world(rule.loss())
+    (notice,) = made.send(asked(made, "place_stop", symbol="MNQ")).notices
+    assert notice == "place_stop of eval/MNQ for ann was refused: 'place_stop' is nothing that can be asked for"
+
+
+def test_only_an_operators_own_flatten_that_is_done_ends_its_pause(world, rule):
+    made = world(rule.loss(then=rule.actions("flatten")))
+    made.fill(2, 21_000)
+    made.quote(20_000)
+    (by_rule,) = [each for result in made.results for each in result.plan]
+    (by_ann,) = made.send(asked(made)).plan
+    close = made.send(asked(made, "close_position", symbol="MNQ", request_id="r2")).plan[0]
+    for action, status in ((close, OutcomeStatus.DONE), (by_rule, OutcomeStatus.DONE), (by_ann, OutcomeStatus.FAILED)):
+        made.send(ended(made, action, status))
+        assert made.kernel.governor.locks.get("flatten@eval") is not None, action.id
+    (again,) = [each for each in made.at(2).results[-1].plan if each.name == "flatten"]
+    made.send(ended(made, again))
+    assert made.kernel.governor.locks.get("flatten@eval") is None
 
 
 def test_in_shadow_nothing_is_sent(world, rule):
@@ -225,8 +270,11 @@ def test_an_acknowledgement_is_taken_back(world, rule):
     made.quote(20_000)
     incident = made.kernel.incidents()[0].id
     made.send(Acknowledge(at=made.now, received_at=made.now, incident=incident, operator="ann"))
-    made.send(Unacknowledge(at=made.now, received_at=made.now, incident=incident, operator="ann"))
+    back = Unacknowledge(at=made.now, received_at=made.now, incident=incident, operator="ann")
+    result = made.send(back)
     assert [live.acknowledged for live in made.kernel.incidents()] == [False]
+    assert result.attention == (back,)
+    assert result.notices == (f"ann took the acknowledgement of {incident} back",)
 
 
 def test_an_acknowledgement_of_nothing_is_not_taken_back(world, rule):

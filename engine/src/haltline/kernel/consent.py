@@ -88,14 +88,12 @@ def take_consent(core: "Core", event: Consent, now: int, out: Emission) -> None:
         )
         core.arbiter.launch(action)
         out.planned.append(action)
-        out.moved = True
         out.notices.append(f"{event.operator} consented to {_about(action)}: {event.reason}")
     core.gate.mark(out)
 
 
 def _is_meant(event: Consent, action: PlannedAction) -> bool:
-    by_action = event.action is not None and event.action == action.id
-    return by_action or (event.incident is not None and event.incident in action.incidents)
+    return event.action == action.id or event.incident in action.incidents
 
 
 def _about(action: PlannedAction) -> str:

@@ -42,12 +42,7 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
     if mode is TradingMode.HALTED:
         reasons.append(f"{account.id} is locked: {account.lock_reason}")
     elif mode is TradingMode.REDUCING:
-        blocking = sorted({
-            incident.rule.id
-            for incident in kernel.live.values()
-            if incident.is_blocking and not {None, account.id}.isdisjoint(accounts_of(incident.entity))
-        })  # fmt: skip
-        pauses = [lock for lock in kernel.governor.locks.of_account(account.id) if lock.entries_only]
+        blocking, pauses = _blocking(kernel, account), kernel.governor.locks.of_account(account.id)
         reasons += [f"{account.id} is paused by {lock.operator}: {describe(lock)}" for lock in pauses]
         if blocking:
             reasons.append(f"{account.id} may only reduce: entries are blocked by {', '.join(blocking)}")
@@ -61,13 +56,19 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
     return reasons
 
 
+def _blocking(kernel: Core, account: Any) -> list[str]:
+    """The rules whose incidents block entries on an account; what is in shadow blocks nobody."""
+    incidents = kernel.live.blocking.values() if account.live else ()
+    return sorted({
+        incident.rule.id
+        for incident in incidents
+        if not incident.rule.shadow and not {None, account.id}.isdisjoint(accounts_of(incident.entity))
+    })  # fmt: skip
+
+
 def _barring(kernel: Core, symbol: str) -> list[str]:
     """The rules whose incidents on an instrument block entries."""
-    return sorted(
-        incident.rule.id
-        for incident in kernel.live.values()
-        if incident.is_blocking and incident.entity.scope is Scope.INSTRUMENT and incident.entity.symbol == symbol
-    )
+    return sorted(each.rule.id for each in kernel.live.barring.values() if each.entity.symbol == symbol)
 
 
 def _asked(kernel: Core, entity: Any) -> list[tuple[Rule, Judgement]]:

@@ -66,8 +66,7 @@ def is_needed(core: "Core", action: PlannedAction) -> bool:
 
 def after_outcome(core: "Core", action: PlannedAction, event: ActionOutcome) -> None:
     """Entries need not wait any longer for an operator's flatten that is proven done."""
-    is_ours = is_of_operator(action) and action.name == "flatten" and action.account is not None
-    if is_ours and event.status is OutcomeStatus.DONE:
+    if is_of_operator(action) and action.name == "flatten" and event.status is OutcomeStatus.DONE:
         core.governor.release(f"flatten@{action.account}")
 
 
@@ -79,7 +78,6 @@ def take_unacknowledge(core: "Core", event: Unacknowledge, _: int, out: Emission
         return
     incident.acknowledged = False
     out.attention.append(event)
-    out.moved = True
     out.notices.append(f"{event.operator} took the acknowledgement of {event.incident} back")
 
 
@@ -87,7 +85,7 @@ def _hold_entries(core: "Core", event: ActionRequest) -> None:
     core.governor.pause(
         LockRequest(
             at=event.at, received_at=event.received_at, account=event.account, operator=event.operator,
-            reason="a flatten is under way", entries_only=True,
+            reason="a flatten is under way",
         ),
         name="flatten",
     )  # fmt: skip
