@@ -27,7 +27,7 @@ def rule(name="loss", value="account.day.loss", **more):
     return RuleSpec(**({"id": RuleId(name), "each": Scope.ACCOUNT, "limit": limit, "then": (FLATTEN,)} | more))
 
 
-def make(*rules, able=frozenset(Capability), definitions=(), kind="venue", **more):
+def make(*rules, able=frozenset(Capability), definitions=(), kind="venue", always_open=False, **more):
     registry = Registry()
     plugin.haltline_register_actions(registry)
     for name, takes in (("chat", 4096), ("page", None)):
@@ -36,7 +36,10 @@ def make(*rules, able=frozenset(Capability), definitions=(), kind="venue", **mor
         )
     registry.brokers.add(
         "venue",
-        BrokerKind(name="venue", make=lambda _: None, meaning="a venue", capabilities=frozenset(able), schema={}),
+        BrokerKind(
+            name="venue", make=lambda _: None, meaning="a venue", capabilities=frozenset(able), schema={},
+            always_open=always_open,
+        ),  # fmt: skip
     )
     here = Path()
     fields = {
@@ -160,6 +163,12 @@ def test_a_set_up_without_instruments_trusts_the_broker_for_them():
 
 def test_hours_in_which_nothing_can_be_closed_are_a_gap():
     assert codes(make(rule(), accounts=(AccountSpec(id=EVAL, broker="main", calendar="CMES"),))) == ["closed:CMES"]
+
+
+def test_the_hours_of_other_markets_are_no_gap_where_nothing_closes():
+    future = InstrumentSpec(symbol=Symbol("MNQ"), tick_size=Decimal("0.25"), tick_value=Decimal("0.5"), calendar="CMES")
+    assert codes(make(rule(), instruments=(future,))) == ["closed:CMES"]
+    assert codes(make(rule(), instruments=(future,), always_open=True)) == []
 
 
 def test_an_account_that_is_not_there_is_refused():

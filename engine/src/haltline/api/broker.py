@@ -161,7 +161,8 @@ class BrokerKind:
     `in_process` is True where the venue lives inside our process, so that no other one can reach it. `limit` is how
     many calls the venue takes, `order_limit` how many that change something; the engine stays within both. A `paired`
     kind is made twice by a live engine, as READER and as ACTUATOR: connections of their own, so that no reading delays
-    an action. The `run` of an actuator keeps its connection and pushes nothing.
+    an action. The `run` of an actuator keeps its connection and pushes nothing. `always_open` is True where nothing is
+    traded that closes.
     """
 
     name: str
@@ -173,3 +174,4 @@ class BrokerKind:
     limit: RateLimit | None = None
     order_limit: RateLimit | None = None
     paired: bool = False
+    always_open: bool = False

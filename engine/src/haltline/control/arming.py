@@ -102,6 +102,7 @@ def arming_list(setup: Setup, book: RuleBook, registry: Registry, account: Accou
         *_broker_gaps(spec.broker, able, guarantees, registry, is_known=kind is not None),
         *_rule_gaps(book, guarantees, registry),
         *_setup_gaps(setup, spec, registry),
+        *_hour_gaps(setup, spec, is_always_open=kind is not None and kind.always_open),
     ]
     return ArmingList(
         account=account, broker=spec.broker, kind=entry.kind if entry is not None else "", live=spec.live,
@@ -212,8 +213,14 @@ def _setup_gaps(setup: Setup, account: AccountSpec, registry: Registry) -> Itera
         )
     if not setup.instruments:
         yield Gap(code="unknown-instruments", text="none is declared: what the broker does not describe is UNKNOWN")
+
+
+def _hour_gaps(setup: Setup, account: AccountSpec, *, is_always_open: bool) -> Iterable[Gap]:
+    """The hours of what may be traded there; the table of instruments that comes with the engine is one of futures and
+    coins alike.
+    """
     hours = {each.calendar for each in setup.instruments if each.calendar} | {account.calendar}
-    for calendar in sorted(hours - {"24/7"}):
+    for calendar in sorted(hours - {"24/7"} if not is_always_open else ()):
         yield Gap(code=f"closed:{calendar}", text=f"while {calendar} is closed nothing can be closed there")
 
 

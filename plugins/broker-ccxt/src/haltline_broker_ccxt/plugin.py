@@ -56,6 +56,7 @@ BYBIT = BrokerKind(
     limit=RateLimit(calls=150, per_s=5.0),
     order_limit=RateLimit(calls=10, per_s=1.0),
     paired=True,
+    always_open=True,
 )
 BINANCE = BrokerKind(
     name="binance",
@@ -66,6 +67,7 @@ BINANCE = BrokerKind(
     limit=RateLimit(calls=2200, per_s=60.0),
     order_limit=RateLimit(calls=100, per_s=10.0),
     paired=True,
+    always_open=True,
 )
 HYPERLIQUID = BrokerKind(
     name="hyperliquid",
@@ -75,6 +77,7 @@ HYPERLIQUID = BrokerKind(
     schema=setting.HYPERLIQUID,
     limit=RateLimit(calls=1100, per_s=60.0),
     paired=True,
+    always_open=True,
 )
 ANY = BrokerKind(
     name="ccxt",
@@ -84,5 +87,6 @@ ANY = BrokerKind(
     schema=setting.ANY,
     limit=RateLimit(calls=20, per_s=5.0),
     paired=True,
+    always_open=True,
 )
 KINDS = (BYBIT, BINANCE, HYPERLIQUID, ANY)
