@@ -37,7 +37,11 @@ def make(*rules, able=frozenset(Capability), definitions=(), kind="venue", alway
     registry.brokers.add(
         "venue",
         BrokerKind(
-            name="venue", make=lambda _: None, meaning="a venue", capabilities=frozenset(able), schema={},
+            name="venue",
+            make=lambda _: None,
+            meaning="a venue",
+            capabilities=frozenset(able),
+            schema={},
             always_open=always_open,
         ),  # fmt: skip
     )
