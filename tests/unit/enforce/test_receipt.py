@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from lane_world import EVAL, MES, MNQ, LaneWorld
+from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld, Pushes
 
 from haltline.api import Action, Desk, HandledBy
 from haltline.clock import NS_PER_S
@@ -15,7 +15,7 @@ from haltline.errors import Transient
 from haltline.journal.receipt import Receipt, Remaining
 from haltline.journal.record import Entry, RecordKind
 from haltline.model.event import ActionOutcome, OutcomeStatus
-from haltline.model.order import Side
+from haltline.model.id import OrderId
 from haltline.model.plan import PlannedAction
 
 DONE, FAILED, SUPERSEDED, UNKNOWN = (
@@ -84,6 +84,16 @@ async def test_what_was_refused_is_on_record_when_it_is_told_and_waits_for_no_di
     world.executor.accept([world.plan("flatten", "a")])
     await world.executor.tell_refused()
     assert disk.told == [("a", "record")]
+
+
+async def test_a_cancel_of_an_order_that_is_gone_waits_for_no_disk_because_nothing_was_sent() -> None:
+    venue = FakeVenue()
+    world = LaneWorld(venue=venue, pushes=Pushes(venue))
+    disk = on_disk(world)
+    async with world.lane():
+        world.executor.accept([msgspec.structs.replace(world.plan("cancel_orders", "a"), order_id=OrderId("gone"))])
+        await world.settle()
+    assert (disk.told, world.venue.calls) == ([("a", "record")], [])
 
 
 def holding(hold_ns: int, action_ns: int) -> LaneWorld:
@@ -175,23 +185,23 @@ async def test_once_the_word_is_given_the_broker_is_asked_no_more() -> None:
     assert calls == [len(world.venue.calls)]
 
 
-@pytest.mark.parametrize("strong", ["flatten", "close_position"])
-async def test_a_look_at_what_gives_way_meanwhile_changes_nothing_whatever_it_shows(strong: str) -> None:
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_look_at_what_gives_way_meanwhile_changes_nothing_whatever_it_shows(left: int) -> None:
     world = LaneWorld()
-    taken: list[str] = []
+    taken: list[int] = []
 
     def take_over(verb: str) -> None:
-        if verb == "snapshot" and world.executor._lanes[EVAL].watched and not taken:
-            taken.append(verb)
-            world.venue.held[MNQ] = Decimal(1)
-            world.venue.rest(MNQ, Side.BUY)
-            world.executor.accept([world.plan("flatten", "strong", MNQ)])
+        lane = world.executor._lanes[EVAL]
+        if verb == "snapshot" and lane.watched and lane.running is None and not taken:
+            taken.append(world.clock.now())
+            world.venue.held[MNQ] = Decimal(left)
+            world.executor.accept([world.plan("flatten", "strong")])
 
     world.venue.on_call = take_over
     async with world.lane():
         world.executor.accept([world.plan("close_position", "weak"), world.plan("close_position", "other", MES)])
         await world.settle()
-    assert taken
+    assert taken == [2 * NS_PER_S], "when the hold time was over"
     assert (world.receipt("weak").status, world.receipt("weak").remaining) == (SUPERSEDED, None)
     assert (world.receipt("other").status, world.receipt("strong").status) == (SUPERSEDED, DONE)
     assert not any(world.venue.held.values())
