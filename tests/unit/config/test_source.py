@@ -1,5 +1,6 @@
 """YAML with places: what is kept, and what is refused."""
 
+import os
 import time
 from pathlib import Path
 
@@ -100,6 +101,32 @@ def test_a_rule_file_of_two_megabytes_is_refused_with_the_limit(tmp_path: Path) 
 def test_a_missing_file_is_a_problem_at_its_path(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no such file; check the path .* \[E101\]"):
         read_source(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_or_a_device_in_place_of_a_file_is_a_problem_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    for name in ("pipe.yaml", "zero.yaml"):
+        with pytest.raises(ConfigError, match=r"cannot read it: it is a pipe or a device, and no file; .* \[E101\]"):
+            read_source(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="shells name no pipes here")
+def test_a_pipe_that_a_shell_made_is_read(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"version: 1\n")
+    os.close(writing)
+    try:
+        assert read_source(Path(f"/dev/fd/{reading}")).text == "version: 1\n"
+    finally:
+        os.close(reading)
+
+
+def test_a_link_that_leads_to_itself_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    with pytest.raises(ConfigError, match=r"\[E101\]"):
+        read_source(tmp_path / "loop.yaml")
 
 
 def test_a_folder_in_place_of_a_file_is_a_problem(tmp_path: Path) -> None:

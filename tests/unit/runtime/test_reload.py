@@ -1,6 +1,7 @@
 """Edited rules under a running engine: taken up all or nothing, and never silently."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -314,6 +315,18 @@ class TestWatch:
             await look(engine, 2)
             assert engine.status().rules.problems == ()
             assert engine.engine.kernel.index.rules[1].spec.limit.threshold == 4  # type: ignore[union-attr] # it has one
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+    async def test_a_pipe_among_the_files_is_told_and_ends_no_watching(self, folder: Path) -> None:
+        async with make(folder, watch=True) as engine:
+            await look(engine, 3)
+            os.mkfifo(folder / "more" / "pipe.yaml")
+            await look(engine, 2)
+            assert "a pipe or a device" in engine.status().rules.problems[0]
+            (folder / "more" / "pipe.yaml").unlink()
+            edit(folder, "max: 5", "max: 4")
+            await look(engine, 2)
+            assert engine.status().rules.problems == ()
 
     async def test_what_is_written_while_the_files_are_read_waits_for_another_look(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,8 @@ Built from the parser's events and not by a constructor: nothing is ever instant
 nesting and alias bombs are refused here, and words keep the text they were written with (money is read exactly).
 """
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +122,7 @@ def compose(text: str, file: str, *, expand: Expand | None = None) -> Node:
 def _read_text(path: Path, file: str) -> str:
     place = Place(file=file)
     try:
+        _refuse_special(path)
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
@@ -135,6 +138,16 @@ def _read_text(path: Path, file: str) -> str:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError([_encoding_problem(raw, error.start, file)]) from error
+
+
+def _refuse_special(path: Path) -> None:
+    """Raise OSError for a named pipe or a device: reading one may never end, and would end all reloading with it.
+
+    A pipe without a name, as shells make them for `<(…)`, is somebody's wish and has an end.
+    """
+    real = Path(os.path.realpath(path))
+    if real.exists() and not (real.is_file() or real.is_dir()):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
 
 
 def _encoding_problem(raw: bytes, offset: int, file: str) -> Problem:
