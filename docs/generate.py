@@ -64,9 +64,6 @@ FAMILIES = {
     "9": "Command line",
 }
 
-WAITING = frozenset({"stores"})
-"""What may be registered in this version but is not started by it."""
-
 
 def fields_page(entries: list[Entry]) -> str:
     """Fields by root, then collections."""
@@ -257,8 +254,7 @@ def hooks_page() -> str:
     for name, hook in hooks().items():
         heading = f"## {name}{inspect.signature(hook)}".replace("haltline.api.registry.", "").replace(" -> None", "")
         links = ", ".join(f"[{Path(user).parent.name}](../../{user})" for user in users(name))
-        unused = "Not started by the runtime yet." if name.rpartition("_")[2] in WAITING else "Used by no plugin here."
-        used = f"Used by {links}." if links else unused
+        used = f"Used by {links}." if links else "Used by no plugin here."
         parts.append(f"{heading}\n\n{inspect.cleandoc(hook.__doc__ or '')}\n\n{used}")
         for call in _calls(hook):
             record = _record_of(call)
@@ -320,8 +316,7 @@ def hooks_part() -> str:
         (
             f"[{name}](reference/hooks.md#{_anchor(f'{name}(registry: Registry)')})",
             " ".join(inspect.cleandoc(hook.__doc__ or "").split()),
-            ", ".join(f"[{Path(user).parent.name}](../{user})" for user in users(name))
-            or ("not started yet" if name.rpartition("_")[2] in WAITING else ""),
+            ", ".join(f"[{Path(user).parent.name}](../{user})" for user in users(name)),
         )
         for name, hook in hooks().items()
     ]

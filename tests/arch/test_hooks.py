@@ -1,4 +1,4 @@
-"""The ten hooks: documented with the same signature, and used by what is built in or by an example."""
+"""The nine hooks: documented with the same signature, and used by what is built in or by an example."""
 
 import importlib.util
 import inspect
@@ -11,7 +11,7 @@ from haltline.api import hookspecs
 
 ROOT = Path(__file__).parents[2]
 HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("haltline_register_")}
-IN_A_PLUGIN_TO_COME = frozenset({"rule_packs", "stores"})
+IN_A_PLUGIN_TO_COME = frozenset({"rule_packs"})
 """Hooks without a user yet; this list only shrinks."""
 
 
@@ -22,8 +22,8 @@ def users(name: str) -> list[Path]:
     ]
 
 
-def test_there_are_ten_hooks() -> None:
-    assert len(HOOKS) == 10
+def test_there_are_nine_hooks() -> None:
+    assert len(HOOKS) == 9
 
 
 @pytest.mark.parametrize("name", HOOKS)

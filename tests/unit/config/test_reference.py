@@ -80,7 +80,7 @@ def test_no_message_shows_a_referenced_value(tmp_path: Path, registry: Registry)
     path.write_text(
         'version: 1\nmode: "${S}"\naccounts: {eval: {broker: "${S}", balance: "${S}", zone: "${S}", roll: "${S}"}}\n'
         'brokers: {sim: {kind: paper, config: {latency_ms: "${S}"}}, other: {kind: "${S}"}}\n'
-        'channels: {log: {kind: console, severities: ["${S}"]}}\nstore: {kind: "${S}"}\n'
+        'channels: {log: {kind: console, severities: ["${S}"]}}\nstore: {keep_quotes: "${S}"}\n'
         'instruments: {X: {expiry: "${S}", tick_size: "${S}", stale_after: "${S}"}}\nrules: "${S}"\n'
     )
     with pytest.raises(ConfigError) as caught:

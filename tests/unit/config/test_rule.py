@@ -122,8 +122,8 @@ def test_capabilities_are_asked_for_only_by_rules_that_are_on(
 @pytest.mark.parametrize(
     ("text", "code", "what"),
     [
-        ("store: {config: {x: 1}}", "E201", "the store 'sqlite' takes no 'config'"),
-        ("store: {kind: postgres}", "E420", "unknown kind of store 'postgres'"),
+        ("store: {config: {x: 1}}", "E201", "unknown key 'config'"),
+        ("store: {kind: postgres}", "E201", "unknown key 'kind'"),
         ("instruments: {X: {expiry: 2025-12-19}}", "E206", "'2025-12-19' is not an instant with a zone"),
         ("brokers: {sim: }", "E202", "'sim' is empty"),
         ("accounts: {a b: {}}", "E206", "'a b' is not a name"),

@@ -139,7 +139,7 @@ def test_a_plugin_that_cannot_be_imported_is_isolated(shop: Shop, source: str) -
 
 
 def test_a_hook_that_raises_undoes_only_its_own_plugin(shop: Shop) -> None:
-    extra = "\n@hookimpl\ndef haltline_register_stores(registry):\n    raise RuntimeError('disk on fire')\n"
+    extra = "\n@hookimpl\ndef haltline_register_observers(registry):\n    raise RuntimeError('disk on fire')\n"
     shop.install("bad", GOOD.format(function="half") + extra)
     shop.install("good", GOOD.format(function="twice"))
     loaded = shop.load("bad", "good")
@@ -150,7 +150,9 @@ def test_a_hook_that_raises_undoes_only_its_own_plugin(shop: Shop) -> None:
 
 
 def test_registering_a_taken_name_undoes_the_second_and_names_both(shop: Shop) -> None:
-    shop.install("thief", GOOD.format(function="own") + GOOD.format(function="matches").replace("functions", "stores"))
+    shop.install(
+        "thief", GOOD.format(function="own") + GOOD.format(function="matches").replace("functions", "observers")
+    )
     loaded = shop.load("thief")
     assert code(loaded, "thief") == "E503"
     assert "'builtins'" in str(report(loaded, "thief").error)

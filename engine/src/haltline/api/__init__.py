@@ -39,7 +39,7 @@ from haltline.api.field import Change, Collection, Field, Kind, Provenance
 from haltline.api.function import Function, Parameter
 from haltline.api.hookspecs import hookimpl
 from haltline.api.notifier import EditingNotifier, Message, Notifier, NotifierKind, NotifierSetup, SizedNotifier
-from haltline.api.registry import Observer, Registry, RulePack, Store
+from haltline.api.registry import Observer, Registry, RulePack
 from haltline.api.reply import (
     Branch,
     Button,
@@ -122,7 +122,6 @@ __all__ = [
     "Share",
     "SizedNotifier",
     "Started",
-    "Store",
     "Surface",
     "SurfaceKind",
     "SurfaceMemory",

@@ -1,4 +1,4 @@
-"""The ten hooks. Each is called once per plugin, at composition time, before anything runs.
+"""The nine hooks. Each is called once per plugin, at composition time, before anything runs.
 
 A hook registers what the plugin brings and returns nothing. It must not do I/O, start threads, or import heavy
 clients (do that in `make`). What it raises undoes all of this plugin's registrations; the plugin is then shown
@@ -51,11 +51,6 @@ def haltline_register_rule_packs(registry: Registry) -> None:
 @hookspec
 def haltline_register_commands(registry: Registry) -> None:
     """Offer operator commands with `registry.add_command(Command(...))`."""
-
-
-@hookspec
-def haltline_register_stores(registry: Registry) -> None:
-    """Offer journal stores with `registry.add_store(Store(...))`."""
 
 
 @hookspec

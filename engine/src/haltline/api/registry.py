@@ -1,6 +1,6 @@
 """Where plugins put what they bring. It knows who registered what, refuses duplicates, and freezes before start."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,6 @@ class RulePack:
     folder: Path
     version: str = ""
     meaning: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
-    """Another place to keep the journal."""
-
-    name: str
-    make: Callable[..., object]
-    meaning: str
-    schema: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +102,13 @@ class Registry:
         self.surfaces: Shelf[SurfaceKind] = Shelf("surface", self)
         self.rule_packs: Shelf[RulePack] = Shelf("rule pack", self)
         self.commands: Shelf[Command] = Shelf("command", self)
-        self.stores: Shelf[Store] = Shelf("store", self)
         self.observers: Shelf[Observer] = Shelf("observer", self)
 
     def shelves(self) -> tuple[Shelf[Any], ...]:
         """All shelves, in the order of the hooks."""
         return (
             self.brokers, self.feeds, self.calendars, self.actions, self.functions, self.fields, self.notifiers,
-            self.surfaces, self.rule_packs, self.commands, self.stores, self.observers,
+            self.surfaces, self.rule_packs, self.commands, self.observers,
         )  # fmt: skip
 
     def require_open(self) -> None:
@@ -175,10 +164,6 @@ class Registry:
     def add_command(self, command: Command) -> None:
         """Offer an operator command."""
         self.commands.add(command.name, command)
-
-    def add_store(self, store: Store) -> None:
-        """Offer a journal store."""
-        self.stores.add(store.name, store)
 
     def add_observer(self, observer: Observer) -> None:
         """Ask to be told of every result."""

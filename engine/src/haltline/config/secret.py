@@ -23,7 +23,6 @@ def secret_values(setup: Setup, environ: Mapping[str, str]) -> tuple[str, ...]:
             found.add(references(reference, Place(file=file)) or "")
     entries = [*(each.config for each in setup.brokers), *(each.config for each in setup.feeds)]
     entries += [*(each.config for each in setup.channels), *(each.config for each in setup.surfaces)]
-    entries.append(setup.store.config)
     found.update(operator.totp for operator in setup.operators)
     for config in entries:
         found.update(secrets_in(config))

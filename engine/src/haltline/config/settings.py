@@ -72,17 +72,15 @@ class BackupEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreEntry:
-    """Where the journal is kept: `path` is absolute; `kind` is ``sqlite`` or that of a store plugin.
+    """Where the journal is kept: `path` is absolute.
 
     Quotes older than `keep_quotes_ns` are removed, but for those that incidents younger than `keep_incidents_ns` need.
     """
 
     path: Path
-    kind: str = "sqlite"
     keep_quotes_ns: int = 86_400_000_000_000
     keep_incidents_ns: int = 7_776_000_000_000_000
     backup: BackupEntry | None = None
-    config: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

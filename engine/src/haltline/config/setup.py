@@ -38,8 +38,6 @@ from haltline.model.id import AccountId
 from haltline.model.loosening import LooseningPolicy
 from haltline.model.rule import Severity
 
-BUILT_IN_STORE = "sqlite"
-
 
 class SetupBinder:
     """Binds one set-up file; problems go to `findings`."""
@@ -213,17 +211,9 @@ class SetupBinder:
 
     def _store(self, root: MappingNode, directory: Path) -> StoreEntry:
         node = _mapping(root, "store") or _empty(root.place)
-        kind = _text(node, "kind") or BUILT_IN_STORE
-        config: Mapping[str, object] = {}
-        if kind != BUILT_IN_STORE:
-            config = self._config(self._registry.stores, "store", _shown(node, "kind"), node)
-        elif (given := _mapping(node, "config")) is not None and given.entries:
-            self._findings.add(
-                "E201", node.keys["config"], f"the store {kind!r} takes no 'config'", "remove it", where="store"
-            )
         default = StoreEntry(path=directory / (_text(node, "path") or "haltline.db"))
         return replace(
-            default, kind=kind, config=config,
+            default,
             keep_quotes_ns=node.duration_ns("keep_quotes", default.keep_quotes_ns),
             keep_incidents_ns=node.duration_ns("keep_incidents", default.keep_incidents_ns),
             backup=bind_backup(_mapping(node, "backup"), directory, default.path, self._findings),

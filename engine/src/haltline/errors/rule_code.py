@@ -206,7 +206,7 @@ RULE_CODES: dict[str, CodeEntry] = {
     ),
     "E420": CodeEntry(
         "Unknown kind",
-        "No loaded plugin brings this kind of broker, feed, channel or store.",
+        "No loaded plugin brings this kind of broker, feed or channel.",
         "Use the suggested one, or install the plugin and list it under `plugins`.",
     ),
     "E422": CodeEntry(
