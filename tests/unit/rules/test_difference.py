@@ -34,6 +34,15 @@ def test_the_same_set_in_another_order_differs_in_nothing():
     assert (found.is_empty, found.same_behaviour, found.unchanged) == (True, True, ("a", "b"))
 
 
+def test_a_sentence_names_the_first_of_many_and_counts_the_rest():
+    """Five hundred names were sent to a phone, in a dozen messages."""
+    found = compare_rules([], [loss(f"r{number:03}") for number in range(500)])
+    said = str(found)
+    assert said.startswith("500 added (r000, r001, ")
+    assert said.endswith("r011 and 488 more), 0 unchanged")
+    assert len(found.added) == 500
+
+
 def test_rules_come_and_go_by_their_ids():
     found = compare_rules([loss("a"), loss("b")], [loss("b"), loss("c")])
     assert (found.added, found.removed, found.unchanged) == (("c",), ("a",), ("b",))

@@ -67,7 +67,7 @@ class RuleDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         named = [
-            f"{len(names)} {verb} ({', '.join(names)})"
+            f"{len(names)} {verb} ({listed(names)})"
             for verb, names in (
                 ("added", self.added),
                 ("removed", self.removed),
@@ -76,6 +76,12 @@ class RuleDifference(msgspec.Struct, frozen=True, kw_only=True):
             if names
         ]
         return ", ".join([*named, f"{len(self.unchanged)} unchanged"])
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a sentence that people read on a phone: the first ones, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def compare_rules(

@@ -29,7 +29,7 @@ from haltline.model.plan import Result
 from haltline.model.rule import Severity
 from haltline.model.verdict import Phase
 from haltline.rules.compile import CompiledRules
-from haltline.rules.difference import RuleDifference, compare_rules
+from haltline.rules.difference import RuleDifference, compare_rules, listed
 from haltline.rules.exchange import Waiting
 from haltline.runtime.arming import GapWatch
 from haltline.runtime.compose import Parts
@@ -144,7 +144,7 @@ class Reloader:
                 return True
             if await self._look() != seen:
                 return False
-            names = ", ".join(changed_files(settled, seen)) if settled is not None else ""
+            names = listed(changed_files(settled, seen)) if settled is not None else ""
             try:
                 await self._exchange(loaded, by="file watch", why=f"changed: {names}" if names else "")
             except ConfigError as refusal:
@@ -384,7 +384,7 @@ def _outcome(result: Result) -> str:
     moved = {(each.rule, each.entity): each.phase for each in result.transitions}
     fires = [f"{rule} on {entity}" for (rule, entity), phase in moved.items() if phase is Phase.BREACHED]
     ends = [f"{rule} on {entity}" for (rule, entity), phase in moved.items() if phase is Phase.RESOLVED]
-    said = [f"{verb}: {', '.join(names)}" for verb, names in (("fires now", fires), ("ends", ends)) if names]
+    said = [f"{verb}: {listed(names)}" for verb, names in (("fires now", fires), ("ends", ends)) if names]
     return "; ".join(said) or "nothing fires by it"
 
 
