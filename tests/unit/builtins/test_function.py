@@ -2,7 +2,7 @@
 
 import pytest
 
-from haltline.builtins.function import matches
+from haltline.builtins.function import label, matches
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,19 @@ from haltline.builtins.function import matches
 )
 def test_a_symbol_matches_a_wildcard_whatever_its_case(symbol: str, patterns: str, expected: bool) -> None:
     assert matches(symbol, patterns) is expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "name", "expected"),
+    [
+        ("desk=futures; phase=funded", "phase", "funded"),
+        ("desk=futures; phase=funded", "desk", "futures"),
+        ("desk=futures; phase=funded", "fund", ""),
+        ("note=a=b; phase=funded", "note", "a=b"),
+        ("phase=", "phase", ""),
+        ("", "phase", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_label_is_read_by_its_whole_name(labels: str, name: str, expected: str) -> None:
+    assert label(labels, name) == expected

@@ -13,7 +13,7 @@ from haltline.state.field import COLLECTIONS, FIELDS, ROOTS
 
 HOMES = {"clock": Scope.ACCOUNT, "session": Scope.ACCOUNT}
 IN_LANGUAGE = """
-account.id account.broker account.currency account.mode account.connected account.balance account.equity
+account.id account.broker account.currency account.labels account.mode account.connected account.balance account.equity
 account.margin_used account.margin_available account.margin_utilization account.leverage
 account.gross_notional account.net_notional account.realized_pnl account.unrealized_pnl account.total_pnl
 account.fees account.open_positions account.working_orders account.peak_equity account.drawdown

@@ -18,6 +18,12 @@ def matches(symbol: str, patterns: str) -> bool:
     return _pattern(patterns).match(symbol.casefold()) is not None
 
 
+def label(labels: str, name: str) -> str:
+    """The label of that name in ``desk=futures; phase=funded``; empty where there is none."""
+    pairs = (each.partition("=") for each in labels.split("; "))
+    return next((value for key, _, value in pairs if key == name), "")
+
+
 MATCHES = Function(
     name="matches",
     call=matches,
@@ -28,4 +34,16 @@ MATCHES = Function(
         Parameter(name="patterns", kind=Kind.TEXT, meaning="patterns such as RTY, *Z25, BTC*"),
     ),
     example='matches(position.symbol, "RTY, *Z25, BTC*")',
+)
+
+LABEL = Function(
+    name="label",
+    call=label,
+    returns=Kind.TEXT,
+    meaning="the label of that name, as the set-up gives it to an account; empty where it gives none",
+    parameters=(
+        Parameter(name="labels", kind=Kind.TEXT, meaning="the labels of an account"),
+        Parameter(name="name", kind=Kind.TEXT, meaning="the name of one of them"),
+    ),
+    example='label(account.labels, "desk") == "futures"',
 )

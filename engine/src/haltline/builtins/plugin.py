@@ -5,7 +5,7 @@ from haltline.builtins.action.order import ORDER_ACTIONS
 from haltline.builtins.action.size import SIZE_ACTIONS
 from haltline.builtins.action.state import STATE_ACTIONS
 from haltline.builtins.calendar.exchange import EXCHANGE, HOURS
-from haltline.builtins.function import MATCHES
+from haltline.builtins.function import LABEL, MATCHES
 from haltline.builtins.notifier.console import CONSOLE
 from haltline.builtins.notifier.jsonl import JSONL
 from haltline.builtins.paper.broker import PAPER
@@ -43,4 +43,5 @@ def haltline_register_notifiers(registry: Registry) -> None:
 @hookimpl
 def haltline_register_functions(registry: Registry) -> None:
     """Functions that need no data."""
+    registry.add_function(LABEL)
     registry.add_function(MATCHES)

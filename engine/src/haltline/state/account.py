@@ -139,6 +139,11 @@ class Account(Entity):
         return self.spec.broker
 
     @property
+    def labels(self) -> str:
+        """Its labels of the set-up in one text: ``desk=futures; phase=funded``."""
+        return "; ".join(f"{name}={value}" for name, value in self.spec.labels.items())
+
+    @property
     def data_suspect(self) -> bool:
         """Whether the broker's words contradict each other or the fills."""
         return bool(self.suspects)

@@ -64,6 +64,7 @@ _ACCOUNT_ROWS: tuple[Row, ...] = (
     ("id", Kind.TEXT, _NONE, "The account's name in the set-up."),
     ("broker", Kind.TEXT, _NONE, "The name of its broker in the set-up."),
     ("currency", Kind.TEXT, _NONE, "The currency of its money."),
+    ("labels", Kind.TEXT, _NONE, "Its labels of the set-up, desk=futures; phase=funded; label() reads one of them."),
     ("mode", Kind.ENUM, _LOCK, "What the account may do now: anything, only reduce, or only exit."),
     ("live", Kind.BOOL, _LOCK, "Whether it is armed: rules act; otherwise they only decide, record and notify."),
     ("locked", Kind.BOOL, _LOCK, "Whether any lockout bans new risk."),
