@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -16,6 +18,11 @@ NO_SNAPSHOT = {"watchPositions": {"fetchPositionsSnapshot": False}}
 
 def held(desk) -> dict[str, Decimal]:
     return {report.symbol: report.quantity for report in desk.of(PositionReport)}
+
+
+def test_registering_the_plugin_imports_no_ccxt() -> None:
+    script = "import sys, haltline_broker_ccxt.plugin; assert not {'ccxt', 'aiohttp'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 async def test_each_state_of_an_order_is_told_where_the_library_merges_them(raws, desks) -> None:

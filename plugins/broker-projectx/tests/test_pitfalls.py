@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import haltline_broker_projectx
@@ -325,6 +326,8 @@ async def test_nothing_was_sent_where_nobody_listens(desk: Any) -> None:
         await desk.actor.submit(closing(2))
     with pytest.raises(Transient):
         await desk.actor.submit(closing(2))
+    with pytest.raises(Transient, match="cannot be reached"):  # nothing is read before an order that opens
+        await desk.actor.submit(msgspec.structs.replace(stop("20900", "entry"), reduce_only=False))
     await desk.sim.up()
 
 
@@ -561,6 +564,7 @@ logging.getLogger("project_x_py.client.http").warning("nobody may print this")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == ""
+    assert "nobody may print this" not in done.stderr
 
 
 def test_registering_the_plugin_imports_no_client() -> None:
