@@ -39,7 +39,7 @@ MODULES = (
     "enforce/cap.py", "enforce/verify.py", "enforce/legs.py", "enforce/order.py", "enforce/resume.py", "enforce/wait.py",
     "enforce/witness.py", "enforce/exitonly.py", "enforce/rate.py", "enforce/spacing.py", "enforce/progress.py",
     "enforce/ledger.py", "enforce/budget.py",
-    "builtins/action/attempt.py", "builtins/action/order.py", "builtins/action/size.py", "builtins/action/state.py",
+    "builtins/action/attempt.py", "builtins/action/order.py", "builtins/action/size.py",
     "kernel/permission.py", "kernel/consent.py", "kernel/request.py", "kernel/arrival.py",
 )  # fmt: skip
 TESTS = ("tests/unit/rules", "tests/unit/kernel", "tests/unit/enforce", "tests/unit/runtime", "tests/unit/builtins")

@@ -146,6 +146,27 @@ async def test_a_budget_keeps_no_more_than_its_time_in_mind() -> None:
     assert [len(count._taken) for count in (shared._all._all, shared._all._read, shared._all._spell)] == [1, 1, 1]
 
 
+async def test_what_fits_reaches_the_broker_as_it_was_asked_for() -> None:
+    venue = FakeVenue(held={MNQ: Decimal(3)})
+    entry = venue.rest(MNQ, Side.BUY)
+    actor = ActingBroker(venue, budget(ManualClock(NS_PER_S), per_minute(9), per_minute(9)))
+    report = await actor.submit(ORDER)
+    assert (report.client_id, report.filled) == ("c", 1)
+    assert await actor.find_order(EVAL, "c") == report
+    await actor.cancel(EVAL, entry)
+    assert (await actor.snapshot(EVAL)).orders == ()
+    assert venue.calls == ["submit", "find_order", "cancel", "snapshot"]
+
+
+async def test_a_broker_that_says_why_it_gave_no_answer_in_time_is_quoted() -> None:
+    venue = FakeVenue(script={("snapshot", "before"): [TimeoutError("the gateway took too long"), TimeoutError()]})
+    reader = ReadingBroker(venue, None)
+    for said in ("the gateway took too long", "no answer within 10 s"):
+        with pytest.raises(Transient) as told:
+            await reader.snapshot(EVAL)
+        assert str(told.value) == said
+
+
 async def test_no_limit_means_nothing_to_wait_for() -> None:
     clock = ManualClock(NS_PER_S)
     shared = budget(clock, None)

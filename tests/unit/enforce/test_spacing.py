@@ -129,9 +129,24 @@ def test_one_order_alone_is_forgotten_after_its_minute_like_many() -> None:
     send(spacing, *(order(number) for number in range(1, 1 + AT_ONCE)))
 
 
+def test_the_same_order_goes_out_again_at_once_and_counts_once() -> None:
+    spacing = Spacing(ManualClock(NS_PER_S))
+    send(spacing, *(order(number) for number in range(AT_ONCE)))
+    send(spacing, order(0), order(0), order(3))
+    with pytest.raises(Transient, match=f"{AT_ONCE} orders for MNQ"):
+        spacing.require(order(99))
+
+
+def test_orders_without_an_id_count_each() -> None:
+    spacing = Spacing(ManualClock(NS_PER_S))
+    send(spacing, *(order(client_id="") for _ in range(AT_ONCE)))
+    with pytest.raises(Transient):
+        spacing.require(order(client_id=""))
+
+
 def test_stops_neither_wait_nor_make_orders_wait() -> None:
     spacing = Spacing(ManualClock(NS_PER_S))
-    send(spacing, *(order(number, type=OrderType.STOP) for number in range(2 * AT_ONCE)))
+    send(spacing, *(order(100 + number, type=OrderType.STOP) for number in range(2 * AT_ONCE)))
     send(spacing, *(order(number) for number in range(AT_ONCE)))
     send(spacing, order(99, type=OrderType.STOP))
 

@@ -42,7 +42,6 @@ def _begin(core: "Core", entity: Any, now: int, out: Emission) -> None:
 
 def _end(core: "Core", entity: Any, now: int, out: Emission) -> None:
     if entity.changed:
-        entity.changed = 0
         core.state.touched.remove(entity)
     if entity.scope is Scope.ORDER:
         _judge_end(core, entity, out)
