@@ -36,9 +36,9 @@ MODULES = (
     "kernel/governor.py", "kernel/late.py", "kernel/retry.py", "kernel/escalation.py", "kernel/evidence.py",
     "kernel/override.py", "kernel/loosening.py",
     "enforce/executor.py", "enforce/desk.py", "enforce/confirm.py", "enforce/lane.py", "enforce/precedence.py",
-    "enforce/cap.py", "enforce/verify.py", "enforce/share.py", "enforce/legs.py", "enforce/order.py",
-    "enforce/resume.py", "enforce/wait.py", "enforce/witness.py", "enforce/exitonly.py", "enforce/rate.py",
-    "enforce/spacing.py", "enforce/progress.py", "enforce/ledger.py", "enforce/budget.py",
+    "enforce/cap.py", "enforce/verify.py", "enforce/share.py", "enforce/earlier.py", "enforce/legs.py",
+    "enforce/order.py", "enforce/resume.py", "enforce/wait.py", "enforce/witness.py", "enforce/exitonly.py",
+    "enforce/rate.py", "enforce/spacing.py", "enforce/progress.py", "enforce/ledger.py", "enforce/budget.py",
     "builtins/action/attempt.py", "builtins/action/order.py", "builtins/action/size.py",
     "kernel/permission.py", "kernel/consent.py", "kernel/request.py", "kernel/arrival.py",
 )  # fmt: skip
