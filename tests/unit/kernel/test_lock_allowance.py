@@ -57,6 +57,42 @@ def test_a_pause_closes_nothing_of_what_a_lock_besides_it_leaves_alone(world):
     assert made.actions == []
 
 
+@pytest.fixture
+def too_large(world):
+    """Two were open when the lock began, one more was bought, and taking it off failed."""
+    made = world()
+    made.fill(2, 21_000)
+    locked_by_operator(made)
+    made.fill(1, 21_000)
+    (reduction,) = planned(made)
+    assert (reduction.name, reduction.params) == ("reduce_to", {"quantity": 2.0})
+    made.send(
+        ActionOutcome(
+            at=made.now, received_at=made.now, action_id=reduction.id, account=EVAL, status=OutcomeStatus.FAILED
+        )
+    )
+    return made.forget()
+
+
+def test_a_reduction_under_a_lock_that_failed_is_tried_again(too_large):
+    too_large.at(5)
+    assert [(action.name, action.params) for action in planned(too_large)] == [("reduce_to", {"quantity": 2.0})]
+
+
+def test_a_reduction_under_a_lock_that_somebody_else_has_done_by_then_is_not_tried_again(too_large):
+    too_large.fill(-1, 21_000)
+    too_large.at(5)
+    assert planned(too_large) == []
+
+
+def test_what_is_opened_under_a_lock_is_closed_though_another_account_is_locked_too(world):
+    made = world()
+    locked_by_operator(made, LIVE)
+    locked_by_operator(made)
+    made.fill(1, 21_000)
+    assert made.actions == ["close_position"]
+
+
 def test_an_operators_locks_on_an_account_and_on_its_symbols_stand_side_by_side(world):
     made = world()
     for symbol in (None, "MNQ", "MES"):

@@ -202,16 +202,14 @@ class Governor:
         """Actions, launched here, against entry orders and new positions of an account that may not have them."""
         if not account.live:
             return []
-        symbol_locks = [lock for lock in self.locks if lock.account == account.id and lock.symbol is not None]
-        if account.mode == TradingMode.ACTIVE and not symbol_locks and not self.barred:
+        locks = [lock for lock in self.locks if lock.account == account.id]
+        if account.mode == TradingMode.ACTIVE and not locks and not self.barred:
             return []
-        closed = {lock.symbol for lock in symbol_locks} | self.barred
         actions = []
         for order in account.order_book.values():
-            if (account.mode != TradingMode.ACTIVE or order.symbol in closed) and is_entry(order, account):
+            if self._may_not_wait(order, account):
                 actions.append(self._cancel(order, account, now))
-        is_locked = any(lock.account == account.id and not lock.entries_only for lock in self.locks)
-        for position in account.book.values() if is_locked else ():  # asked whenever anything moves anywhere
+        for position in account.book.values() if locks else ():  # asked whenever anything moves anywhere
             actions.extend(self._shrink(position, account, now))
         return [action for action in actions if action is not None]
 
@@ -269,8 +267,8 @@ class Governor:
 
     def _may_not_wait(self, order: Any, account: Any) -> bool:
         """Whether a working order is an entry that its account or symbol may not have now."""
-        is_closed = order.symbol in self.barred or any(self.locks.of_symbol(account.id, order.symbol))
-        return (account.mode != TradingMode.ACTIVE or is_closed) and is_entry(order, account)
+        is_barred = account.mode != TradingMode.ACTIVE or order.symbol in self.barred
+        return (is_barred or bool(self.locks.of_symbol(account.id, order.symbol))) and is_entry(order, account)
 
     def _allowed(self, account: AccountId, symbol: Symbol, quantity: float) -> float:
         """The size every standing lock allows: what was open when it began, and never more than was left since."""
