@@ -153,6 +153,26 @@ async def test_flatten_begins_with_what_is_worth_most() -> None:
     assert await act("flatten", desk) == ["reduce NQ to 0", "reduce ES to 0"]
 
 
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "0", "-40"])
+async def test_flatten_closes_positions_whatever_price_the_broker_says_they_have(price: str) -> None:
+    odd = msgspec.structs.replace(position("ES", 1), average_price=Decimal(price))
+    flat = msgspec.structs.replace(position("CL", 0), average_price=Decimal(price))
+    told = await act("flatten", RecordingDesk([odd, flat, position("NQ", 1)]))
+    assert sorted(told) == ["reduce ES to 0", "reduce NQ to 0"]
+
+
+async def test_flatten_goes_on_after_a_position_that_is_no_number() -> None:
+    class Reckoning(RecordingDesk):
+        async def reduce(self, account: AccountId, symbol: Symbol, *, to: Decimal, was: Decimal = Decimal(0)) -> None:
+            assert abs(self.positions[symbol].quantity) > to
+            await super().reduce(account, symbol, to=to, was=was)
+
+    desk = Reckoning([position("ES", Decimal("NaN")), position("NQ", 1)])
+    with pytest.raises(Refused, match="no number"):
+        await act("flatten", desk)
+    assert desk.told == ["reduce NQ to 0"]
+
+
 async def test_flatten_asks_for_no_cancel_of_what_has_ended() -> None:
     ended = [
         order("entry", "ES", "buy", status=OrderStatus.FILLED),

@@ -127,7 +127,7 @@ async def test_a_second_round_has_as_much_time_as_the_first_whenever_it_begins()
 
 async def test_a_second_round_that_nobody_could_judge_shows_nothing_as_left() -> None:
     world = holding(hold_ns=NS_PER_S, action_ns=30 * NS_PER_S)
-    reopening(world, {("snapshot", "before"): [None, *[KeyError("a bug")] * 9]})
+    reopening(world, {("snapshot", "before"): [None, *[KeyError("a bug")] * 100]})
     async with world.lane():
         world.executor.accept([world.plan("close_position", "a")])
         await world.settle()

@@ -164,3 +164,18 @@ def test_a_lock_on_a_symbol_of_another_account_closes_nothing_here(world):
     made.fill(1, 21_000)
     made.order("entry", 1)
     assert made.actions == []
+
+
+@pytest.mark.parametrize(
+    "length", ["0", "0 - 3600", "account.day.loss - 5000", "account.balance / (account.day.loss * 0)"]
+)
+def test_a_lock_of_no_length_or_less_stands_until_the_next_session(world, rule, length):
+    made = world(rule.loss(then=rule.actions(("lock", {"for": length})), for_ns=5 * NS_PER_S))
+    made.quote(21_000)
+    made.fill(2, 21_000)
+    made.quote(20_000)
+    made.at(60)  # it fires at 5, in the past of this step
+    (lock,) = made.kernel.governor.locks
+    assert (made.mode, lock.until) == ("HALTED", made.kernel.state.accounts["eval"].roll.next_ns)
+    made.restart().at(120)
+    assert made.mode == "HALTED"

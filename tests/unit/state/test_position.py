@@ -259,3 +259,10 @@ def test_a_rejected_order_is_seen_once_and_not_kept(world):
     assert "order eval/o" in touched
     assert [entity.key for entity in world.state.removed] == ["eval/o"]
     assert world.account.working_orders == 0
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "-Infinity", "-5"])
+def test_a_report_that_a_position_is_flat_counts_whatever_price_comes_with_it(world, price):
+    long_two(world)
+    world.report(0, price)
+    assert world.account.book == {}

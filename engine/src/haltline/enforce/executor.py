@@ -20,6 +20,7 @@ from haltline.enforce.precedence import CONFIRMED, Superseded, supersedes
 from haltline.enforce.progress import OnProgress, Progress, Stage, progress_of
 from haltline.enforce.share import SharingDesk
 from haltline.enforce.verify import is_half_done, remaining_of, shortfall
+from haltline.enforce.wall import WalledBroker
 from haltline.enforce.witness import NoWitness, Witness
 from haltline.errors import InvariantBroken, OutcomeUnknown, Refused, Transient
 from haltline.journal.error import JournalError
@@ -50,7 +51,7 @@ class Executor:
         budget: Budget | None = None, capacity: int = 1000, witness: Witness | None = None,
     ) -> None:  # fmt: skip
         self._actions = actions
-        self._brokers = brokers
+        self._brokers = {account: WalledBroker(broker) for account, broker in brokers.items()}
         self._clock = clock
         self._ledger = ledger
         self._report = report

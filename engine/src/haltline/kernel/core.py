@@ -94,6 +94,7 @@ class Core:
             self._unsettled = False
             out = out or self.emission(now)
             self.judge_everything(out)
+        is_word = type(event) is not Quote
         try:
             state.apply(event, now)
         except DataRefused as refused:
@@ -101,9 +102,10 @@ class Core:
             out.notices.append(f"{type(event).__name__} was refused: {refused}")
             if type(event) is Quote:
                 state.note_refused(event, now, str(refused))
+            is_word = False
         if type(event) is InstrumentUpdate:
             self.next_schedule = None  # market hours may be others now
-        if type(event) is not Quote:
+        if is_word:
             out = out or self.emission(now)
             out.now = now
             take_command(self, event, now, out)

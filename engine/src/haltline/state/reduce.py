@@ -216,7 +216,9 @@ def position(state: "State", event: happened.PositionReport, now: int) -> None:
     if at < max(ledger.last_fill_at, ledger.reported_at):
         return
     _reconcile(account, instrument, ledger, event)
-    lot = ledger.agree(Lot(event.quantity, MONEY.multiply(event.quantity, event.average_price)), at)
+    is_flat = not event.quantity  # then the price may be anything
+    cost = event.quantity if is_flat else MONEY.multiply(event.quantity, event.average_price)
+    lot = ledger.agree(Lot(event.quantity, cost), at)
     held = _hold(state, account, instrument, lot, event.opened_at or now)
     if held is not None:
         held.adopt(event)

@@ -14,11 +14,16 @@ class Attempts:
         self.failures: list[Transient | Refused | OutcomeUnknown] = []
 
     async def run(self, part: Awaitable[None]) -> bool:
-        """Await one part; a classified failure is remembered, anything else passes through. Tells whether it worked."""
+        """Await one part; a classified failure is remembered, and so is what cannot be reckoned with (a position that
+        is no number); anything else passes through. Tells whether it worked.
+        """
         try:
             await part
         except (Transient, Refused, OutcomeUnknown) as failure:
             self.failures.append(failure)
+            return False
+        except ArithmeticError as failure:
+            self.failures.append(Refused(f"the broker shows what is no number ({type(failure).__name__})"))
             return False
         return True
 

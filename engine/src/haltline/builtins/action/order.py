@@ -75,7 +75,8 @@ def _guards_open_position(order: OrderReport, snapshot: AccountSnapshot) -> bool
 
 
 def _size(position: PositionReport) -> float:
-    return float(abs(position.quantity * position.average_price))
+    price = position.average_price
+    return float(abs(position.quantity)) * (float(abs(price)) if price.is_finite() else 1.0)
 
 
 CANCEL_ORDERS = Action(

@@ -42,7 +42,7 @@ LOCK = Action(
         Parameter(
             name="for",
             kind=Kind.DURATION,
-            meaning="how long, instead of `until`: 30m, or an expression",
+            meaning="how long, instead of `until`: 30m, or an expression; one that is not above 0 counts as left out",
             required=False,
         ),
         Parameter(
