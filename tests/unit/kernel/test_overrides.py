@@ -47,6 +47,15 @@ def test_extra_room_moves_the_limit(losing):
     assert made.results[-1].transitions[0].threshold == 1150.0
 
 
+def test_what_is_told_under_a_grant_is_a_share_of_the_limit_that_counts(losing, rule):
+    """A warning at 90 % of what was granted said that 113 % were used."""
+    made = losing(rule.loss(warn=0.8), by=700)
+    grant(made, extra=250.0)
+    made.forget().quote(20_718.75)  # 1,125 down
+    (warned,) = made.results[-1].transitions
+    assert (warned.phase, warned.threshold, warned.utilization) == ("warning", 1250.0, 0.9)
+
+
 def test_an_exemption_ends_the_incident_and_what_it_blocked_whatever_the_latch(losing, rule):
     made = losing(rule.loss(latch="manual", then=rule.actions("block_entries")))
     assert made.mode == "REDUCING"

@@ -409,7 +409,7 @@ class Lifecycle:
                 symbol=getattr(entity, "symbol", None),
                 measured=None if measured != measured else measured,
                 threshold=None if threshold != threshold else threshold,
-                utilization=rule.utilization(entity, measured),
+                utilization=rule.utilization(entity, measured, judgement.thresholds),
                 step=incident.rung if rule.rung_actions and incident.rung >= 0 else None,
                 reason=reason,
                 shadow=is_shadow(rule, entity),

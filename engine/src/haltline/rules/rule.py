@@ -21,7 +21,8 @@ NAN = float("nan")
 class Judgement:
     """One evaluation. `measured` and `threshold` are NaN where there is no limit or no value; `rung` counts from 0.
 
-    `is_assumed` marks a breach that is one only because `on_unknown: act` takes what is UNKNOWN for it.
+    `is_assumed` marks a breach that is one only because `on_unknown: act` takes what is UNKNOWN for it. `thresholds` are
+    those that an override has moved; empty where none did.
     """
 
     verdict: Verdict
@@ -30,6 +31,7 @@ class Judgement:
     rung: int = 0
     reason: str = ""
     is_assumed: bool = False
+    thresholds: tuple[float, ...] = ()
 
 
 _FINE = Judgement(Verdict.OK)
@@ -197,7 +199,9 @@ class Rule:
         verdict, rung = weigh(self.comparison, measured, thresholds, limit.warn if limit else None)
         if scope is None and verdict is not Verdict.OK:
             verdict = Verdict.UNKNOWN
-        return Judgement(verdict, measured, thresholds[rung], rung if self.rung_actions else 0, reason)
+        return Judgement(
+            verdict, measured, thresholds[rung], rung if self.rung_actions else 0, reason, thresholds=thresholds
+        )
 
     def _rung(self, entity: Any) -> int:
         """The highest rung that is certainly reached."""
@@ -225,11 +229,12 @@ class Rule:
         low, high = (read(entity) for read in self._thresholds)
         return low if abs(measured - low) < abs(measured - high) else high
 
-    def utilization(self, entity: Any, measured: float) -> float | None:
-        """Share of the (last rung of the) limit that is used, 1.0 at the limit; None where it says nothing."""
+    def utilization(self, entity: Any, measured: float, moved: tuple[float, ...] = ()) -> float | None:
+        """Share of the (last rung of the) limit that is used, 1.0 at the limit; None where it says nothing. `moved` are
+        the thresholds as an override has them."""
         if self.comparison is None:
             return None
-        thresholds = self.thresholds(entity)
+        thresholds = moved or self.thresholds(entity)
         if self.comparison is not Comparison.RANGE:
             thresholds = thresholds[-1:]
         return utilization(self.comparison, measured, thresholds)
