@@ -1,5 +1,8 @@
 """The clock of the host, set forward and back: engine time never runs backwards and never stands still."""
 
+import asyncio
+import time
+
 import pytest
 
 from haltline.clock import NS_PER_S, SystemClock, source
@@ -12,7 +15,7 @@ class Host:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wall, self.elapsed = START, 0
-        monkeypatch.setattr(source.time, "time_ns", lambda: self.wall)
+        monkeypatch.setattr(time, "time_ns", lambda: self.wall)
         monkeypatch.setattr(source, "_elapsed_ns", lambda: self.elapsed)
 
     def pass_s(self, seconds: float) -> None:
@@ -74,6 +77,18 @@ def test_a_step_back_while_the_one_before_is_made_up_for_takes_longer_and_no_tim
     assert seconds(clock) == 4
 
 
+def test_a_clock_that_begins_behind_what_was_told_before_it_was_made_goes_on_from_there(host: Host) -> None:
+    clock = SystemClock()
+    clock.begin_at(START - NS_PER_S)
+    assert seconds(clock) == 0
+    clock.begin_at(START + 90 * NS_PER_S)
+    assert seconds(clock) == 90
+    host.pass_s(60)
+    assert seconds(clock) == 120
+    host.pass_s(120)
+    assert seconds(clock) == 180
+
+
 def test_asking_all_the_time_makes_time_pass_no_slower(host: Host) -> None:
     clock = SystemClock()
     clock.now()
@@ -108,6 +123,6 @@ async def test_who_sleeps_through_a_step_back_of_an_hour_wakes_in_twice_the_time
         slept += given_s
         host.pass_s(given_s)
 
-    monkeypatch.setattr(source.asyncio, "sleep", pass_by)
+    monkeypatch.setattr(asyncio, "sleep", pass_by)
     await clock.sleep_until(START + 10 * NS_PER_S)
     assert slept == pytest.approx(20)

@@ -29,6 +29,10 @@ class SystemClock:
         self._latest = 0
         self._behind_since: int | None = None
 
+    def begin_at(self, instant_ns: int) -> None:
+        """Go on from an instant that was told before this clock was made, where the host's is behind it."""
+        self._latest = max(self._latest, instant_ns)
+
     def now(self) -> int:
         """The host's clock; while that is behind what was told already, what was told and half of what passed since."""
         host = time.time_ns()

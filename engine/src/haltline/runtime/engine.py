@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from haltline.api import Broker, Feed, HandledBy, QuoteTaker
-from haltline.clock import NS_PER_S, Clock
+from haltline.clock import NS_PER_S, Clock, SystemClock
 from haltline.compose.kernel import build_kernel
 from haltline.config.secret import secret_values
 from haltline.control.basis import Beginning, basis_of, config_entry
@@ -200,6 +200,8 @@ class Engine:
         actions = self.parts.registry.actions.items()
         enforced = [name for name, action, _ in actions if action.handled_by is HandledBy.ENFORCE]
         self._resumed = resume_kernel(self.kernel, self.store, enforced=enforced, now=self.clock.now())
+        if isinstance(self.clock, SystemClock):
+            self.clock.begin_at(self.kernel.now)  # else whatever waits would wait until the host has caught up
         await self._begin(self._resumed)
         try:
             async with Supervisor(self.clock, self._changed) as supervisor:
