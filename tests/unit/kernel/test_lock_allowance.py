@@ -158,7 +158,9 @@ def test_an_incident_that_only_holds_yet_keeps_no_lock_of_its_rule(world):
 @pytest.fixture
 def locked_by_warning(world, rule):
     """Locked until it clears by a warning, which is not a breach."""
-    made = world(rule.loss(warn=0.8, warn_then=lock(until="clear"), then=rule.actions("notify")))
+    made = world(
+        rule.loss(warn=0.8, warn_then=lock(until="clear") + rule.actions("notify"), then=rule.actions("notify"))
+    )
     made.fill(2, 21_000)
     made.quote(20_780)
     assert (made.phases, made.mode) == (["loss warning"], "HALTED")
@@ -252,6 +254,19 @@ def test_what_is_opened_twice_under_a_lock_is_closed_by_two_actions(world):
     made.at(1).fill(1, 21_000)
     assert [(action.name, action.params) for action in planned(made)] == [("close_position", {})] * 2
     assert len({action.id for action in planned(made)}) == 2
+
+
+def test_what_was_turned_around_under_a_lock_and_back_is_closed_whole(world):
+    made = world()
+    made.fill(2, 21_000)
+    locked_by_operator(made)
+    made.fill(-4, 21_000)
+    (first,) = planned(made)
+    made.send(
+        ActionOutcome(at=made.now, received_at=made.now, action_id=first.id, account=EVAL, status=OutcomeStatus.DONE)
+    )
+    made.at(1).fill(4, 21_000)
+    assert [(action.name, action.params) for action in planned(made)] == [("close_position", {})] * 2
 
 
 @pytest.mark.parametrize(
