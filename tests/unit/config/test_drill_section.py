@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from haltline.api.broker import BrokerKind
 from haltline.api.registry import Registry
 from haltline.clock import NS_PER_S, from_iso, to_iso
 from haltline.config.drill import DrillEntry
 from haltline.config.load import load_setup
 from haltline.config.settings import Setup
 from haltline.config.waiting import changes_that_wait
+from haltline.errors import ConfigError
 from haltline.model.rule import Severity
 
 BASE = "version: 1\naccounts: {eval: {broker: paper, balance: 1}, other: {broker: paper, balance: 1}}\n"
@@ -77,3 +80,38 @@ def test_who_may_command_and_when_drills_come_is_not_taken_up_silently(load: Loa
         "operator 'ann' was changed", "operator 'bob' was added", "drill 'd' was changed", "control was changed",
     )  # fmt: skip
     assert changes_that_wait(setup, replace(setup, drills=())) == ("drill 'd' was removed",)
+
+
+class RealMoney:
+    """A registry in which the paper exchange does not say that its money is none."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.brokers = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+    def get(self, name: str) -> BrokerKind | None:
+        found = self._registry.brokers.get(name)
+        return None if found is None else replace(found, practice=False)
+
+    def items(self) -> Any:
+        return self._registry.brokers.items()
+
+
+def test_a_drill_flattens_where_no_money_is_real_and_the_set_up_says_so(load: Load) -> None:
+    drills = load("drills: {a: {at: 08:30 UTC}, b: {at: 08:30 UTC, flatten: true, account: other}}\n").drills
+    assert [each.flatten for each in drills] == [False, True]
+
+
+@pytest.mark.parametrize("account", ["", ", account: other"])
+def test_a_drill_that_would_flatten_real_money_is_refused_at_the_load(
+    tmp_path: Path, registry: Registry, account: str
+) -> None:
+    file = tmp_path / "haltline.yaml"
+    file.write_text(f"{BASE}drills: {{d: {{at: 08:30 UTC, flatten: true{account}}}}}\n")
+    with pytest.raises(ConfigError, match=r"may hold real money.*\[E448\]"):
+        load_setup(file, cast(Any, RealMoney(registry)), environ={})
+    file.write_text(f"{BASE}drills: {{d: {{at: 08:30 UTC, flatten: false{account}}}}}\n")
+    load_setup(file, cast(Any, RealMoney(registry)), environ={})

@@ -51,6 +51,22 @@ def test_a_flatten_that_failed_keeps_entries_blocked(world, rule):
     assert made.restart().mode == "REDUCING"
 
 
+def test_a_drill_is_done_like_any_other_and_marked_over_tries_and_restarts(world, rule):
+    made = world(rule.loss())
+    made.fill(2, 21_000)
+    (action,) = made.send(asked(made, drill=True)).plan
+    assert action.drill
+    assert made.mode == "REDUCING"
+    assert [lock.reason for lock in made.kernel.governor.locks] == ["a flatten is under way, as a drill"]
+    made.send(ended(made, action, OutcomeStatus.FAILED))
+    made.restart()
+    fail_until(made, action, 20)
+    again = [each for result in made.results for each in result.plan if each.id.startswith(f"{action.id}~")]
+    assert again
+    assert all(each.drill for each in again)
+    assert not made.send(asked(made, request_id="r2")).plan[0].drill
+
+
 ASKED = [
     ("flatten", {}),
     ("close_position", {"symbol": "MNQ"}),

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from haltline.journal.receipt import LegOutcome, LegState, Receipt, Remaining
 from haltline.model.event import OutcomeStatus
@@ -10,6 +11,7 @@ from haltline.model.id import AccountId, ActionId, IncidentId, RuleId, Symbol
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Severity
 from haltline.model.verdict import Phase, Transition
+from haltline.notify.notice import receipt_notice
 from haltline.notify.render import notice_message, receipt_message
 
 TRANSITION = Transition(
@@ -60,6 +62,21 @@ def test_a_done_action_is_told_with_its_proof() -> None:
     message = receipt_message(receipt)
     assert message.severity is Severity.INFO
     assert message.text.endswith("0 requests in 0.25s; the broker shows no position, no working order.")
+
+
+@pytest.mark.parametrize("status", list(OutcomeStatus))
+def test_what_was_done_for_a_drill_says_so_however_it_ended(status: OutcomeStatus) -> None:
+    receipt = Receipt(
+        action=ActionId("a"), name="flatten", account=AccountId("eval"), status=status, started_at=0, ended_at=1,
+        drill=True, superseded_by=ActionId("b"),
+    )  # fmt: skip
+    notice = receipt_notice(receipt)
+    assert notice.message.title.startswith("DRILL: ")
+    assert notice.message.text.startswith("DRILL: ")
+    assert notice.labels["drill"] == "true"
+    real = receipt_notice(msgspec.structs.replace(receipt, drill=False))
+    assert "DRILL" not in real.message.text
+    assert "drill" not in real.labels
 
 
 def test_a_failed_action_is_critical_and_says_what_remains() -> None:

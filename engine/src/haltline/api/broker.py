@@ -68,10 +68,14 @@ class BrokerRole(StrEnum):
 class RateLimit:
     """So many `calls` in any `per_s` seconds; the venue refuses more. Where a venue weighs its calls, `calls` is the
     weight it takes, and what each is worth is told by `Metered` and with `BrokerSetup.share`.
+
+    `per_address` is True where the venue counts everything that comes from one address: all brokers of the kind that
+    call the same host share the limit.
     """
 
     calls: int
     per_s: float
+    per_address: bool = False
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +166,8 @@ class BrokerKind:
     many calls the venue takes, `order_limit` how many that change something; the engine stays within both. A `paired`
     kind is made twice by a live engine, as READER and as ACTUATOR: connections of their own, so that no reading delays
     an action. The `run` of an actuator keeps its connection and pushes nothing. `always_open` is True where nothing is
-    traded that closes.
+    traded that closes. `practice` is True where no account of the kind can ever hold real money, whatever its `config`
+    says: only there may a drill send orders.
     """
 
     name: str
@@ -175,3 +180,4 @@ class BrokerKind:
     order_limit: RateLimit | None = None
     paired: bool = False
     always_open: bool = False
+    practice: bool = False

@@ -47,20 +47,25 @@ def drill(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until somebody acknowledges it, and take the time.")
     ] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Also flatten the account; only where no money is real.")
+    ] = False,
     config: Config = None,
     plain: Plain = False,
     json: Json = False,
 ) -> None:
     """Send a made-up breach through the real alarm path.
 
-    Nothing reaches a broker, and no rule is evaluated: every message says that it is a drill. Where an engine runs, it
-    is drilled itself, bots included, and `--wait` waits two minutes for somebody to press Acknowledge or to use `ack`.
+    No rule is evaluated, and every message says that it is a drill. Nothing reaches a broker, but for --flatten: what
+    an account at the paper exchange holds is closed, like by any flatten, with a receipt. Where an engine runs, it is
+    drilled itself, bots included, and `--wait` waits two minutes for somebody to press Acknowledge or to use `ack`.
     Without one the channels of the set-up are tried, and `--wait` waits for Enter. What it has shown goes on record.
 
     \b
     Examples:
       haltline drill
       haltline drill --account eval --wait
+      haltline drill --account paper --flatten
 
     \b
     JSON: the reply: {"title", "status", "tone", "parts": [...], ...}; where an engine runs, one more line before it
@@ -68,7 +73,10 @@ def drill(
     Exit code 0: the alarm reached every channel it was for. 1: it did not.
     """
     output = Output(json=json, plain=plain)
-    reply = _by_engine(output, config, account=account, severity=severity, rule=rule, wait=wait)
+    reply = _by_engine(output, config, account=account, severity=severity, rule=rule, wait=wait, flatten=flatten)
+    if reply is None and flatten:
+        cure = "start `haltline run`, or leave --flatten out"
+        raise ConfigError([Problem(code="E864", what="only a running engine can flatten an account", cure=cure)])
     if reply is None:
         reply = _by_itself(output, config, account=account, severity=severity, rule=rule or "drill", wait=wait)
     show_reply(output, reply)
@@ -76,11 +84,12 @@ def drill(
 
 
 def _by_engine(
-    output: Output, config: Path | None, *, account: str | None, severity: Severity, rule: str | None, wait: bool
-) -> Reply | None:
+    output: Output, config: Path | None, *, account: str | None, severity: Severity, rule: str | None, wait: bool,
+    flatten: bool,
+) -> Reply | None:  # fmt: skip
     """What the running engine says of its drill; None where none runs."""
     given = {"severity": severity.value, "wait": f"{LONGEST_S:g}s" if wait else "", "account": account or ""}
-    given["rule"] = rule or ""
+    given |= {"rule": rule or "", "flatten": "yes" if flatten else ""}
     with ExitStack() as stack:
         try:
             client = stack.enter_context(ConsoleClient(journal_of(config), timeout_s=2 * LONGEST_S + 60))

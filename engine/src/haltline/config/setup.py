@@ -97,10 +97,19 @@ class SetupBinder:
             evidence=bind_evidence_defaults(_mapping(root, "evidence")),
             caps=bind_caps(_mapping(root, "caps")),
             arming=bind_arming(_mapping(root, "arming"), self._findings),
-            drills=bind_drills(_mapping(root, "drills"), [account.id for account in accounts], self._findings),
+            drills=bind_drills(
+                _mapping(root, "drills"),
+                [account.id for account in accounts],
+                self._findings,
+                practice=[each.id for each in accounts if self._is_practice(brokers.get(each.broker))],
+            ),
             sources={self._source.file: self._source.text},
             places=dict(_places(root)),
         )
+
+    def _is_practice(self, broker: BrokerEntry | None) -> bool:
+        kind = self._registry.brokers.get(broker.kind) if broker is not None else None
+        return kind is not None and kind.practice
 
     def _brokers(self, root: MappingNode) -> dict[str, BrokerEntry]:
         brokers: dict[str, BrokerEntry] = {}

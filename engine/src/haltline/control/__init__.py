@@ -5,7 +5,8 @@ service     every request of an operator, from who asked to what was done: `oper
             often, `audit` the record, `granted` a call that was allowed, `receipt`, `refusal` and `offer` what is
             answered, `note` what outlives the process, `door` the engine from inside
 command     the built-in commands
-readiness   how ready the alarm path has shown itself in drills
+readiness   how ready the alarm path has shown itself in drills, and what arming asks of it
+practice    accounts without real money, where a drill may send orders
 status      what every account holds, how full its limits are, what is wrong: one frozen record
 reference   every field, function and action that rules can name, with its meaning
 basis       what decides besides events, as the journal keeps it

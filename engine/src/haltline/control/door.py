@@ -9,6 +9,7 @@ from haltline.api.control import OnResult
 from haltline.api.registry import Registry
 from haltline.clock import Clock
 from haltline.config.settings import RuleBook, Setup
+from haltline.control.practice import PracticeAccount
 from haltline.control.readiness import Standing
 from haltline.journal.receipt import Receipt
 from haltline.journal.record import Entry, Record, RecordKind
@@ -83,8 +84,11 @@ class Drills(Protocol):
     def next_due(self, drill: str) -> int | None:
         """When a drill of the set-up begins next (UTC nanoseconds)."""
 
-    def begin(self, labels: Mapping[str, str], *, wait_ns: int) -> str:
-        """Start one; its name. It waits so long to be acknowledged by somebody, or with 0 does so itself."""
+    def begin(
+        self, labels: Mapping[str, str], *, wait_ns: int, practice: PracticeAccount | None = None, operator: str = ""
+    ) -> str:
+        """Start one; its name. It waits so long to be acknowledged by somebody, or with 0 does so itself; a practice
+        account is flattened, for the operator."""
 
     def waiting(self) -> Sequence[tuple[str, str]]:
         """Those that wait to be acknowledged: name and account."""

@@ -189,6 +189,7 @@ class Executor:
         receipt = Receipt(
             action=planned.id, name=planned.name, account=planned.account or AccountId(""), symbol=planned.symbol,
             status=OutcomeStatus.FAILED, started_at=now, ended_at=now, reason=reason, rules=planned.rules,
+            drill=planned.drill,
         )  # fmt: skip
         self._refused.append(receipt)
 
@@ -396,7 +397,7 @@ class Executor:
             remaining=job.remaining, reason=reason, rules=planned.rules, proven_at=proven_at,
             superseded_by=superseded_by, aims=job.history.aims, beyond=beyond(planned, job.reach, legs, self._value_of),
             retry_at=job.desk.come_back_at if job.desk is not None and status is not OutcomeStatus.DONE else None,
-            unsettled=() if status is OutcomeStatus.DONE else job.history.left_at_the_market(),
+            unsettled=() if status is OutcomeStatus.DONE else job.history.left_at_the_market(), drill=planned.drill,
         )  # fmt: skip
 
     def _tell(self, account: AccountId, job: Job, receipt: Receipt) -> None:

@@ -351,6 +351,12 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "Run `drill ACCOUNT wait=2m` on the running engine, let somebody acknowledge it, look at `readiness`, and arm "
         "the account then; or accept it by its name, `not-ready`, which goes on record and is no part of `all`.",
     ),
+    "E864": CodeEntry(
+        "No drill may send orders there",
+        "A drill flattens an account only where no account can hold real money: at a kind of broker that says so of "
+        "itself. No option changes that. And it needs an engine that runs, and an account that is armed.",
+        "Drill the account without `flatten`, or name one that is armed at the paper exchange.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` or `haltline capsule to-test` would overwrite a file of yours.",

@@ -335,6 +335,12 @@ RULE_CODES: dict[str, CodeEntry] = {
         "The rule lets an action run on less evidence than it asks for by itself; a wrong price may then fire it.",
         "Remove the key unless that is what you mean.",
     ),
+    "E448": CodeEntry(
+        "A drill would flatten real money",
+        "A drill may flatten an account only where no account can hold real money: at a kind of broker that says so of "
+        "itself.",
+        "Leave `flatten` out of the drill, or name an account at the paper exchange.",
+    ),
     "E451": CodeEntry(
         "Suppressed rule not known",
         "`suppresses` names a rule that is not loaded, so nothing would ever be quiet.",

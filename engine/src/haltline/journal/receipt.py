@@ -129,7 +129,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     `proof` says who confirmed it, `proof_note` why it was not the pushes, `reached_at` since when it was so, and
     `held_ns` how long it was watched. `superseded_by` names the action that took over. `aims` is what it had fixed to
     be reached, `retry_at` when the broker wants to be asked again, `beyond` what it touched beyond its caps, in words.
-    `unsettled` are its orders at the market that may still do something.
+    `unsettled` are its orders at the market that may still do something. `drill` marks one of a drill.
     """
 
     action: ActionId
@@ -153,6 +153,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="action"):
     retry_at: int | None = None
     beyond: str = ""
     unsettled: tuple[OrderRequest, ...] = ()
+    drill: bool = False
 
     @property
     def took_ns(self) -> int:

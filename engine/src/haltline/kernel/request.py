@@ -35,6 +35,7 @@ def take_action_request(core: "Core", event: ActionRequest, _: int, out: Emissio
         symbol=event.symbol,
         order_id=event.order_id,
         reason=f"{event.operator} asked for it: {event.reason}",
+        drill=event.drill,
     )
     if action.id in core.arbiter.flights:
         out.notices.append(f"{event.name} of {target} is under way already")
@@ -85,7 +86,7 @@ def _hold_entries(core: "Core", event: ActionRequest) -> None:
     core.governor.pause(
         LockRequest(
             at=event.at, received_at=event.received_at, account=event.account, operator=event.operator,
-            reason="a flatten is under way",
+            reason="a flatten is under way, as a drill" if event.drill else "a flatten is under way",
         ),
         name="flatten",
     )  # fmt: skip

@@ -159,7 +159,8 @@ class Unacknowledge(_Event, frozen=True, kw_only=True):
 class ActionRequest(_Event, frozen=True, kw_only=True):
     """An operator wants something done at the broker: ``flatten``, ``close_position`` or ``cancel_orders``.
 
-    `request_id` makes the action's id, so that the same request is never carried out twice.
+    `request_id` makes the action's id, so that the same request is never carried out twice. `drill` marks one that is
+    only to show that it works.
     """
 
     account: AccountId
@@ -169,6 +170,7 @@ class ActionRequest(_Event, frozen=True, kw_only=True):
     reason: str
     symbol: Symbol | None = None
     order_id: OrderId | None = None
+    drill: bool = False
 
 
 class ArmRequest(_Event, frozen=True, kw_only=True):

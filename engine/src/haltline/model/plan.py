@@ -71,7 +71,7 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     `shadow` actions are recorded and announced, never carried out. `evidence` says what it waited for and was given;
     `caps` bound it; `consent` names the operator who let it go beyond them, and why. `aims` are what an earlier try has
     fixed to be reached, by symbol: a repeat reaches the same and never takes off more. `earlier` are orders that an
-    earlier try has left unsettled.
+    earlier try has left unsettled. `drill` marks one that is carried out, but only to show that it works.
     """
 
     id: ActionId
@@ -90,6 +90,7 @@ class PlannedAction(msgspec.Struct, frozen=True, kw_only=True):
     consent: str = ""
     aims: dict[Symbol, Aim] = {}
     earlier: tuple[OrderRequest, ...] = ()
+    drill: bool = False
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,6 +90,8 @@ def receipt_notice(receipt: Receipt, directory: Directory | None = None) -> Noti
     labels = {"kind": "receipt", "action": receipt.name, "status": receipt.status.value} | labels_of(message)
     if receipt.symbol:
         labels["symbol"] = str(receipt.symbol)
+    if receipt.drill:
+        labels["drill"] = "true"
     for rule in receipt.rules:
         labels = {**known.rule_labels(rule), **labels}
     labels = {**known.account_labels(receipt.account), **labels}

@@ -72,19 +72,19 @@ def receipt_message(receipt: Receipt) -> Message:
     are the requests, each with its state, price, slippage and time.
     """
     about = f"{receipt.symbol} on account {receipt.account}" if receipt.symbol else f"account {receipt.account}"
-    what = receipt.name.replace("_", " ")
+    what, mark = receipt.name.replace("_", " "), "DRILL: " if receipt.drill else ""
     if receipt.status is OutcomeStatus.DONE:
-        severity, title = Severity.INFO, f"Done: {what} for {about}"
+        severity, title = Severity.INFO, f"{mark}Done: {what} for {about}"
         text = f"{title}: {receipt}."
     elif receipt.status is OutcomeStatus.SUPERSEDED:
-        severity, title = Severity.INFO, f"Superseded: {what} for {about}"
+        severity, title = Severity.INFO, f"{mark}Superseded: {what} for {about}"
         text = f"{title}: {receipt}."
     elif receipt.status is OutcomeStatus.NEEDS_CONSENT:
-        severity, title = Severity.CRITICAL, f"NEEDS CONSENT: {what} for {about}"
+        severity, title = Severity.CRITICAL, f"{mark}NEEDS CONSENT: {what} for {about}"
         text = f"{title}: {receipt}. Entries stay blocked until somebody decides."
     else:
         doubt = receipt.status is OutcomeStatus.UNKNOWN
-        severity, title = Severity.CRITICAL, f"{'UNCERTAIN' if doubt else 'NOT DONE'}: {what} for {about}"
+        severity, title = Severity.CRITICAL, f"{mark}{'UNCERTAIN' if doubt else 'NOT DONE'}: {what} for {about}"
         text = f"{title}: {receipt}. Look at the account at the broker now."
     return Message(
         id=f"{receipt.action}:{receipt.status}",

@@ -11,14 +11,16 @@ import msgspec
 from haltline.api import Notifier
 from haltline.clock import Clock
 from haltline.config.drill import DrillEntry
+from haltline.control.practice import PracticeAccount
 from haltline.control.readiness import BY_HAND, Standing, Standings
 from haltline.errors import EngineError
 from haltline.journal.record import Entry
-from haltline.notify.drillreport import DrillReport
+from haltline.notify.drillreport import DrillReport, with_flatten
 from haltline.notify.lane import ChannelLimit
 from haltline.notify.route import Routes
 from haltline.notify.trial import Trial, trial_message, try_channel
 from haltline.runtime.drill import drill_name, run_drill
+from haltline.runtime.practiceflatten import PracticeFlatten
 
 _KEPT = 20
 
@@ -32,6 +34,8 @@ class _Begun:
     wait_ns: int
     schedule: str
     due: int
+    practice: PracticeAccount | None = None
+    operator: str = ""
     acked_by: str = ""
     report: DrillReport | None = None
     heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,16 +43,18 @@ class _Begun:
 
 
 class DrillRoom:
-    """Implements `control.door.Drills`. `run` is a service: it carries out what `begin` asked for."""
+    """Implements `control.door.Drills`. `run` is a service: it carries out what `begin` asked for. `practice` does what
+    of a drill is done at a broker."""
 
     def __init__(
         self, channels: Mapping[str, Notifier], routes: Routes, limits: Callable[[], Mapping[str, ChannelLimit]],
         *, clock: Clock, record: Callable[[Sequence[Entry]], Awaitable[None]], standings: Standings,
-        drills: Sequence[DrillEntry], inert: Callable[[str], str],
+        drills: Sequence[DrillEntry], inert: Callable[[str], str], practice: PracticeFlatten,
     ) -> None:  # fmt: skip
         self._standings = standings
         self._entries = drills
         self._inert = inert
+        self.practice = practice
         self._channels = channels
         self._routes = routes
         self._limits = limits
@@ -79,14 +85,19 @@ class DrillRoom:
         entry = next((each for each in self._entries if each.name == drill), None)
         return entry.next_after(self._clock.now()) if entry is not None else None
 
-    def begin(self, labels: Mapping[str, str], *, wait_ns: int, schedule: str = BY_HAND, due: int = 0) -> str:
-        """Ask for one; its name. Raises EngineError while another goes on."""
+    def begin(
+        self, labels: Mapping[str, str], *, wait_ns: int, schedule: str = BY_HAND, due: int = 0,
+        practice: PracticeAccount | None = None, operator: str = "",
+    ) -> str:  # fmt: skip
+        """Ask for one; its name. It flattens the practice account, where one is given, for the operator. Raises
+        EngineError while another goes on."""
         if self._current is not None:
             raise EngineError(f"the drill {self._current.name} goes on; wait for its end [E860]")
         name = drill_name(labels, self._clock.now())
         self._current = _Begun(
-            name=name, labels={**labels, "incident": name}, wait_ns=wait_ns, schedule=schedule, due=due
-        )
+            name=name, labels={**labels, "incident": name}, wait_ns=wait_ns, schedule=schedule, due=due,
+            practice=practice, operator=operator or "the set-up",
+        )  # fmt: skip
         self._known[name] = self._current
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
@@ -129,10 +140,7 @@ class DrillRoom:
 
     async def _carry_out(self, begun: _Begun) -> None:
         try:
-            report = await run_drill(
-                self._channels, self._routes, self._limits(), self._clock, begun.labels, has_button=bool(begun.wait_ns),
-                acknowledge=(lambda: self._heard(begun)) if begun.wait_ns else None,
-            )  # fmt: skip
+            report = await self._run(begun)
             await self._record([report.entry()])
             await self._standings.put(self._standings.get(begun.schedule).after(report, begun.due))
             for name in self._also_shown_by(begun):
@@ -143,6 +151,17 @@ class DrillRoom:
             self._current = None
             begun.ended.set()
 
+    async def _run(self, begun: _Begun) -> DrillReport:
+        """The alarm path; beside it what is done at the broker, which waits for no channel."""
+        async with asyncio.TaskGroup() as group:
+            account = begun.practice
+            flatten = group.create_task(self.practice.flatten(account, begun.name, begun.operator)) if account else None
+            report = await run_drill(
+                self._channels, self._routes, self._limits(), self._clock, begun.labels, has_button=bool(begun.wait_ns),
+                acknowledge=(lambda: self._heard(begun)) if begun.wait_ns else None,
+            )  # fmt: skip
+        return report if flatten is None else with_flatten(report, *flatten.result())
+
     def _also_shown_by(self, begun: _Begun) -> Sequence[str]:
         """Drills of the set-up that one by hand stands for: of the same account, as loud, and with as much to do."""
         account, severity = begun.labels.get("account", ""), begun.labels.get("severity", "")
@@ -150,7 +169,7 @@ class DrillRoom:
             entry.name
             for entry in self._entries
             if begun.schedule == BY_HAND and entry.account in ("", account) and entry.severity.value == severity
-            and (begun.wait_ns or not entry.wait_ns)
+            and (begun.wait_ns or not entry.wait_ns) and (begun.practice is not None or not entry.flatten)
         ]  # fmt: skip
 
     async def _heard(self, begun: _Begun) -> str:

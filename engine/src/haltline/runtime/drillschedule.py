@@ -1,14 +1,16 @@
 """Drills that come again: each begun at its time, and told where it was missed, not heard or not acknowledged."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from haltline.clock import NS_PER_S, Clock, format_duration, to_iso
 from haltline.config.drill import DrillEntry
+from haltline.control.practice import PracticeAccount
 from haltline.control.readiness import Standing, Standings
 from haltline.errors import EngineError
+from haltline.notify.drillreport import is_flattened
 from haltline.runtime.drillroom import DrillRoom
 from haltline.runtime.health import Tell
 
@@ -24,7 +26,7 @@ class DrillSchedule:
 
     def __init__(
         self, entries: Sequence[DrillEntry], room: DrillRoom, standings: Standings, *, clock: Clock, tell: Tell,
-        account: str,
+        account: str, practice: Callable[[str], PracticeAccount],
     ) -> None:  # fmt: skip
         self._entries = entries
         self._room = room
@@ -32,6 +34,7 @@ class DrillSchedule:
         self._clock = clock
         self._tell = tell
         self._account = account
+        self._practice = practice
 
     async def run(self) -> None:
         """Begin what is due until cancelled. A drill that is new in the set-up is first due after its first look."""
@@ -60,10 +63,12 @@ class DrillSchedule:
             await self._carry_out(entry, due)
 
     async def _carry_out(self, entry: DrillEntry, due: int) -> None:
-        labels = {"account": entry.account or self._account, "severity": entry.severity.value, "rule": "drill"}
+        account = entry.account or self._account
+        practice = self._practice(account) if entry.flatten else None
+        labels = {"account": account, "severity": entry.severity.value, "rule": "drill"}
         while True:
             try:
-                name = self._room.begin(labels, wait_ns=entry.wait_ns, schedule=entry.name, due=due)
+                name = self._room.begin(labels, wait_ns=entry.wait_ns, schedule=entry.name, due=due, practice=practice)
                 break
             except EngineError:  # another one goes on
                 if self._clock.now() + _AGAIN_NS > due + GRACE_NS:
@@ -78,6 +83,8 @@ class DrillSchedule:
         elif entry.wait_ns and not report.acknowledged_by:
             text = f"Nobody acknowledged it within {format_duration(entry.wait_ns)}."
             await self._tell(f"The drill {entry.name} was not acknowledged", f"{text} See 'readiness'.")
+        if entry.flatten and not is_flattened(report):
+            await self._tell(f"The drill {entry.name} did not flatten {account}", f"{report.flatten}.")
 
     async def _miss(self, entry: DrillEntry, standing: Standing, missed: int, last: int, reason: str) -> None:
         await self._standings.put(

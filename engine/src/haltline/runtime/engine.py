@@ -18,6 +18,7 @@ from haltline.compose.kernel import build_kernel
 from haltline.config.secret import secret_values
 from haltline.control.basis import Beginning, basis_of, config_entry
 from haltline.control.note import MemoryNoteTable, Notes, NoteTable
+from haltline.control.practice import PracticeAccount
 from haltline.control.readiness import Standings
 from haltline.enforce.budget import Budget
 from haltline.enforce.executor import Executor
@@ -55,6 +56,7 @@ from haltline.runtime.inbox import Inbox
 from haltline.runtime.loosening import hold
 from haltline.runtime.namesake import Namesakes
 from haltline.runtime.pair import BrokerPairs
+from haltline.runtime.practiceflatten import PracticeFlatten
 from haltline.runtime.publish import Publisher, tell_when_due
 from haltline.runtime.pump import Pump
 from haltline.runtime.reach import Reach
@@ -81,9 +83,9 @@ class Engine:
         steady: Clock | None = None, watch: bool = False, notes: NoteTable | None = None, damage: str = "",
     ) -> None:  # fmt: skip
         notes_kept = Notes(notes or MemoryNoteTable(), writer.run_in_transaction)
-        standings = Standings(notes_kept)
+        self._standings = Standings(notes_kept)
         self._held = hold(parts.setup, parts.book, parts.registry, store, now=clock.now())
-        self._withheld = withheld(self._held.setup, self._held.before, standings, now=clock.now())
+        self._withheld = withheld(self._held.setup, self._held.before, self._standings, now=clock.now())
         parts = replace(
             parts, setup=self._withheld.setup(self._held.setup), book=self._held.book,
             origin=parts.origin or parts.setup,
@@ -167,12 +169,8 @@ class Engine:
         )  # fmt: skip
         self._drills = DrillRoom(
             channels, routes, partial(limits_of, parts, channels), clock=clock,
-            record=partial(writer.record, durable=True), standings=standings, drills=parts.setup.drills,
-            inert=self.health.inert,
-        )  # fmt: skip
-        self._drill_schedule = DrillSchedule(
-            parts.setup.drills, self._drills, standings, clock=clock, tell=self.alarm,
-            account=next((str(account.id) for account in parts.setup.accounts), ""),
+            record=partial(writer.record, durable=True), standings=self._standings, drills=parts.setup.drills,
+            inert=self.health.inert, practice=PracticeFlatten(submit=self.pump.submit, clock=clock),
         )  # fmt: skip
         self.comparison = Comparison(
             kernel=self.kernel, clock=clock, confirmed=self.reconciled, health=self.health, writer=writer,
@@ -184,6 +182,7 @@ class Engine:
             writer=writer, store=store, check=self.check, status=self.status, drills=self._drills,
             differences=lambda: self.comparison.found,
         )  # fmt: skip
+        self._door.subscribe_receipts(self._drills.practice.heard)
         self.control = make_control(parts, self._door, notes_kept)
         self._console = Console(self.control, parts.setup.store.path) if directory is not None else None
         self._watches = watch
@@ -291,7 +290,7 @@ class Engine:
         supervisor.vital("loosening", self.reloader.follow)
         supervisor.vital("saver", self._save_often)
         supervisor.guard("drills", self._drills.run)
-        supervisor.guard("drill schedule", self._drill_schedule.run)
+        supervisor.guard("drill schedule", self._make_drill_schedule().run)
         supervisor.guard("equity", Sampler(kernel=self.kernel, writer=self._writer, clock=self.clock).run)
         supervisor.vital("receipts", self._tell_receipts)
         supervisor.vital("notices", partial(tell_when_due, self.publisher, self.clock))
@@ -348,6 +347,14 @@ class Engine:
             watched, steady=steady, journal=self.parts.setup.store.path if directory is not None else None,
             pid=os.getpid(), guardian_silence_ns=guardian.silence_ns if guardian is not None else None,
             lease=self._lease,
+        )  # fmt: skip
+
+    def _make_drill_schedule(self) -> DrillSchedule:
+        setup = self.parts.setup
+        return DrillSchedule(
+            setup.drills, self._drills, self._standings, clock=self.clock, tell=self.alarm,
+            account=next((str(account.id) for account in setup.accounts), ""),
+            practice=partial(PracticeAccount, setup, self.parts.registry),
         )  # fmt: skip
 
     def _make_upkeep(self, journal: Journal) -> Upkeep:

@@ -117,6 +117,7 @@ def _lost_receipt(action: PlannedAction, now: int) -> Receipt:
     return Receipt(
         action=action.id, name=action.name, account=action.account, status=OutcomeStatus.FAILED, started_at=action.at,
         ended_at=now, symbol=action.symbol, reason="its record is damaged", rules=action.rules,
+        drill=action.drill,
     )  # fmt: skip
 
 

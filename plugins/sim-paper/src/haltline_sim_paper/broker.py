@@ -169,4 +169,5 @@ PAPER_REMOTE = BrokerKind(
     capabilities=PAPER.capabilities | {Capability.PUSH_QUOTES},
     schema=SCHEMA,
     paired=True,
+    practice=True,
 )

@@ -213,4 +213,5 @@ PAPER = BrokerKind(
     ),
     schema=SCHEMA,
     in_process=True,
+    practice=True,
 )

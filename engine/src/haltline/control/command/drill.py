@@ -6,10 +6,11 @@ from haltline.api.reply import Card, Cell, Column, Fact, Paragraph, Part, Reply,
 from haltline.clock import NS_PER_S, format_duration
 from haltline.control.command.reading import number_of, text_of
 from haltline.control.door import Door
+from haltline.control.practice import PracticeAccount
 from haltline.control.readiness import Standing, readiness_of, shortfall
-from haltline.errors import EngineError
+from haltline.errors import EngineError, Refused
 from haltline.model.rule import Severity
-from haltline.notify.drillreport import DrillReport
+from haltline.notify.drillreport import DrillReport, is_flattened
 from haltline.notify.forecast import summary
 from haltline.notify.trial import TrialResult
 
@@ -44,14 +45,18 @@ class DrillCommands:
             name="wait", meaning="how long somebody has to acknowledge it, at most 2m; nobody needs to if left out",
             kind=ArgumentKind.DURATION, required=False,
         )  # fmt: skip
+        flatten = Argument(
+            name="flatten", meaning="also flatten the account, which must be one without real money; no if left out",
+            kind=ArgumentKind.FLAG, required=False,
+        )  # fmt: skip
         channel = Argument(
             name="channel", meaning="one channel; all of them if left out", kind=ArgumentKind.CHANNEL, required=False
         )
         return (
             Command(
                 name="drill", meaning="Send a made-up breach through the real alarm path.", run=self.drill,
-                arguments=(account, severity, rule, wait), account="account", mutates=True, role=Role.RISK_MANAGER,
-                section=SECTION, example="drill eval wait=1m",
+                arguments=(account, severity, rule, wait, flatten), account="account", mutates=True,
+                role=Role.RISK_MANAGER, section=SECTION, example="drill eval wait=1m",
             ),
             Command(
                 name="readiness", meaning="How ready the alarm path is, as drills have shown it.", run=self.readiness,
@@ -74,10 +79,22 @@ class DrillCommands:
             "account": account, "severity": text_of(call, "severity") or Severity.CRITICAL.value,
             "rule": text_of(call, "rule") or _RULE,
         }  # fmt: skip
-        name = self._door.drills.begin(labels, wait_ns=round(wait_s * NS_PER_S))
-        text = "A made-up breach goes through the routes and channels now. No broker and no rule is touched."
+        practice = self._practice(account) if call.arguments.get("flatten") is True else None
+        name = self._door.drills.begin(
+            labels, wait_ns=round(wait_s * NS_PER_S), practice=practice, operator=call.operator
+        )
+        done = "No broker and no rule is touched."
+        if practice is not None:
+            done = f"What account {account} holds and has working, where no money is real, is closed and cancelled."
+        text = f"A made-up breach goes through the routes and channels now. {done}"
         asked = f" Acknowledge it within {format_duration(round(wait_s * NS_PER_S))}." if wait_s else ""
         return Reply(title="DRILL: it has begun", parts=(Paragraph(text=f"{text}{asked}"),), actions=(name,))
+
+    def _practice(self, account: str) -> PracticeAccount:
+        practice = PracticeAccount(self._door.setup, self._door.registry, account)
+        if not self._door.kernel.state.accounts[account].live:
+            raise Refused(f"nothing is sent for {account!r}, which is in shadow: arm it first [E864]")
+        return practice
 
     async def readiness(self, call: Call) -> Reply:
         """One row a drill: when, how well, what is missing, when next."""
@@ -154,6 +171,9 @@ def drill_reply(report: DrillReport) -> Reply:
              kind=Kind.DURATION),
     )  # fmt: skip
     parts: list[Part] = [Card(title="drill", facts=facts), _heard(report), _checks(report)]
+    if report.flatten:
+        tone_of_it = Tone.GOOD if is_flattened(report) else Tone.BAD
+        parts.append(Paragraph(text=f"flatten: {report.flatten}", tone=tone_of_it))
     parts += [Paragraph(text=f"lost: {fault}", tone=Tone.BAD) for fault in report.faults]
     if report.unacknowledged:
         ahead = "; ".join(" ".join(line.split()) for line in summary(report.unacknowledged))
