@@ -460,6 +460,15 @@ def test_the_kernel_wants_to_be_woken_at_the_first_instant_at_which_something_go
     assert made.tick(20_000).deadline == made.now + 2 * NS_PER_S
 
 
+def test_another_jump_does_not_prolong_the_wait(world, rule):
+    made = losing(world, rule)
+    due = made.now + 2 * NS_PER_S
+    assert made.tick(20_000).deadline == due
+    result = made.at(4).tick(15_000)
+    assert (made.kernel.deadline, "flatten" in [action.name for action in result.plan]) == (due, False)
+    assert [each.until for each in made.kernel.gate.waiting] == [due]
+
+
 def test_what_rests_keeps_nobody_from_waking_for_what_waits(world, rule):
     flatten = rule.actions("flatten")
     big = RuleSpec(id=RuleId("big"), each=Scope.ACCOUNT, limit=limit("account.gross_notional", at=90_000), then=flatten)
