@@ -342,3 +342,26 @@ async def test_what_is_reserved_is_there_for_enforcement_however_much_is_read() 
         await ended(reading)
     for _ in range(5):
         shared.claim(10, is_order=False)
+
+
+async def test_budgets_of_one_address_count_their_calls_together_and_their_orders_each_for_itself() -> None:
+    clock = ManualClock(NS_PER_S)
+    one = budget(clock, per_minute(6), RateLimit(calls=1, per_s=1.0))
+    other = RateBudget(
+        name="other", clock=clock, calls=per_minute(6), orders=RateLimit(calls=1, per_s=1.0), beside=one
+    )  # fmt: skip
+    await one.share(2)
+    waiting: asyncio.Task[object] = asyncio.ensure_future(other.share(2))
+    assert not await ended(waiting)
+    one.claim(is_order=True)
+    with pytest.raises(Transient, match="broker venue takes no more calls"):
+        one.claim(is_order=True)
+    other.claim(is_order=True)
+    assert one.is_scarce and other.is_scarce
+    other.claim(2, is_order=False)
+    with pytest.raises(Transient, match="broker other takes no more calls"):
+        other.claim(is_order=False)
+    with pytest.raises(Transient):
+        one.claim(is_order=False)
+    clock.advance_to(61 * NS_PER_S)
+    assert await ended(waiting)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from haltline.api import (
     AccountSnapshot,
@@ -200,6 +201,34 @@ def test_a_limit_is_kept_by_all_who_call_and_only_where_it_is_declared(tmp_path:
     assert isinstance(reader, ReadingBroker)
     assert (reader._broker, reader._budget) == (free.readers["paper"], None)
     assert inner(free.hands()[EVAL]) is free.readers["paper"]
+
+
+@pytest.mark.parametrize(("hosts", "per_address", "left"), [
+    (("", ""), True, 2), (("", ""), False, 4), (("a:1", "b:1"), True, 4), (("a:1", "a:1"), True, 2),
+])  # fmt: skip
+async def test_accounts_whose_venue_counts_by_address_share_its_limit(
+    tmp_path: Path, hosts: tuple[str, str], per_address: bool, left: int
+) -> None:
+    """Two sets of keys are two callers to us, and one to a venue that refuses everybody once an address is too busy."""
+    parts = parts_of(tmp_path, World(), limit=RateLimit(calls=4, per_s=60, per_address=per_address))
+    (entry,) = parts.setup.brokers
+    (account,) = parts.setup.accounts
+    entries = tuple(
+        replace(entry, name=name, config={"host": host} if host else {})
+        for name, host in zip(("one", "other"), hosts, strict=True)
+    )
+    accounts = tuple(
+        structs.replace(account, id=AccountId(name), broker=name) for name in ("one", "other")
+    )  # fmt: skip
+    pairs = BrokerPairs(
+        replace(parts, setup=replace(parts.setup, brokers=entries, accounts=accounts)), ManualClock(START), None
+    )
+    acting = {name: inner(each) for name, each in pairs.hands().items()}
+    budgets = [each._budget for each in acting.values() if isinstance(each, ActingBroker)]
+    budgets[0].claim(2, is_order=False)
+    budgets[1].claim(left, is_order=False)
+    with pytest.raises(Transient, match="other takes no more calls"):
+        budgets[1].claim(is_order=False)
 
 
 def inner(discreet: object) -> object:

@@ -90,14 +90,21 @@ class RateBudget:
 
     What enforcement takes of what is reserved for it delays no reading: a guard that acts must go on seeing. A limit of
     a single call has no share for reading beside the reserved one: reading and enforcement then take turns.
+
+    A budget made `beside` another one counts its calls with that one's, for a venue that counts both as one caller's.
+    Orders it counts for itself.
     """
 
-    def __init__(self, *, name: str, clock: Clock, calls: RateLimit | None, orders: RateLimit | None) -> None:
+    def __init__(
+        self, *, name: str, clock: Clock, calls: RateLimit | None, orders: RateLimit | None,
+        beside: "RateBudget | None" = None,
+    ) -> None:  # fmt: skip
         self._name = name
         self._clock = clock
-        self._all = _Window(calls) if calls is not None else None
+        own = _Window(calls) if calls is not None else None
+        self._all: _Window | None = own if beside is None else beside._all
         self._orders = _Window(orders) if orders is not None else None
-        self._turn = asyncio.Lock()
+        self._turn: asyncio.Lock = asyncio.Lock() if beside is None else beside._turn
         self.spacing = Spacing(clock)
 
     async def share(self, cost: int = 1, /) -> None:

@@ -45,10 +45,18 @@ class BrokerPairs:
 
 
 def _budgets_of(parts: Parts, clock: Clock) -> dict[str, RateBudget]:
-    """One per broker whose kind declares a limit."""
-    budgets = {}
+    """One per broker whose kind declares a limit. Where a venue counts by address, those that call the same place share
+    its limit of calls: the `host` of their config, which is the venue's own where none is given.
+    """
+    budgets: dict[str, RateBudget] = {}
+    first: dict[tuple[str, object], RateBudget] = {}
     for entry in parts.setup.brokers:
         kind = parts.registry.brokers.get(entry.kind)
-        if kind is not None and (kind.limit or kind.order_limit):
-            budgets[entry.name] = RateBudget(name=entry.name, clock=clock, calls=kind.limit, orders=kind.order_limit)
+        if kind is None or not (kind.limit or kind.order_limit):
+            continue
+        place = entry.kind, entry.config.get("host")
+        beside = first.get(place) if kind.limit is not None and kind.limit.per_address else None
+        made = RateBudget(name=entry.name, clock=clock, calls=kind.limit, orders=kind.order_limit, beside=beside)
+        budgets[entry.name] = made
+        first.setdefault(place, made)
     return budgets
