@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 from lane_world import EVAL, MNQ
 
-from haltline.enforce.resume import KINDS, Unfinished, unfinished
+from haltline.enforce.resume import KINDS, Unfinished, is_readable, unfinished
 from haltline.journal.memory import MemoryJournal
 from haltline.journal.receipt import Goal, LegIntent, LegOutcome, LegState, Receipt
 from haltline.journal.record import RecordKind, entry_of
@@ -37,14 +38,37 @@ def receipt(status: OutcomeStatus, by: ActionId | None = None) -> Receipt:
     )  # fmt: skip
 
 
-def left_by(*records: PlannedAction | LegIntent | Goal | LegOutcome | Receipt) -> Unfinished:
-    """What is left of a journal with these records."""
+type Written = PlannedAction | LegIntent | Goal | LegOutcome | Receipt
+
+
+def journal_of(*records: Written) -> MemoryJournal:
     journal = MemoryJournal()
     for record in records:
         kind = RecordKind.PLAN if isinstance(record, PlannedAction) else RecordKind.INTENT
         kind = RecordKind.OUTCOME if isinstance(record, LegOutcome | Receipt) else kind
         journal.append([entry_of(kind, 1, record)])
-    return unfinished(journal.iterate(kinds=KINDS))
+    return journal
+
+
+def left_by(*records: Written) -> Unfinished:
+    """What is left of a journal with these records."""
+    return unfinished(journal_of(*records).iterate(kinds=KINDS))
+
+
+EVERY = (
+    plan(WEAK), Goal(action=WEAK, aims={MNQ: Aim(held=Decimal(3), to=Decimal(1))}), begun("reduce MNQ 0", "x"),
+    ended("reduce MNQ 0", LegState.FILLED), receipt(OutcomeStatus.DONE),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("written", EVERY, ids=lambda each: type(each).__name__)
+def test_a_record_is_readable_if_it_is_whole_and_of_its_kind(written: Written) -> None:
+    (record,) = journal_of(written).iterate(kinds=KINDS)
+    assert is_readable(record)
+    for body in (b"", b"{", b"null", b"{}", record.body[:-1], b"\xff" + record.body):
+        assert not is_readable(record._replace(body=body))
+    for kind in set(KINDS) - {record.kind}:
+        assert not is_readable(record._replace(kind=kind))
 
 
 def test_what_was_begun_what_ended_and_what_is_to_be_reached_comes_back_as_it_was() -> None:
