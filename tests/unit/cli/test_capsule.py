@@ -97,6 +97,18 @@ def test_a_test_is_not_written_over_another_file(terminal, demo, here):
     assert terminal("capsule", "to-test", str(demo[1]), "-o", "a.test.yaml", "--force").code == 0
 
 
+def test_tests_of_two_incidents_share_rules_that_are_the_same_and_overwrite_no_others(terminal, demo, here):
+    assert terminal("capsule", "to-test", str(demo[1]), "-o", "a.test.yaml").code == 0
+    assert terminal("capsule", "to-test", str(demo[1]), "-o", "b.test.yaml").code == 0
+    rules = here / "daily-loss.rules.yaml"
+    for content in (b"version: 1\nrules: []\n", b"\xff"):
+        rules.write_bytes(content)
+        ran = terminal("capsule", "to-test", str(demo[1]), "-o", "c.test.yaml")
+        assert (ran.code, "in another folder" in ran.err) == (1, True)
+        assert rules.read_bytes() == content
+    assert terminal("capsule", "to-test", str(demo[1]), "-o", "other/c.test.yaml").code == 0
+
+
 def test_a_test_file_is_called_so(terminal, demo, here):
     assert terminal("capsule", "to-test", str(demo[1]), "-o", "a.yaml").code == 2
 

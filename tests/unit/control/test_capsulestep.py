@@ -5,8 +5,15 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from haltline.control.capsulestep import _FILL_RENAMED, _ORDER_LEFT_OUT, _ORDER_RENAMED, _SIMPLE, step_of
-from haltline.model.event import Fill, LockRequest, OrderUpdate
+from haltline.control.capsulestep import (
+    _FILL_RENAMED,
+    _GRANT_RENAMED,
+    _ORDER_LEFT_OUT,
+    _ORDER_RENAMED,
+    _SIMPLE,
+    step_of,
+)
+from haltline.model.event import Fill, LockRequest, OrderUpdate, OverrideGrant, OverrideRevoke
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 from haltline.ruletest.case import BODIES
@@ -17,6 +24,8 @@ TOLD = [
     (Fill, "fill", NONE, _FILL_RENAMED),
     (OrderReport, "order", _ORDER_LEFT_OUT, _ORDER_RENAMED),
     (LockRequest, "lock", NONE, {}),
+    (OverrideGrant, "grant", NONE, _GRANT_RENAMED),
+    (OverrideRevoke, "revoke", NONE, _GRANT_RENAMED),
 ]
 
 

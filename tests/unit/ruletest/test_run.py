@@ -201,3 +201,63 @@ def test_deadlines_on_the_way_are_honoured(folder):
         )
         == []
     )
+
+
+class TestGrants:
+    def test_a_grant_gives_room_for_a_while(self, folder):
+        loss = "rule: daily-loss, entity: eval, state"
+        assert (
+            folder.steps(
+                BUY,
+                "- grant: {rule: daily-loss, entity: eval, extra: 500, until: 10m}",
+                LOSS,
+                expect(f"{loss}: ok, measured: 1000"),
+                "- after: 10m",
+                expect(f"{loss}: breached"),
+            )
+            == []
+        )
+
+    @pytest.mark.parametrize("which", ["id: mine", "rule: daily-loss, entity: eval"])
+    def test_a_grant_can_be_taken_back(self, folder, which):
+        assert (
+            folder.steps(
+                BUY,
+                "- grant: {rule: daily-loss, entity: eval, until: 10m, id: mine}",
+                LOSS,
+                expect("rule: daily-loss, entity: eval, state: ok"),
+                f"- revoke: {{{which}}}",
+                expect("rule: daily-loss, entity: eval, state: breached"),
+            )
+            == []
+        )
+
+    def test_what_is_taken_back_must_stand(self, folder):
+        (found,) = folder.steps(BUY, "- revoke: {id: mine}")
+        assert found == "revoke: a standing grant / none"
+
+    def test_how_long_must_be_a_duration(self, folder):
+        (found,) = folder.problems(
+            "tests:\n  - name: t\n    steps:\n      - grant: {rule: size, entity: eval, until: soon}\n"
+        )
+        assert "E282" in found
+
+
+class TestLateFills:
+    def test_an_old_fill_is_taken_in_before_anything_is_done(self, folder):
+        old = "account: eval, symbol: MNQ, price: 21000, ago: 1h"
+        assert (
+            folder.steps(
+                "- quotes: {MNQ: '20000x3'}",
+                f"- fill: {{{old}, side: buy, quantity: 2}}",
+                expect("rule: daily-loss, entity: eval, state: breached, actions: []"),
+                "- after: 1s",
+                expect("rule: daily-loss, entity: eval, actions: [block_entries, flatten, lock, notify]"),
+            )
+            == []
+        )
+
+    def test_how_long_ago_must_be_a_duration(self, folder):
+        body = "{account: eval, symbol: MNQ, side: buy, quantity: 1, price: 1, ago: long}"
+        (found,) = folder.problems(f"tests:\n  - name: t\n    steps:\n      - fill: {body}\n")
+        assert "E282" in found

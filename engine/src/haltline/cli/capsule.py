@@ -152,11 +152,10 @@ def to_test(
         if not target.name.endswith(".test.yaml"):
             raise typer.BadParameter("a test file is called NAME.test.yaml", param_hint="--output")
         files = prove_test(capsule, registries(), target, rules or ())
-    taken = [path for path in files if path.exists()]
+    taken = [path for path, text in files.items() if path.exists() and (path == target or not _holds(path, text))]
     if taken and not force:
-        raise ConfigError(
-            [Problem(code="E901", what=f"{str(taken[0])!r} exists", cure="say --force, or --output FILE")]
-        )
+        cure = "say --force, or --output FILE" if taken[0] == target else "say --output FILE in another folder"
+        raise ConfigError([Problem(code="E901", what=f"{str(taken[0])!r} exists", cure=cure)])
     target.parent.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
@@ -184,6 +183,14 @@ def show(file: CapsuleFile, plain: Plain = False, json: Json = False) -> None:
         if json:
             output.emit({"ok": True, "file": file, **record_of(capsule.manifest)})
         show_capsule(output, capsule.manifest, capsule)
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file says just this: the rules of another incident, unchanged since, may be shared."""
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def registries() -> Callable[[Basis], Registry]:

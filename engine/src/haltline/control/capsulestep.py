@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from haltline.clock import NS_PER_S
 from haltline.model.event import (
     AccountReport,
     Acknowledge,
@@ -15,6 +16,8 @@ from haltline.model.event import (
     Fill,
     LockRequest,
     OrderUpdate,
+    OverrideGrant,
+    OverrideRevoke,
     PositionReport,
     Quote,
     Release,
@@ -34,6 +37,7 @@ _SIMPLE: dict[type, tuple[str, frozenset[str]]] = {
 }
 _ORDER_RENAMED = {"order_id": "id"}
 _ORDER_LEFT_OUT = frozenset({"client_id", "placed_at", "reason"})
+_GRANT_RENAMED = {"grant_id": "id"}
 _FILL_RENAMED = {"fill_id": "id", "order_id": "order"}
 
 
@@ -45,7 +49,7 @@ def step_of(event: Event, now: int) -> Step | None:
         return {key: _body(event, left_out, {})}
     match event:
         case Fill():
-            return {"fill": _body(event, frozenset(), _FILL_RENAMED)}
+            return {"fill": _body(event, frozenset(), _FILL_RENAMED) | _ago(event, now)}
         case OrderUpdate(order=order):
             return {"order": _body(order, _ORDER_LEFT_OUT, _ORDER_RENAMED)}
         case Acknowledge(incident=incident):
@@ -55,13 +59,29 @@ def step_of(event: Event, now: int) -> Step | None:
             return {"consent": _incident(asked) | {"operator": event.operator, "reason": event.reason}}
         case Release():
             return _release(event)
-        case LockRequest():
-            body = _body(event, frozenset({"until"}), {})
-            if event.until is not None:
-                body["until"] = f"{max(1, (event.until - now) // 1_000_000)}ms"
-            return {"lock": body}
+        case LockRequest(until=until):
+            ends = {} if until is None else {"until": _milliseconds(until - now)}
+            return {"lock": _body(event, frozenset({"until"}), {}) | ends}
+        case OverrideGrant() | OverrideRevoke():
+            return _override(event, now)
         case _:
             return None
+
+
+def _override(event: OverrideGrant | OverrideRevoke, now: int) -> Step:
+    body = _body(event, frozenset(), _GRANT_RENAMED)
+    if isinstance(event, OverrideRevoke):
+        return {"revoke": body}
+    return {"grant": body | {"until": _milliseconds(event.until - now)}}
+
+
+def _ago(event: Fill, now: int) -> dict[str, object]:
+    """How long a fill lies back, where it was heard of late."""
+    return {"ago": _milliseconds(now - event.at)} if now - event.at >= NS_PER_S else {}
+
+
+def _milliseconds(length_ns: int) -> str:
+    return f"{max(1, length_ns // 1_000_000)}ms"
 
 
 def _release(event: Release) -> Step | None:

@@ -21,8 +21,8 @@ NAN = float("nan")
 class Judgement:
     """One evaluation. `measured` and `threshold` are NaN where there is no limit or no value; `rung` counts from 0.
 
-    `is_assumed` marks a breach that is one only because `on_unknown: act` takes what is UNKNOWN for it. `thresholds` are
-    those that an override has moved; empty where none did.
+    `is_assumed` marks a breach that is one only because `on_unknown: act` takes what is UNKNOWN for it. `thresholds`
+    are those that an override has moved; empty where none did.
     """
 
     verdict: Verdict

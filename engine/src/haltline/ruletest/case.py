@@ -29,7 +29,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class FillBody(_Body, frozen=True, kw_only=True):
-    """An execution; `id` is made up where it is not given."""
+    """An execution; `id` is made up where it is not given. `ago` is how long it lies back: it is heard of now."""
 
     account: str
     symbol: str
@@ -41,6 +41,7 @@ class FillBody(_Body, frozen=True, kw_only=True):
     id: str = ""
     order: str | None = None
     voided: bool = False
+    ago: str | None = None
 
 
 class OrderBody(_Body, frozen=True, kw_only=True):
@@ -149,6 +150,28 @@ class LockBody(_Body, frozen=True, kw_only=True):
     entries_only: bool = False
 
 
+class GrantBody(_Body, frozen=True, kw_only=True):
+    """An operator gives a rule `extra` room for an entity, or exempts it, for a duration."""
+
+    rule: str
+    entity: str
+    until: str
+    extra: float | None = None
+    id: str = ""
+    operator: str = "tester"
+    reason: str = "test"
+
+
+class RevokeBody(_Body, frozen=True, kw_only=True):
+    """An operator takes such a grant back: by its `id`, or those of a `rule` on an `entity`."""
+
+    rule: str = ""
+    entity: str = ""
+    id: str = ""
+    operator: str = "tester"
+    reason: str = "test"
+
+
 class SilenceBody(_Body, frozen=True, kw_only=True):
     """An operator wants no messages about what fits the matchers, for a duration."""
 
@@ -238,6 +261,8 @@ type Deed = (
     | IncidentBody
     | ReleaseBody
     | LockBody
+    | GrantBody
+    | RevokeBody
     | SilenceBody
     | ArmBody
     | IntentBody
@@ -259,6 +284,8 @@ BODIES: dict[str, type[_Body]] = {
     "release": ReleaseBody,
     "consent": ConsentBody,
     "lock": LockBody,
+    "grant": GrantBody,
+    "revoke": RevokeBody,
     "silence": SilenceBody,
     "arm": ArmBody,
     "intent": IntentBody,

@@ -10,11 +10,12 @@ from haltline.model.event import (
     Fill,
     LockRequest,
     OrderUpdate,
+    OverrideGrant,
     PositionReport,
     Quote,
     Silence,
 )
-from haltline.model.id import AccountId, FillId, OrderId, Symbol
+from haltline.model.id import AccountId, FillId, OrderId, RuleId, Symbol
 from haltline.model.order import Intent, OrderReport
 from haltline.ruletest.case import (
     AccountBody,
@@ -22,6 +23,7 @@ from haltline.ruletest.case import (
     CashBody,
     ConnectionBody,
     FillBody,
+    GrantBody,
     IntentBody,
     LockBody,
     OrderBody,
@@ -39,6 +41,7 @@ type EventBody = (
     | QuoteBody
     | ConnectionBody
     | LockBody
+    | GrantBody
     | ArmBody
     | SilenceBody
 )
@@ -47,7 +50,7 @@ type EventBody = (
 def event_of(body: EventBody, now: int, serial: int) -> Event:
     """The event of a step at an instant; `serial` makes up ids that were not given.
 
-    Raises ValueError for a lock or silence whose `until` is not a duration.
+    Raises ValueError for a lock, grant or silence whose `until`, or a fill whose `ago` is not a duration.
     """
     match body:
         case FillBody():
@@ -69,8 +72,8 @@ def event_of(body: EventBody, now: int, serial: int) -> Event:
         case ConnectionBody():
             account = AccountId(body.account)
             return ConnectionUpdate(at=now, received_at=now, account=account, status=body.status, reason=body.reason)
-        case LockBody() | SilenceBody():
-            return _lock(body, now) if isinstance(body, LockBody) else _silence(body, now, serial)
+        case LockBody() | SilenceBody() | GrantBody():
+            return _for_a_while(body, now, serial)
         case ArmBody():
             account = AccountId(body.account)
             return ArmRequest(at=now, received_at=now, account=account, operator=body.operator, live=body.live)
@@ -93,7 +96,7 @@ def intent_of(body: IntentBody) -> Intent:
 
 def _fill(body: FillBody, now: int, serial: int) -> Fill:
     return Fill(
-        at=now,
+        at=now if body.ago is None else now - parse_duration(body.ago),
         received_at=now,
         account=AccountId(body.account),
         symbol=Symbol(body.symbol),
@@ -170,10 +173,23 @@ def _quote(body: QuoteBody, now: int) -> Quote:
     )
 
 
+def _for_a_while(body: LockBody | SilenceBody | GrantBody, now: int, serial: int) -> Event:
+    if isinstance(body, LockBody):
+        return _lock(body, now)
+    return _silence(body, now, serial) if isinstance(body, SilenceBody) else _grant(body, now, serial)
+
+
 def _silence(body: SilenceBody, now: int, serial: int) -> Silence:
     return Silence(
         at=now, received_at=now, silence_id=f"test-{serial}", matchers=body.matchers,
         until=now + parse_duration(body.until), operator=body.operator, reason=body.reason,
+    )  # fmt: skip
+
+
+def _grant(body: GrantBody, now: int, serial: int) -> OverrideGrant:
+    return OverrideGrant(
+        at=now, received_at=now, grant_id=body.id or f"test-{serial}", rule=RuleId(body.rule), entity=body.entity,
+        until=now + parse_duration(body.until), extra=body.extra, operator=body.operator, reason=body.reason,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from haltline.errors import ConfigError, EngineError
 from haltline.kernel.kernel import Kernel
 from haltline.kernel.permission import check_intent
 from haltline.kernel.view import gauges
-from haltline.model.event import Acknowledge, Consent, Quote, Release
+from haltline.model.event import Acknowledge, Consent, OverrideRevoke, Quote, Release
 from haltline.model.id import IncidentId, Symbol
 from haltline.model.verdict import Phase
 from haltline.ruletest.case import (
@@ -21,6 +21,7 @@ from haltline.ruletest.case import (
     Prices,
     ReleaseBody,
     Restart,
+    RevokeBody,
     Step,
     Wait,
 )
@@ -145,7 +146,7 @@ class _Run:
             case Restart():
                 world.restart()
                 self._restarted = True
-            case IncidentBody() | ReleaseBody():
+            case IncidentBody() | ReleaseBody() | RevokeBody():
                 self._command(deed, step)
             case IntentBody():
                 self._ask(deed, step)
@@ -189,9 +190,12 @@ class _Run:
         if given:
             world.feed(Quote(at=world.now, received_at=world.now, symbol=symbol, source="test", **given))
 
-    def _command(self, body: IncidentBody | ReleaseBody, step: Step) -> None:
+    def _command(self, body: IncidentBody | ReleaseBody | RevokeBody, step: Step) -> None:
         world = self.world
         now = world.now
+        if isinstance(body, RevokeBody):
+            self._revoke(body, step)
+            return
         if isinstance(body, ReleaseBody) and not body.rule:
             self._unlock(body, step)
             return
@@ -236,6 +240,18 @@ class _Run:
         for lock_id in locks:
             now = world.now
             world.feed(Release(at=now, received_at=now, operator=body.operator, reason=body.reason, lock_id=lock_id))
+
+    def _revoke(self, body: RevokeBody, step: Step) -> None:
+        world, wanted = self.world, (body.rule, body.entity)
+        standing = list(world.kernel.overrides)
+        grants = [each.id for each in standing if body.id == each.id or wanted == (each.rule, each.entity)]
+        if not grants:
+            self.fail(step, body.id or f"rule {body.rule} on {body.entity}", "a standing grant", "none")
+        for grant in grants:
+            now = world.now
+            world.feed(
+                OverrideRevoke(at=now, received_at=now, grant_id=grant, operator=body.operator, reason=body.reason)
+            )
 
     def _ask(self, body: IntentBody, step: Step) -> None:
         permission = check_intent(self.world.kernel, intent_of(body))

@@ -68,8 +68,10 @@ def read_step(node: Node, reader: Reader) -> Step | None:
 
 def _deed(name: str, mapping: MappingNode, reader: Reader) -> Deed | None:
     node = mapping.entries[name]
-    if name in ("lock", "silence") and isinstance(node, MappingNode):
+    if name in ("lock", "silence", "grant") and isinstance(node, MappingNode):
         reader.duration(node.get("until"), f"{name}: until")
+    if name == "fill" and isinstance(node, MappingNode):
+        reader.duration(node.get("ago"), "fill: ago")
     if name in BODIES:
         deed: Deed | None = reader.record(node, BODIES[name], name)  # type: ignore[assignment] # BODIES are all deeds
         return deed
