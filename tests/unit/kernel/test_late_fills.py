@@ -128,7 +128,7 @@ def test_an_undoing_that_failed_and_what_else_is_done_begin_no_new_count(flat):
     ended(flat, last_undo(flat), FAILED)
     flat.kernel.arbiter.launch(PlannedAction(id=ActionId("own"), at=1, name="reduce_to", account=EVAL, symbol=MNQ))
     ended(flat, "own")
-    assert flat.kernel.late[EVAL].counts == {}
+    assert flat.kernel.late[EVAL].settled == {}
 
 
 def test_a_late_fill_that_closed_what_was_open_needs_nothing(flat):
@@ -263,6 +263,8 @@ def test_a_flatten_that_cancelled_nothing_leaves_nothing_to_be_watched(world):
 
 def test_two_late_fills_are_undone_by_two_actions_each_in_the_step_of_its_fill(flat):
     first = filled(flat, 1, "o1").plan[0].id
+    flat.at(68)
+    filled(flat, -1, "ours-2")
     ended(flat, first)
     flat.at(70)
     second = filled(flat, -2, "o1").plan[0].id

@@ -10,7 +10,7 @@ from haltline.clock import to_iso
 from haltline.kernel.consent import take_consent, take_word
 from haltline.kernel.emission import Emission
 from haltline.kernel.governor import describe
-from haltline.kernel.late import take_fill
+from haltline.kernel.late import take_fill, take_order, take_position
 from haltline.kernel.loosening import due_commands, screen_command
 from haltline.kernel.override import take_grant, take_revocation
 from haltline.kernel.request import take_action_request, take_unacknowledge
@@ -24,6 +24,7 @@ from haltline.model.event import (
     Event,
     Fill,
     LockRequest,
+    OrderUpdate,
     OverrideGrant,
     OverrideRevoke,
     PositionReport,
@@ -155,12 +156,15 @@ def _take_activity(core: "Core", event: Fill | PositionReport, now: int, out: Em
     hasten(core, event.account, now)
     if isinstance(event, Fill):
         take_fill(core, event, now, out)
+    else:
+        take_position(core, event, now, out)
 
 
 _TAKERS: dict[type, Callable[..., None]] = {
     ActionOutcome: take_word,
     Consent: take_consent,
     Fill: _take_activity,
+    OrderUpdate: take_order,
     PositionReport: _take_activity,
     Acknowledge: _take_acknowledge,
     Unacknowledge: take_unacknowledge,

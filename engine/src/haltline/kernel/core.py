@@ -13,13 +13,14 @@ from haltline.api.action import HandledBy
 from haltline.clock import NS_PER_S, to_iso
 from haltline.errors import DataRefused, InvariantBroken
 from haltline.expr.window import WindowNeed
+from haltline.kernel.aftermath import Aftermath
 from haltline.kernel.arrival import take_arrivals
 from haltline.kernel.command import take_command, take_due
 from haltline.kernel.emission import Emission
 from haltline.kernel.evidence import EvidenceGate
 from haltline.kernel.governor import Governor, describe
-from haltline.kernel.late import Aftermath, is_undoing
 from haltline.kernel.late import is_needed as is_still_late
+from haltline.kernel.late import is_undoing
 from haltline.kernel.loosening import LooseningBook
 from haltline.kernel.override import expire_grants
 from haltline.kernel.request import is_needed, is_of_operator

@@ -6,6 +6,10 @@ before it) is nobody's wish: as part of the same intent the position is brought 
 make of it. A later fill of the same order counts anew. Nothing is ever opened for it: a late fill that made somebody's
 position smaller is left. A standing lock does the same for whatever appears under it, and is left to do so. In shadow
 nothing is sent.
+
+A fill whose push is lost, or names no order, is known by two words of the broker: an order that has filled more than we
+knew, and then a position that nobody's fill explains (`kernel.aftermath`). Without the first that is `doubtful`: it may
+be somebody's new trade, and is left.
 """
 
 from decimal import Decimal
@@ -14,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from haltline.clock import NS_PER_S
+from haltline.kernel.aftermath import Aftermath, Ended
 from haltline.kernel.emission import Emission
-from haltline.model.event import ActionOutcome, Fill, OutcomeStatus
+from haltline.model.event import ActionOutcome, Fill, OrderUpdate, OutcomeStatus, PositionReport
 from haltline.model.id import AccountId, ActionId, Symbol
+from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
 from haltline.rules.arbiter import CLOSE, FLATTEN
 from haltline.rules.flight import origin_of
@@ -25,24 +31,19 @@ if TYPE_CHECKING:  # the core calls these
     from haltline.kernel.core import Core
 
 LATE_NS = 600 * NS_PER_S
+REMEMBERED = 500
+"""How many orders that ended are remembered at a time: a flatten that is stuck for hours must not keep every one."""
 _PREFIX = "late@"
 _ZERO = Decimal(0)
-_FOR_EVER = 1 << 63
 
 
-class Aftermath(msgspec.Struct, kw_only=True):
-    """What cancels and flattens of an account leave to be watched.
+class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held since a flatten and no fill explains (signed), and the cancelled orders that may have made it."""
 
-    `orders` are those that were cancelled, each with the instant until which a fill of it is late. `flat_at` is the
-    instant as of which `flatten`, the newest one, was proven; 0 before. `counts` tells of a symbol since when fills are
-    counted, and what it held then, once something was undone.
-    """
-
-    orders: dict[str, int] = {}
-    flatten: PlannedAction | None = None
-    flat_at: int = 0
-    counts: dict[Symbol, tuple[int, Decimal]] = {}
-    serial: int = 0
+    account: AccountId
+    symbol: Symbol
+    quantity: Decimal
+    orders: tuple[OrderReport, ...]
 
 
 def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now: int, out: Emission) -> None:
@@ -50,30 +51,62 @@ def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now:
     if action.account is None:
         return
     is_done = event.status is OutcomeStatus.DONE
-    if is_undoing(action) and is_done:
-        _count_anew(core, action, event.at)
     after = core.late.pop(action.account, None) or Aftermath()
     after.orders = {order: until for order, until in after.orders.items() if until > now}
     after.orders |= dict.fromkeys(event.cancelled, now + LATE_NS)
-    if not after.orders:
+    _remember_orders(core, after, action.account, event)
+    if not after.orders and not after.ended:
         return
     core.late[action.account] = after
-    if action.name == FLATTEN and is_done:
-        after.flatten, after.flat_at, after.counts = action, event.at, {}
-        for symbol in core.state.accounts[action.account].ledgers:
+    account = core.state.accounts[action.account]
+    if action.name == FLATTEN and is_done and after.orders:
+        after.begin_anew(action, event.at, account)
+        for symbol in account.ledgers:
             _undo(core, after, action.account, Symbol(symbol), out)
+    elif is_undoing(action) and is_done and action.symbol in account.ledgers:
+        after.settle(account, action.symbol, event.at)
+        _undo(core, after, action.account, action.symbol, out)
 
 
 def take_fill(core: "Core", event: Fill, now: int, out: Emission) -> None:
     """Undo what a late fill has opened."""
-    after = core.late.get(event.account)
-    if after is None or now >= after.flat_at + LATE_NS:
-        return
-    if event.order_id is None or after.orders.get(event.order_id, 0) <= now:
+    after = _watched(core, event.account, now)
+    if after is None or (event.order_id is not None and after.orders.get(event.order_id, 0) <= now):
         return
     for symbol, ledger in core.state.accounts[event.account].ledgers.items():
         if ledger.find(event.fill_id) is not None:
             _undo(core, after, event.account, Symbol(symbol), out)
+
+
+def take_position(core: "Core", event: PositionReport, now: int, out: Emission) -> None:
+    """Undo what a position shows that a late fill has opened; a push of it may have been lost."""
+    after, instrument = _watched(core, event.account, now), core.state.names.get(event.symbol)
+    if after is None or instrument is None:
+        return
+    symbol = Symbol(instrument.symbol)
+    ledger = core.state.accounts[event.account].ledgers.get(symbol)
+    if ledger is None or ledger.reported_at != min(event.at, now):
+        return  # it was older than what is known
+    after.note_report(core.state.accounts[event.account], symbol, now)
+    _undo(core, after, event.account, symbol, out)
+
+
+def take_order(core: "Core", event: OrderUpdate, now: int, _: Emission) -> None:
+    """Remember how an order ended that we may have cancelled, and take the broker's later words on it."""
+    report, instrument = event.order, core.state.names.get(event.order.symbol)
+    account = core.state.accounts.get(report.account)
+    if account is None or instrument is None:
+        return
+    after = core.late.get(report.account)
+    known = after.ended.get(report.order_id) if after is not None else None
+    if known is not None and known.report is not None:
+        if report.filled > known.said:
+            known.said, known.said_at = report.filled, now
+    elif not report.status.is_working and report.remaining > _ZERO and _is_acted_on(core, report.account):
+        after = core.late.setdefault(report.account, Aftermath())
+        after.ended[report.order_id] = _ended(report, Symbol(instrument.symbol), now)
+        if len(after.ended) > REMEMBERED:
+            del after.ended[next(iter(after.ended))]
 
 
 def is_undoing(action: PlannedAction) -> bool:
@@ -90,17 +123,69 @@ def is_needed(core: "Core", action: PlannedAction) -> bool:
     return position is not None and abs(position.quantity) > allowed
 
 
+def is_watched(core: "Core", account: AccountId, now: int) -> bool:
+    """Whether an order that we have cancelled may still fill late."""
+    return _watched(core, account, now) is not None
+
+
+def doubtful(core: "Core", account_id: AccountId, now: int) -> list[Doubt]:
+    """What is held since a flatten of an account, may be of an order that we have cancelled, and may be a new trade."""
+    after, account = _watched(core, account_id, now), core.state.accounts.get(account_id)
+    if after is None or account is None or not account.live:
+        return []
+    found = []
+    for symbol in map(Symbol, account.ledgers):
+        sums = after.sums(account, symbol)
+        orders = after.suspects(symbol, sums)
+        if orders and not _is_locked(core, account_id, symbol):
+            found.append(Doubt(account=account_id, symbol=symbol, quantity=sums.unnamed, orders=tuple(orders)))
+    return found
+
+
+def _watched(core: "Core", account: AccountId, now: int) -> Aftermath | None:
+    """What a flatten of the account has left, while a fill is late."""
+    after = core.late.get(account)
+    return after if after is not None and after.flatten is not None and now < after.flat_at + LATE_NS else None
+
+
+def _is_acted_on(core: "Core", account: AccountId) -> bool:
+    return any(flight.action.account == account and not flight.echo for flight in core.arbiter.flights.values())
+
+
+def _remember_orders(core: "Core", after: Aftermath, account_id: AccountId, event: ActionOutcome) -> None:
+    """Keep what is known of the cancelled orders, and of those that another action may be cancelling."""
+    book = core.state.accounts[account_id].order_book
+    for order_id in event.cancelled:
+        working = book.get(order_id)
+        if working is not None and order_id not in after.ended:
+            after.ended[order_id] = _ended(working.report, Symbol(working.symbol), event.at)
+    if not _is_acted_on(core, account_id):
+        after.ended = {order_id: ended for order_id, ended in after.ended.items() if order_id in after.orders}
+
+
+def _ended(report: OrderReport, symbol: Symbol, at: int) -> Ended:
+    own = msgspec.structs.replace(report, symbol=symbol)
+    return Ended(report=own, at=at, known=report.filled, said=report.filled)
+
+
 def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol, out: Emission) -> None:
     account = core.state.accounts[account_id]
-    late, others = _sums(after, account, symbol)
-    if after.flatten is None or not late or not account.live or _is_locked(core, account_id, symbol):
+    if after.flatten is None or not account.live or _is_locked(core, account_id, symbol):
         return
-    if (late + others) * late <= _ZERO:
+    if symbol in after.unsure or _is_under_way(core, account_id, symbol):
+        return  # looked at once the broker has told of the position, and when that has ended
+    sums = after.sums(account, symbol)
+    late, others = sums.late, sums.total - sums.late
+    if not late:
+        return
+    if sums.total * late <= _ZERO:
+        after.settle(account, symbol, out.now)
         out.notices.append(f"{account_id} {symbol}: a cancelled order filled late, and made nothing larger")
         return
     allowed = max(_ZERO, others * (1 if late > _ZERO else -1))
     name = "reduce_to" if allowed else CLOSE
     after.serial += 1
+    after.asked[symbol] = after.asking(account, symbol, allowed.copy_sign(late))
     reason = f"a cancelled order filled after {origin_of(after.flatten.id)} was done"
     out.notices.append(f"{account_id} {symbol}: {reason}; what it opened is closed")
     request = PlannedAction(
@@ -117,21 +202,9 @@ def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol,
     out.moved = True
 
 
-def _sums(after: Aftermath, account: Any, symbol: Symbol, until: int = _FOR_EVER) -> tuple[Decimal, Decimal]:
-    """What late fills and all others have made since the account was flat, or since something was undone."""
-    since, base = after.counts.get(symbol, (after.flat_at, _ZERO))
-    recent = [each for each in account.ledgers[symbol].executions if since < each.applied_at <= until]
-    late = sum((each.quantity for each in recent if each.order_id in after.orders), _ZERO)
-    return late, base + sum((each.quantity for each in recent), _ZERO) - late
-
-
-def _count_anew(core: "Core", action: PlannedAction, at: int) -> None:
-    """A late fill was undone: what is held now is what others made."""
-    after = core.late.get(action.account) if action.account is not None else None
-    if after is None or action.symbol is None or action.account is None:
-        return
-    held = sum(_sums(after, core.state.accounts[action.account], action.symbol, until=at), _ZERO)
-    after.counts[action.symbol] = (at, held)
+def _is_under_way(core: "Core", account: AccountId, symbol: Symbol) -> bool:
+    flights = (flight.action for flight in core.arbiter.flights.values())
+    return any(is_undoing(action) and (action.account, action.symbol) == (account, symbol) for action in flights)
 
 
 def _is_locked(core: "Core", account: AccountId, symbol: Symbol) -> bool:

@@ -14,10 +14,10 @@ import msgspec
 from haltline.errors import EngineError
 from haltline.expr.node import Constant, Node, OneOf, children
 from haltline.expr.window import WindowNeed
+from haltline.kernel.aftermath import Aftermath
 from haltline.kernel.consent import Refused
 from haltline.kernel.core import Core
 from haltline.kernel.evidence import Waiting
-from haltline.kernel.late import Aftermath
 from haltline.model.id import AccountId, IncidentId, RuleId
 from haltline.model.loosening import Arming, LooseningPolicy, Pending
 from haltline.model.plan import Lock, Override

@@ -1,0 +1,527 @@
+"""A late fill whose push was lost, or named no order: two words of the broker tell it from somebody's new trade."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from haltline.kernel.aftermath import SHOWN_NS, Aftermath
+from haltline.kernel.late import LATE_NS, REMEMBERED, doubtful, is_watched
+from haltline.model.event import (
+    ActionOutcome,
+    ActionRequest,
+    ArmRequest,
+    Fill,
+    LockRequest,
+    OrderUpdate,
+    OutcomeStatus,
+    PositionReport,
+)
+from haltline.model.id import AccountId, ActionId, FillId, OrderId, Symbol
+from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
+
+EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
+CLOSED, EXPIRED = OrderStatus.CANCELLED, OrderStatus.EXPIRED
+
+
+class Venue:
+    """A world whose account an operator's flatten has made flat; order `o1`, to buy 3, was cancelled on the way."""
+
+    def __init__(self, made, *, side=Side.BUY, quantity=3):
+        self.made = made
+        self.side = side
+        self.quantity = quantity
+        made.quote(21_000)
+        made.order("o1", quantity * side.sign)
+        self.fill(2, "before")
+        flatten = self.ask("flatten", "r1")
+        made.at(5)
+        self.word(0)
+        self.fill(-2, "ours")
+        made.at(6)
+        self.end(flatten, cancelled=["o1"])
+        made.at(66)
+
+    def ask(self, name, request_id):
+        now = self.made.now
+        asked = ActionRequest(
+            at=now, received_at=now, account=EVAL, name=name, request_id=request_id, operator="ann", reason="news"
+        )
+        return next(each.id for each in self.made.send(asked).plan if each.name == name)
+
+    def end(self, action, *, cancelled=(), at=None, status=OutcomeStatus.DONE):
+        now = self.made.now
+        return self.made.send(
+            ActionOutcome(
+                at=now if at is None else at, received_at=now, action_id=ActionId(action), account=EVAL, status=status,
+                cancelled=tuple(map(OrderId, cancelled)),
+            )
+        )  # fmt: skip
+
+    def fill(self, quantity, order=None, *, at=None):
+        """An execution is pushed."""
+        self.made.serial += 1
+        return self.made.send(
+            Fill(
+                at=self.made.now if at is None else at, received_at=self.made.now, account=EVAL, symbol=MNQ,
+                fill_id=FillId(f"f{self.made.serial}"), side=Side.BUY if quantity > 0 else Side.SELL,
+                quantity=Decimal(abs(quantity)), price=Decimal(21_000),
+                order_id=None if order is None else OrderId(order),
+            )
+        )  # fmt: skip
+
+    def report(self, quantity, *, at=None, symbol=MNQ):
+        """The broker tells of the position."""
+        now = self.made.now
+        return self.made.send(
+            PositionReport(
+                at=now if at is None else at, received_at=now, account=EVAL, symbol=symbol, quantity=Decimal(quantity),
+                average_price=Decimal(21_000),
+            )
+        )  # fmt: skip
+
+    def word(self, filled, *, order="o1", status=CLOSED, symbol=MNQ, account=EVAL):
+        """The broker tells of the order."""
+        report = OrderReport(
+            account=account, order_id=OrderId(order), symbol=symbol, side=self.side, quantity=Decimal(self.quantity),
+            filled=Decimal(filled), type=OrderType.LIMIT, status=status, limit_price=Decimal(20_000),
+        )  # fmt: skip
+        return self.made.send(OrderUpdate(at=self.made.now, received_at=self.made.now, order=report))
+
+    @property
+    def undone(self):
+        every = [action for result in self.made.results for action in result.plan if action.id.startswith("late@")]
+        return [(action.name, action.symbol, action.params.get("quantity")) for action in every]
+
+    @property
+    def last_undo(self):
+        return next(reversed([key for key in self.made.kernel.arbiter.flights if key.startswith("late@")]))
+
+    @property
+    def doubts(self):
+        found = doubtful(self.made.kernel, EVAL, self.made.now)
+        return [(each.symbol, each.quantity, [order.order_id for order in each.orders]) for each in found]
+
+
+@pytest.fixture
+def venue(world):
+    return Venue(world())
+
+
+# -- what is closed ----------------------------------------------------------------------------------------------------
+
+
+def test_a_late_fill_whose_push_was_lost_is_closed_once_the_position_shows_what_its_order_has_filled(venue):
+    venue.word(1)
+    assert venue.undone == []
+    result = venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+    reason = "a cancelled order filled after operator@eval:flatten:r1 was done"
+    assert f"eval MNQ: {reason}; what it opened is closed" in result.notices
+
+
+def test_a_position_that_showed_before_is_closed_once_the_broker_has_told_of_both(venue):
+    venue.report(1)
+    venue.made.at(68)
+    venue.word(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+    venue.made.at(69)
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([("close_position", MNQ, None)], [])
+
+
+def test_a_late_sale_whose_push_was_lost_is_closed_as_well(world):
+    venue = Venue(world(), side=Side.SELL)
+    venue.word(2)
+    venue.report(-2)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_a_fill_that_names_no_order_is_closed_once_its_order_and_the_position_say_so(venue):
+    venue.fill(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+    venue.word(1)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_what_others_hold_stays_where_the_push_of_a_late_fill_was_lost(venue):
+    venue.fill(2, "by-hand")
+    venue.word(1)
+    venue.report(3)
+    assert venue.undone == [("reduce_to", MNQ, 2.0)]
+
+
+def test_no_more_is_taken_off_than_the_order_has_filled(venue):
+    venue.word(1)
+    venue.report(3)
+    assert venue.undone == [("reduce_to", MNQ, 2.0)]
+
+
+def test_what_was_traded_by_hand_without_a_push_before_the_broker_told_of_the_order_stays(venue):
+    """The position that showed first was somebody's; the order filled after it."""
+    venue.report(1)
+    venue.word(1)
+    assert venue.undone == []
+    venue.report(2)
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+
+
+def test_all_of_it_survives_a_restart(venue):
+    venue.word(1)
+    venue.made.restart()
+    venue.report(1)
+    venue.made.restart()
+    assert venue.undone == [("close_position", MNQ, None)]
+    venue.made.restart()
+    venue.end(venue.last_undo)
+    venue.report(1)
+    assert len(venue.undone) == 1
+
+
+def test_a_push_that_comes_after_all_is_not_undone_twice(venue):
+    venue.word(1)
+    venue.report(1)
+    venue.fill(1, "o1", at=venue.made.now - 1)
+    assert len(venue.undone) == 1
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    venue.end(venue.last_undo)
+    venue.made.at(70)
+    venue.fill(2, "by-hand")
+    venue.report(2)
+    assert len(venue.undone) == 1
+
+
+def test_a_push_that_comes_after_it_was_undone_leaves_alone_what_somebody_opened_since(venue):
+    venue.word(1)
+    venue.report(1)
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    venue.end(venue.last_undo)
+    venue.made.at(70)
+    venue.fill(2, "by-hand")
+    venue.fill(1, "o1", at=venue.made.now - 5)
+    venue.report(2)
+    assert len(venue.undone) == 1
+
+
+def test_where_the_push_of_our_close_is_lost_too_nothing_is_done_twice(venue):
+    venue.word(1)
+    venue.report(1)
+    undo = venue.last_undo
+    venue.made.at(68)
+    venue.report(0)
+    venue.end(undo)
+    venue.made.at(80)
+    venue.report(0)
+    venue.fill(2, "by-hand")
+    venue.fill(-1, "ours-2", at=venue.made.now - 12)
+    venue.report(2)
+    assert len(venue.undone) == 1
+
+
+def test_a_second_lost_push_of_the_same_order_is_undone_as_well(venue):
+    venue.word(1)
+    venue.report(1)
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    venue.end(venue.last_undo)
+    venue.made.forget().at(80)
+    venue.word(3)
+    venue.report(2)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_a_fill_that_is_told_after_a_report_that_did_not_show_it_is_closed(venue):
+    """Matched before the report was made, pushed after it: our books say flat, and the account is not."""
+    venue.report(0)
+    venue.fill(1, "o1", at=venue.made.now - 1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_a_fill_that_the_report_showed_already_is_counted_once(venue):
+    venue.fill(2, "by-hand")
+    venue.report(3)
+    venue.fill(1, "o1", at=venue.made.now - 1)
+    assert venue.undone == [("reduce_to", MNQ, 2.0)]
+
+
+def test_books_that_were_behind_when_the_account_was_flat_are_no_trade(world):
+    """A broker that pushes nothing: our books learn from a pull that the flatten has closed the position."""
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 3)
+    made.fill(2, 21_000)
+    venue = Venue.__new__(Venue)
+    venue.made, venue.side, venue.quantity = made, Side.BUY, 3
+    flatten = venue.ask("flatten", "r1")
+    made.at(6)
+    venue.end(flatten, cancelled=["o1"])
+    assert made.kernel.late[EVAL].behind == {MNQ: Decimal(2)}
+    assert venue.doubts == []
+    made.at(7)
+    venue.fill(1, "o1")
+    assert venue.undone == [("close_position", MNQ, None)]
+    venue.report(1)
+    assert made.kernel.late[EVAL].behind == {}
+    assert len(venue.undone) == 1
+
+
+# -- what is left ------------------------------------------------------------------------------------------------------
+
+
+def test_a_position_alone_may_be_somebodys_and_is_left(venue):
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+
+
+def test_an_order_alone_has_opened_nothing_yet(venue):
+    venue.word(1)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_what_is_on_the_other_side_of_every_cancelled_order_is_somebodys(venue):
+    venue.report(-1)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_a_trade_by_hand_that_names_its_order_is_no_doubt_even_where_the_position_was_told_first(venue):
+    venue.report(1)
+    venue.fill(1, "by-hand", at=venue.made.now - 1)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_what_the_order_filled_before_the_proof_explains_nobodys_new_position(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 3)
+    venue = Venue.__new__(Venue)
+    venue.made, venue.side, venue.quantity = made, Side.BUY, 3
+    flatten = venue.ask("flatten", "r1")
+    made.at(3)
+    venue.fill(1, "o1")
+    venue.word(1)
+    venue.fill(-1, "ours")
+    made.at(6)
+    venue.end(flatten, cancelled=["o1"])
+    made.at(7)
+    venue.word(1)
+    venue.report(1)
+    assert venue.undone == []
+
+
+def test_what_the_broker_told_of_an_order_and_no_position_showed_is_history(venue):
+    """The flatten had closed it before its proof: the push of that fill was lost as well."""
+    venue.word(1)
+    venue.made.at(66.001 + SHOWN_NS / 1e9)
+    venue.report(0)
+    venue.made.at(80)
+    venue.report(1)
+    assert venue.undone == []
+    assert venue.doubts == [(MNQ, Decimal(1), ["o1"])]
+
+
+def test_a_position_may_show_a_fill_a_little_later_than_the_order(venue):
+    venue.word(1)
+    venue.made.at(66 + SHOWN_NS / 1e9)
+    venue.report(0)
+    venue.made.at(80)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_a_report_that_is_older_than_what_is_known_changes_nothing(venue):
+    venue.fill(1, "by-hand")
+    venue.word(1)
+    venue.report(1, at=venue.made.now - 60 * 10**9)
+    assert (venue.undone, venue.doubts) == ([], [])
+    assert venue.made.kernel.late[EVAL].told_at == {}
+
+
+@pytest.mark.parametrize("more_s", [-1, 0])
+def test_a_lost_push_is_watched_for_as_long_as_a_late_fill(venue, more_s):
+    venue.made.at(6 + LATE_NS / 1e9 + more_s)
+    assert is_watched(venue.made.kernel, EVAL, venue.made.now) is (more_s < 0)
+    venue.word(1)
+    venue.report(1)
+    assert bool(venue.undone) is (more_s < 0)
+    assert venue.doubts == []
+
+
+def test_in_shadow_nothing_is_closed_and_nothing_is_in_doubt(venue):
+    now = venue.made.now
+    venue.made.send(ArmRequest(at=now, received_at=now, account=EVAL, live=False, operator="ann", reason="test"))
+    venue.report(1)
+    assert venue.doubts == []
+    venue.word(1)
+    venue.report(1)
+    assert venue.undone == []
+
+
+def test_a_lock_closes_what_only_a_report_shows_at_once_whoever_it_is(venue):
+    now = venue.made.now
+    venue.made.send(LockRequest(at=now, received_at=now, account=EVAL, operator="ann", reason="enough"))
+    venue.made.forget()
+    venue.report(1)
+    (action,) = [action for result in venue.made.results for action in result.plan]
+    assert (action.name, action.symbol, action.id.partition(":")[0]) == ("close_position", MNQ, "lock@eval")
+    venue.word(1)
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_an_account_that_was_never_flattened_is_never_in_doubt(world):
+    made = world()
+    assert doubtful(made.kernel, EVAL, made.now) == []
+    assert doubtful(made.kernel, AccountId("nobody"), made.now) == []
+
+
+def test_words_on_what_is_not_known_change_nothing(venue):
+    before = venue.made.kernel.late[EVAL].ended["o1"]
+    venue.word(1, symbol=Symbol("WHAT"))
+    venue.word(1, account=AccountId("nobody"))
+    venue.report(1, symbol=Symbol("WHAT"))
+    venue.report(1, symbol=Symbol("MES"))
+    venue.word(0, order="o9")
+    assert venue.made.kernel.late[EVAL].ended["o1"] is before
+    assert (before.said, venue.undone) == (Decimal(0), [])
+
+
+def test_a_fill_of_an_account_or_symbol_that_is_not_known_changes_nothing(venue):
+    event = Fill(
+        at=venue.made.now, received_at=venue.made.now, account=AccountId("nobody"), symbol=MNQ, fill_id=FillId("x"),
+        side=Side.BUY, quantity=Decimal(1), price=Decimal(1),
+    )  # fmt: skip
+    venue.made.send(event)
+    venue.made.send(msgspec.structs.replace(event, account=EVAL, symbol=Symbol("WHAT")))
+    assert venue.undone == []
+
+
+# -- what is remembered ------------------------------------------------------------------------------------------------
+
+
+def test_orders_that_end_by_themselves_are_forgotten_with_the_action_under_way(world):
+    made = world()
+    venue = Venue.__new__(Venue)
+    venue.made, venue.side, venue.quantity = made, Side.BUY, 3
+    made.quote(21_000)
+    venue.word(0, order="o0")
+    assert made.kernel.late == {}
+    flatten = venue.ask("flatten", "r1")
+    other = venue.ask("cancel_orders", "r2")
+    venue.word(3, order="full", status=OrderStatus.FILLED)
+    venue.word(0, order="late", status=EXPIRED)
+    assert list(made.kernel.late[EVAL].ended) == ["late"]
+    venue.end(other)
+    assert list(made.kernel.late[EVAL].ended) == ["late"]
+    venue.end(flatten)
+    assert made.kernel.late == {}
+
+
+def test_a_flatten_that_is_stuck_for_long_does_not_remember_every_order(world):
+    made = world()
+    venue = Venue.__new__(Venue)
+    venue.made, venue.side, venue.quantity = made, Side.BUY, 3
+    made.quote(21_000)
+    venue.ask("flatten", "r1")
+    for number in range(REMEMBERED + 2):
+        venue.word(0, order=f"o{number}")
+    assert len(made.kernel.late[EVAL].ended) == REMEMBERED
+    assert next(iter(made.kernel.late[EVAL].ended)) == "o2"
+
+
+def test_after_more_trades_than_a_ledger_keeps_nothing_is_in_doubt(venue):
+    for _ in range(130):
+        venue.fill(1, "by-hand")
+        venue.fill(-1, "by-hand")
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_what_an_older_version_kept_is_read(venue):
+    old = {"orders": {"o1": 5}, "flatten": None, "flat_at": 3, "counts": {"MNQ": (4, "1")}, "serial": 2}
+    found = msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=Aftermath)
+    assert (found.orders, found.serial, found.ended, found.settled) == ({"o1": 5}, 2, {}, {})
+
+
+# -- any story ---------------------------------------------------------------------------------------------------------
+
+
+class Story:
+    """`by_hand` and `late` are what is really held; pushes are heard, heard without an order, or lost."""
+
+    def __init__(self, world):
+        self.venue = Venue(world, quantity=20)
+        self.by_hand = self.late = self.filled = 0
+        self.seconds = 70.0
+
+    def wait(self, seconds):
+        self.seconds += seconds
+        self.venue.made.at(self.seconds)
+
+    def trade(self, who, how, size):
+        self.undo("heard")  # what is traded while something is being closed may be closed with it
+        self.wait(1)
+        if who == "hand":
+            self.by_hand += size
+        else:
+            self.late += size
+            self.filled += size
+        if how != "lost":
+            order = "by-hand" if who == "hand" else "o1"
+            self.venue.fill(size, order if how == "heard" else None)
+        elif who == "hand":
+            self.tell("position")  # a pull shows it before anything else goes wrong
+
+    def tell(self, what):
+        if what in ("order", "both"):
+            self.venue.word(self.filled)
+        if what in ("position", "both"):
+            self.venue.report(self.by_hand + self.late)
+
+    def undo(self, how):
+        """What was planned is done at the venue; its push is heard, or the position alone is told."""
+        flights = self.venue.made.kernel.arbiter.flights
+        while key := next((key for key in flights if key.startswith("late@")), None):
+            excess = self.by_hand + self.late - (flights[key].action.params.get("quantity") or 0)
+            assert excess <= self.late, "somebody's trade is closed"
+            self.late -= max(0, excess)
+            if excess > 0 and how == "heard":
+                self.venue.fill(-int(excess), f"ours-{key}")
+            elif excess > 0:
+                self.venue.report(self.by_hand + self.late)
+            self.venue.end(key)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    trades=st.lists(
+        st.tuples(st.sampled_from(["hand", "late"]), st.sampled_from(["heard", "nameless", "lost"]), st.integers(1, 2)),
+        max_size=6,
+    ),
+    said=st.lists(st.sampled_from(["order", "position", "both", "nothing"]), min_size=6, max_size=6),
+    undone=st.lists(st.sampled_from(["heard", "lost", ""]), min_size=6, max_size=6),
+)
+def test_whatever_is_lost_nothing_of_others_is_closed_and_every_late_fill_is_closed_or_told(
+    kernel_makers, trades, said, undone
+):
+    story = Story(kernel_makers[0]())
+    for (who, how, size), what, push in zip(trades, said, undone, strict=False):
+        story.wait(1)
+        story.trade(who, how, size)
+        story.tell(what)
+        story.wait(1)
+        if push:
+            story.undo(push)
+    for _ in range(3):
+        story.wait(10)
+        story.undo("heard")
+        story.tell("both")
+        story.undo("lost")
+    assert story.by_hand == sum(size for who, _, size in trades if who == "hand")
+    assert not story.late or story.venue.doubts
+    assert story.venue.made.kernel.late[EVAL].unsure == {}
+    assert not any(key.startswith("late@") for key in story.venue.made.kernel.arbiter.flights)
