@@ -122,8 +122,10 @@ async def test_the_library_s_cache_of_positions_at_binance_stays_open_and_ours_i
     async with desks("binance") as desk:
         desk.sim.trades("BTC", "0.1")
         await desk.until(lambda: held(desk).get("BTCUSDT") == Decimal("0.1"))
+        desk.sim.arm("status", "positions", status=500, count=None)  # nothing but the stream can tell it
         desk.sim.trades("BTC", "-0.1")
         await desk.until(lambda: held(desk).get("BTCUSDT") == 0)
+        desk.sim.faults.clear()
         assert not any(each.quantity for each in (await desk.actuator.snapshot("main")).positions)
 
 

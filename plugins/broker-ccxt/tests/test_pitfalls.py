@@ -281,7 +281,7 @@ async def test_an_expired_listen_key_is_replaced_at_once(desks) -> None:
 
 
 async def test_a_listen_key_that_expires_in_silence_is_noticed_by_what_it_does_not_tell(desks) -> None:
-    async with desks("binance") as desk:
+    async with desks("binance", silence_s=600.0, quote_silence_s=600.0) as desk:  # nothing else notices
         asked = len(desk.sim.calls("POST /fapi/v1/listenKey"))
         desk.sim.expire_listen_key(announce=False)
         desk.sim.trades("BTC", "0.1")
@@ -300,7 +300,8 @@ async def test_conditional_orders_are_seen_and_cancelled_where_the_library_leave
         await desk.actuator.submit(
             order("BTCUSDT", "-0.1", type=OrderType.STOP, stop_price=Decimal(50_000), reduce_only=True)
         )
-        (stop,) = (await desk.actuator.snapshot("main")).orders
+        await desk.actuator.snapshot("main")
+        (stop,) = (await desk.actuator.snapshot("main")).orders  # asked for by the markets that are known by now
         assert (stop.type, stop.stop_price, stop.reduce_only, stop.client_id) == (OrderType.STOP, 50_000, True, ID)
         await desk.actuator.cancel("main", stop.order_id)
         assert not desk.sim.open_orders
