@@ -6,7 +6,7 @@ import pytest
 from haltline.clock import NS_PER_S
 from haltline.model.event import ActionOutcome, LockRequest, OutcomeStatus
 from haltline.model.id import AccountId, Symbol
-from haltline.model.rule import ActionSpec, RuleSpec, Scope
+from haltline.model.rule import ActionSpec, EscalationStep, RuleSpec, Scope
 
 EVAL, LIVE = AccountId("eval"), AccountId("live")
 DAY_S = 86_400.0
@@ -181,6 +181,27 @@ def test_a_lock_of_a_warning_stands_while_the_breach_that_followed_is_near_the_l
     assert (made.phases[-1], made.mode) == ("loss warning", "HALTED")
     made.at(15).quote(21_000)
     assert made.mode == "ACTIVE"
+
+
+@pytest.mark.parametrize(("warn_then", "mode"), [("cancel_orders", "HALTED"), ("notify", "ACTIVE")])
+def test_a_lock_that_a_stuck_warning_has_led_to_stands_as_long_as_that_warns(world, rule, warn_then, mode):
+    step = EscalationStep(attempts=1, then=lock(until="clear"))
+    made = world(
+        rule.loss(warn=0.8, warn_then=rule.actions(warn_then), then=rule.actions("cancel_orders"), escalate=(step,))
+    )
+    made.fill(2, 21_000)
+    made.quote(20_740)
+    for action in planned(made):
+        if action.name == "cancel_orders":
+            made.send(
+                ActionOutcome(
+                    at=made.now, received_at=made.now, action_id=action.id, account=EVAL, status=OutcomeStatus.FAILED
+                )
+            )  # fmt: skip
+    assert made.mode == "HALTED"
+    made.at(1).quote(20_780)
+    assert (made.phases[-1], made.mode) == ("loss warning", mode)
+    assert made.restart().mode == mode
 
 
 def test_a_lock_on_an_account_stands_while_another_position_warns_of_the_same(world, rule):

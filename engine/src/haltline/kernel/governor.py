@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from haltline.api.action import HandledBy
 from haltline.api.field import Change
 from haltline.clock import NS_PER_S, to_iso
 from haltline.model.event import LockRequest
@@ -295,8 +296,11 @@ class Governor:
 
 
 def _may_have_locked(incident: Incident) -> bool:
-    """Whether a lock of its rule may be this incident's: of its breach, or of its warning where that locks."""
-    return incident.phase is Phase.BREACHED or any(each.action.name == "lock" for each in incident.rule.warn_then)
+    """Whether a lock of its rule may be this incident's: of its breach, or of its warning or what got stuck of that."""
+    early = incident.rule.warn_then
+    if any(each.action.handled_by is HandledBy.ENFORCE for each in early):
+        early += tuple(action for step in incident.rule.escalation for action in step.actions)
+    return incident.phase is Phase.BREACHED or any(each.action.name == "lock" for each in early)
 
 
 def is_entry(order: Any, account: Any) -> bool:
