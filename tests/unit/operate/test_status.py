@@ -11,7 +11,7 @@ from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
 
 VIC = PEOPLE[Role.VIEWER]
-OLD = "out of reach: this is what was last known, and entries wait"
+OLD = "the broker paper is out of reach; this is what was last known, and entries wait"
 
 
 def text(reply: Reply) -> str:
@@ -25,6 +25,20 @@ async def test_an_account_that_its_broker_has_not_confirmed_is_not_within_limits
         reply = await desk.say(VIC, "status")
         assert reply.title == "Not guarded: eval"
         assert text(reply).count(OLD) == 1
+
+
+async def test_an_account_whose_broker_answers_nothing_is_not_within_limits_and_says_why(opened: Open) -> None:
+    async with opened() as desk:
+        for _ in range(2):
+            desk.engine.engine._pulls.missed(AccountId("eval"), "401: the key was revoked")
+        reply = await desk.say(VIC, "status")
+        assert reply.title == "Not guarded: eval"
+        assert (
+            "the broker paper does not answer what it is asked: 401: the key was revoked; this is what was last known"
+            in text(reply)
+        )
+        assert "entries wait" not in text(reply)
+        assert desk.engine.status().unguarded.keys() == {"eval"}
 
 
 async def test_an_account_whose_connection_is_lost_is_told_as_such(opened: Open) -> None:

@@ -32,7 +32,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wellbeing(msgspec.Struct, frozen=True, kw_only=True):
-    """How the engine is: what waits, what is up, and what is wrong with its rules."""
+    """How the engine is: what waits, what is up, and what is wrong with its rules. `unguarded` says of accounts on
+    which it cannot act why that is so."""
 
     events: int
     waiting: int
@@ -42,6 +43,7 @@ class Wellbeing(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...]
     problems: tuple[str, ...] = ()
     waiting_changes: tuple[str, ...] = ()
+    unguarded: dict[str, str] = {}
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -236,6 +236,7 @@ class Engine:
             enforcing=not self._executor.is_idle, undelivered=not self._outbox.is_idle, accounts=tuple(accounts),
             reconciled=tuple(sorted(self.reconciled)), services=self.health.services(),
             modes={name: account.mode for name, account in accounts.items()}, rules=self.reloader.status,
+            unguarded={name: flaw for name in accounts if (flaw := self._guarded.flaw(AccountId(name)))},
         )  # fmt: skip
 
     @property

@@ -128,6 +128,7 @@ class FrontDoor:
                 for each in status.services
             ),
             problems=status.rules.problems, waiting_changes=status.rules.waiting,
+            unguarded=status.unguarded,
         )  # fmt: skip
 
     def differences(self) -> Sequence[Difference]:

@@ -10,7 +10,6 @@ from haltline.control.command.reading import MAYBE_ACCOUNT, accounts_of, text_of
 from haltline.control.door import Door
 from haltline.control.readiness import readiness_sentence, shortfall
 from haltline.control.status import AccountStatus, Status, status_of
-from haltline.model.event import ConnectionStatus
 from haltline.model.plan import TradingMode
 
 SECTION = "See"
@@ -56,7 +55,7 @@ class Looking:
     async def status(self, call: Call) -> Reply:
         """One card an account, then what is wrong."""
         status, chosen = status_of(self._door.kernel), set(accounts_of(call))
-        lost = [name for name in sorted(chosen) if self._is_lost(name)]
+        lost = sorted(chosen & set(self._door.wellbeing().unguarded))
         cards: list[Part] = [self._card(status, account) for account in status.accounts if account.id in chosen]
         hidden = {account.id for account in status.accounts} - chosen
         live = [each for each in status.incidents if each.entity.partition("/")[0] not in hidden]
@@ -83,19 +82,19 @@ class Looking:
         parts: list[Part] = [Paragraph(text=said, tone=Tone.MUTED)] if said else []
         return [*parts, Paragraph(text=f"No account can be armed: {unready}", tone=Tone.WARNING)] if unready else parts
 
-    def _is_lost(self, account: str) -> bool:
-        """Whether its broker is out of reach: nothing can be done there, and what we know of it may be old."""
-        is_cut = self._door.kernel.state.accounts[account].connection == ConnectionStatus.DISCONNECTED
-        return is_cut or account in self._door.wellbeing().unconfirmed
+    def _lost(self, account: str) -> list[Fact]:
+        """Why nothing can be done there now; what we know of it may be old."""
+        well = self._door.wellbeing()
+        if account not in well.unguarded:
+            return []
+        waiting = ", and entries wait" if account in well.unconfirmed else ""
+        said = f"{well.unguarded[account]}; this is what was last known{waiting}"
+        return [Fact(label="not guarded", value=said, tone=Tone.BAD)]
 
     def _card(self, status: Status, account: AccountStatus) -> Card:
         money = account.currency
-        facts = (
-            [Fact(label="broker", value="out of reach: this is what was last known, and entries wait", tone=Tone.BAD)]
-            if self._is_lost(account.id)
-            else []
-        )
-        facts += [
+        facts = [
+            *self._lost(account.id),
             Fact(label="mode", value=account.mode.value, tone=_MODES[account.mode]),
             Fact(label="rules", value="live" if account.live else "shadow: nothing is sent"),
             Fact(label="equity", value=account.equity, kind=Kind.MONEY, unit=money),
