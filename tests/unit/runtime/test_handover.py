@@ -1,5 +1,6 @@
 """Engine and guardian take turns: who holds the lease sends, who does not looks first."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -126,6 +127,15 @@ async def test_without_a_lease_a_request_of_the_guardian_ends_first(world: World
     world.guardian(sending=False)
     await world.broker.submit(order())
     assert world.venue.calls == ["snapshot", "submit"]
+
+
+async def test_two_orders_at_once_both_look(world: World) -> None:
+    world.guardian(sending=True)
+    found = await asyncio.gather(
+        *(world.broker.submit(order(quantity=quantity)) for quantity in (1, 2)), return_exceptions=True
+    )
+    assert [type(each) for each in found] == [Transient, Transient]
+    assert world.venue.calls == []
 
 
 async def test_a_request_of_the_guardian_on_another_account_holds_nothing_up(world: World) -> None:

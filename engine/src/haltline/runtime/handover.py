@@ -6,6 +6,7 @@ guards an account, it holds a lease on it: the guardian keeps away, and the engi
 nothing that the position no longer asks for.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ class Lease:
         self._steady = steady
         self._renewed: dict[str, int] = {}
         self._yielding: dict[AccountId, int] = {}
-        self._reading = FileWork(_READ_S)
+        self._reading, self._one_reads = FileWork(_READ_S), asyncio.Lock()
 
     def renew(self, guards: Iterable[str], at: int) -> None:
         """A heartbeat begun at `at` is on disk, and says that these accounts are guarded."""
@@ -48,10 +49,12 @@ class Lease:
     async def guardian(self) -> Heartbeat | None:
         """The guardian's word; None where there is none to be read."""
         path = heartbeat_path(self._journal, "guardian")
-        try:
-            return await self._reading.run(partial(read_heartbeat, path, role="guardian", journal=self._journal.name))
-        except (NoHeartbeat, OSError):
-            return None
+        read = partial(read_heartbeat, path, role="guardian", journal=self._journal.name)
+        async with self._one_reads:
+            try:
+                return await self._reading.run(read)
+            except (NoHeartbeat, OSError):
+                return None
 
     def must_yield(self, account: AccountId, guardian: Heartbeat) -> bool:
         """Whether a request of the guardian is on its way, and not for too long already."""
