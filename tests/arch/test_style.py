@@ -11,7 +11,7 @@ LONGEST = 500
 FORBIDDEN = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "base"})
 WALLS = frozenset(
     {"expr/stdlib.py", "plugins/load.py", "plugins/pack.py", "runtime/supervise.py", "cli/group.py", "cli/failure.py",
-     "enforce/executor.py", "enforce/wall.py", "notify/outbox.py", "notify/trial.py", "runtime/publish.py",
+     "enforce/executor.py", "notify/outbox.py", "notify/trial.py", "runtime/publish.py",
      "runtime/believer.py", "runtime/comparison.py", "runtime/engine.py", "runtime/pump.py", "runtime/reload.py",
      "control/service.py"}
 )  # fmt: skip

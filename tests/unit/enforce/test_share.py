@@ -4,15 +4,18 @@ import asyncio
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
 import pytest
-from lane_world import MES, MNQ, FakeVenue, LaneWorld
+from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld
 
+from haltline.api import Action, Desk, HandledBy
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.budget import Budget
-from haltline.errors import Refused
+from haltline.errors import OutcomeUnknown, Refused, Transient
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, Side
+from haltline.model.plan import PlannedAction
 
 MYM, M2K = Symbol("MYM"), Symbol("M2K")
 
@@ -157,3 +160,72 @@ async def test_an_action_about_one_symbol_has_all_the_time_for_it() -> None:
         await made.settle()
     assert made.receipt("c").reason.startswith("not confirmed within 30s")
     assert len(venue.by_client) == 1
+
+
+async def test_a_close_that_does_not_fill_keeps_no_other_close_waiting_for_long() -> None:
+    venue, made = world(halted={MNQ})
+    async with made.lane():
+        made.executor.accept([made.plan("close_position", "a", MNQ), made.plan("close_position", "b", MES)])
+        await made.settle()
+    assert venue.sent == {MNQ: 0.0, MES: pytest.approx(5.0, abs=2)}
+    assert made.receipt("a").reason.startswith("not confirmed within 5s, and other actions wait")
+    assert [each.symbol for each in made.receipt("a").unsettled] == [MNQ]
+    assert made.receipt("b").status is OutcomeStatus.DONE
+
+
+async def test_an_entry_that_nobody_can_cancel_keeps_no_close_waiting_for_long() -> None:
+    venue, made = world()
+    venue.keep(MNQ)
+    (stuck,) = venue.stuck
+    async with made.lane():
+        cancel = msgspec.structs.replace(made.plan("cancel_orders", "a", MNQ), order_id=stuck)
+        made.executor.accept([cancel, made.plan("close_position", "b", MES)])
+        await made.settle()
+    assert venue.sent[MES] <= 7.0
+    assert made.receipt("a").status is OutcomeStatus.FAILED
+
+
+async def test_an_action_in_doubt_that_others_wait_for_says_so() -> None:
+    venue, made = world()
+    venue.script["submit", "before"] = [OutcomeUnknown("no answer")] * 100
+    async with made.lane():
+        made.executor.accept([made.plan("close_position", "a", MNQ), made.plan("close_position", "b", MES)])
+        while not made.receipts:
+            await made.step()
+        venue.script.clear()
+        await made.settle()
+    assert made.receipt("a").status is OutcomeStatus.UNKNOWN
+    assert "and other actions wait (no answer)" in made.receipt("a").reason
+    assert made.receipt("b").status is OutcomeStatus.DONE
+
+
+async def test_an_order_that_nobody_can_cancel_keeps_the_position_of_its_own_symbol_no_longer_open() -> None:
+    async def cancel_then_close(request: PlannedAction, desk: Desk) -> None:
+        seen = await desk.snapshot(EVAL)
+        failed = []
+        for order in seen.orders:
+            try:
+                await desk.cancel(EVAL, order)
+            except Transient as failure:
+                failed.append(failure)
+        await desk.reduce(EVAL, MNQ, to=Decimal(0))
+        for failure in failed:
+            raise failure
+
+    both = Action(name="both", meaning="", handled_by=HandledBy.ENFORCE, run=cancel_then_close)
+    venue, _ = world()
+    made = LaneWorld(venue=venue, clock=venue.clock, extra=(both,))
+    venue.keep(MNQ)
+    async with made.lane():
+        made.executor.accept([made.plan("both", "a", MNQ)])
+        await made.settle()
+    assert venue.sent == {MNQ: 2.0}
+    assert made.receipt("a").status is OutcomeStatus.FAILED
+
+
+async def test_nobody_is_asked_before_the_time_that_a_venue_names_and_then_all_at_once() -> None:
+    venue, made = world()
+    venue.script["submit", "before"] = [Transient("too many requests", retry_after_s=9.0)]
+    assert 10.0 <= await flatten(made) <= 10.5
+    assert venue.sent == {MNQ: 9.0, MES: 9.0, MYM: 9.0, M2K: 9.0}
+    assert venue.calls.count("submit") == 5

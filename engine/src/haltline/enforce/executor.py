@@ -213,6 +213,7 @@ class Executor:
         """One action, until it is through, or failed, or gives way."""
         desk = self._desk(account, job)
         desk.hurry(lane.stronger_than(job))
+        desk.is_awaited = lambda: bool(lane.waiting)
         self._show(account, job, Stage.RUNNING)
         try:
             status, reason = await self._attempt(job, desk)
