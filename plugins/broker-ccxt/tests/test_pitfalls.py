@@ -271,7 +271,7 @@ async def test_a_server_error_of_bybit_is_no_refusal(desks) -> None:
 
 
 async def test_an_expired_listen_key_is_replaced_at_once(desks) -> None:
-    async with desks("binance") as desk:
+    async with desks("binance", silence_s=600.0, quote_silence_s=600.0) as desk:  # nothing else notices
         asked = len(desk.sim.calls("POST /fapi/v1/listenKey"))
         desk.sim.expire_listen_key(announce=True)
         await desk.until(lambda: len(desk.sim.calls("POST /fapi/v1/listenKey")) > asked)

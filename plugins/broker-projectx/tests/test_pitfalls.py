@@ -198,6 +198,16 @@ async def test_another_login_is_told_and_answered_with_one_of_our_own(desk: Any)
         assert any("another login" in update.reason for update in desk.of(ConnectionUpdate))
 
 
+async def test_another_login_ends_both_hubs_of_ours(desk: Any) -> None:
+    """The platform ends one of the connections by itself, and not always that."""
+    async with desk.listening() as broker:
+        hubs, ended = (broker.reader.user_hub, broker.reader.market_hub), []
+        for each in hubs:
+            each.rebuild = lambda reason, name=each.name: ended.append((name, reason))
+        broker.reader._on_user_push("GatewayLogout", [])
+        assert ended == [(each.name, "another login displaced this one") for each in hubs]
+
+
 # -- limits -----------------------------------------------------------------------------------------------------------
 
 

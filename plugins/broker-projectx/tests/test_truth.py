@@ -387,6 +387,31 @@ async def test_a_reading_that_a_push_overtook_changes_nothing_back(desk: Any) ->
         assert [report.quantity for report in desk.of(PositionReport)] == [1, 2]
 
 
+async def test_readings_that_pushes_keep_overtaking_are_made_thrice_and_then_change_no_position(desk: Any) -> None:
+    async with desk.listening({"poll_s": 600.0}) as broker:
+        reader = broker.reader
+        desk.trader.buys("MNQZ5", 1)
+        await desk.until(lambda: len(desk.of(PositionReport)) == 1)
+        before = await reader._puller.positions(77)
+        desk.trader.buys("MNQZ5", 1)
+        await desk.until(lambda: len(desk.of(PositionReport)) == 2)
+        asked, own, mine = 0, reader._puller.positions, asyncio.current_task()
+
+        async def overtaken(number: int) -> Any:
+            nonlocal asked
+            if asyncio.current_task() is not mine:
+                return await own(number)
+            asked += 1
+            reader._told[EVAL].moves += 1
+            return before
+
+        reader._puller.positions = overtaken
+        await reader._read_account(EVAL, 77)
+        reader._puller.positions = own
+        assert asked == 3
+        assert [report.quantity for report in desk.of(PositionReport)] == [1, 2]
+
+
 @pytest.mark.long
 async def test_a_late_push_is_read_and_not_believed(desk: Any) -> None:
     """What the hub says again of long ago undoes nothing, and the platform is asked instead."""
