@@ -155,6 +155,16 @@ class ReadingBroker:
         except TimeoutError as failure:
             raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
 
+    async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
+        """The order sent under a client id, once there is a share for it; raises like `snapshot`."""
+        if self._budget is not None:
+            await self._budget.share(_cost(self._broker, BrokerCall.FIND_ORDER))
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._broker.find_order(account, client_id)
+        except TimeoutError as failure:
+            raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
+
 
 class ActingBroker:
     """`api.Broker` for enforcement: every call is counted, and one that does not fit is not sent."""

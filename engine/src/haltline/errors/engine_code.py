@@ -357,6 +357,12 @@ ENGINE_CODES: dict[str, CodeEntry] = {
         "itself. No option changes that. And it needs an engine that runs, and an account that is armed.",
         "Drill the account without `flatten`, or name one that is armed at the paper exchange.",
     ),
+    "E865": CodeEntry(
+        "Held since a flatten, and nobody knows why",
+        "A position appeared after a flatten. It may be of an order that the flatten has cancelled and that filled all "
+        "the same, or somebody's new trade: no fill names it, and the broker does not say what became of the order.",
+        "Look at the account at the broker's own screen, and close the position if it is nobody's wish.",
+    ),
     "E901": CodeEntry(
         "File already there",
         "`haltline init` or `haltline capsule to-test` would overwrite a file of yours.",

@@ -170,6 +170,23 @@ class Aftermath(msgspec.Struct, kw_only=True):
         explained = _within(self._gap(symbol, told.heard), total - others)
         return Sums(total=total, late=late + explained, explained=explained, unnamed=total - others - explained)
 
+    def open_orders(self) -> list[OrderReport]:
+        """Cancelled orders that may have filled more than is dealt with."""
+        reports = [(each.report, each.known) for name, each in self.ended.items() if name in self.orders]
+        return [report for report, known in reports if report is not None and report.quantity > known]
+
+    def untold(self) -> list[Symbol]:
+        """Symbols of which the broker must tell what is held: our books may be wrong, or it has told of an order."""
+        watched = [each for order_id, each in self.ended.items() if order_id in self.orders]
+        behind = [
+            each.report.symbol
+            for each in watched
+            if each.report is not None
+            and each.said > each.known + each.past
+            and each.said_at + SHOWN_NS >= self.told_at.get(each.report.symbol, 0)
+        ]
+        return list(dict.fromkeys((*self.unsure, *behind)))
+
     def suspects(self, symbol: Symbol, sums: Sums) -> list[OrderReport]:
         """Cancelled orders that may have filled what is held and nobody explains, as far as is known."""
         unnamed = sums.unnamed if sums.unnamed * sums.total > _ZERO else _ZERO

@@ -128,6 +128,18 @@ def is_watched(core: "Core", account: AccountId, now: int) -> bool:
     return _watched(core, account, now) is not None
 
 
+def open_orders(core: "Core", account: AccountId, now: int) -> list[OrderReport]:
+    """Orders that we have cancelled and that may still fill late, or have."""
+    after = _watched(core, account, now)
+    return after.open_orders() if after is not None else []
+
+
+def untold(core: "Core", account: AccountId, now: int) -> list[Symbol]:
+    """Symbols of which the broker must tell what is held, before a late fill is undone."""
+    after = _watched(core, account, now)
+    return after.untold() if after is not None else []
+
+
 def doubtful(core: "Core", account_id: AccountId, now: int) -> list[Doubt]:
     """What is held since a flatten of an account, may be of an order that we have cancelled, and may be a new trade."""
     after, account = _watched(core, account_id, now), core.state.accounts.get(account_id)

@@ -3,7 +3,8 @@
 A difference that two pulls show, a little apart, is believed: it goes on record and into the list, and the pull wins.
 One that comes back in the next round, although it was corrected, persists: people are told, and the account counts as
 not confirmed (entries wait) until a round finds none. Pulls use the share of reading and never what is reserved for
-enforcement; while orders or fills arrive, a round says nothing. Where a broker does not answer, it is asked again soon.
+enforcement; while orders or fills arrive, a round says nothing. Where a broker does not answer, it is asked again soon,
+and so is one of whose account something is expected (`hurries`).
 """
 
 import asyncio
@@ -61,6 +62,7 @@ class Comparison:
         self, *, kernel: Kernel, accounts: Mapping[AccountId, Puller], clock: Clock, confirmed: set[AccountId],
         health: HealthBook, writer: Writer, put: Callable[[Event], None], settle: Callable[[], Awaitable[None]],
         tell: Tell, pulls: PullBook, every_ns: int = EVERY_NS,
+        hurries: Callable[[AccountId], bool] = lambda account: False,
     ) -> None:  # fmt: skip
         self._kernel = kernel
         self._accounts = accounts
@@ -73,6 +75,7 @@ class Comparison:
         self._tell = tell
         self._pulls = pulls
         self._every_ns = every_ns
+        self._hurries = hurries
         self._found: dict[AccountId, tuple[Difference, ...]] = {}
         self._persisting: set[AccountId] = set()
 
@@ -85,11 +88,11 @@ class Comparison:
         """Compare until cancelled. What a round misses, the next one finds."""
         due = self._clock.now() + self._every_ns
         while True:
-            await self._clock.sleep_until(min(due, self._clock.now() + SOON_NS) if self._unanswered() else due)
+            await self._clock.sleep_until(min(due, self._clock.now() + SOON_NS) if self._urgent() else due)
             is_due = self._clock.now() >= due
             if is_due:
                 due = self._clock.now() + self._every_ns
-            for account in self._compared() if is_due else self._unanswered():
+            for account in self._compared() if is_due else self._urgent():
                 await self.compare(account)
 
     async def compare(self, account: AccountId) -> None:
@@ -115,8 +118,8 @@ class Comparison:
     def _compared(self) -> list[AccountId]:
         return [each for each in self._accounts if each in self._confirmed or each in self._persisting]
 
-    def _unanswered(self) -> list[AccountId]:
-        return [each for each in self._compared() if self._pulls.is_missing(each)]
+    def _urgent(self) -> list[AccountId]:
+        return [each for each in self._compared() if self._pulls.is_missing(each) or self._hurries(each)]
 
     async def _look(self, account: AccountId) -> tuple[AccountSnapshot, tuple[Difference, ...]] | None:
         """A pull and what it shows otherwise; None where nothing can be said of it."""

@@ -23,6 +23,13 @@ class Puller(Protocol):
         """The broker's truth, pulled now."""
 
 
+class Inquirer(Puller, Protocol):
+    """What may be asked for an order, too."""
+
+    async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
+        """The order sent under a client id, working or not."""
+
+
 class DiscreetReader:
     """A `Puller` whose failures and answers say no secret."""
 
@@ -38,6 +45,20 @@ class DiscreetReader:
         if not any(order.reason for order in found.orders):
             return found
         return msgspec.structs.replace(found, orders=tuple(_discreet(order, self._hide) for order in found.orders))
+
+
+class DiscreetInquirer(DiscreetReader):
+    """An `Inquirer` whose failures and answers say no secret."""
+
+    def __init__(self, inquirer: Inquirer, hide: Hide) -> None:
+        super().__init__(inquirer, hide)
+        self._inquirer = inquirer
+
+    async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
+        """The order sent under a client id."""
+        with self._discretion:
+            found = await self._inquirer.find_order(account, client_id)
+        return None if found is None else _discreet(found, self._hide)
 
 
 class DiscreetBroker:

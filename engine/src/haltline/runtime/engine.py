@@ -28,6 +28,8 @@ from haltline.journal.receipt import Receipt
 from haltline.journal.record import event_entry, notice_entry
 from haltline.journal.recover import Store
 from haltline.journal.store import Journal
+from haltline.kernel.late import is_watched
+from haltline.model.account import AccountSpec
 from haltline.model.event import ActionOutcome, Event
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import Intent
@@ -38,6 +40,7 @@ from haltline.notify.drillreport import DrillReport
 from haltline.notify.outbox import Outbox
 from haltline.notify.render import alarm_message
 from haltline.notify.table import OutboxTable, Pending
+from haltline.runtime.aftercare import Aftercare
 from haltline.runtime.arming import armed_message, arming_by_file, withheld
 from haltline.runtime.backups import Backups, copy_apart
 from haltline.runtime.believer import Believer, Means
@@ -174,8 +177,9 @@ class Engine:
         )  # fmt: skip
         self.comparison = Comparison(
             kernel=self.kernel, clock=clock, confirmed=self.reconciled, health=self.health, writer=writer,
-            accounts={a.id: self._pairs.puller(a.broker) for a in parts.setup.accounts if a.broker in self._brokers},
+            accounts={a.id: self._pairs.puller(a.broker) for a in self._served()},
             put=self.inbox.put, settle=self._settle_inbox, tell=self.alarm, pulls=self._pulls,
+            hurries=lambda account: is_watched(self.kernel, account, clock.now()),
         )  # fmt: skip
         self._door = FrontDoor(
             parts, kernel=self.kernel, clock=clock, pump=self.pump, publisher=self.publisher, reloader=self.reloader,
@@ -302,6 +306,12 @@ class Engine:
             supervisor.guard("watchdog", self.watchdog.run)
             supervisor.guard("heartbeat", self.watchdog.beat)
             supervisor.guard("comparison", self.comparison.run)
+            aftercare = Aftercare(
+                kernel=self.kernel, clock=self.clock, confirmed=self.reconciled, put=self.inbox.put,
+                settle=self._settle_inbox, tell=self.alarm,
+                accounts={a.id: self._pairs.puller(a.broker) for a in self._served()},
+            )  # fmt: skip
+            supervisor.guard("aftercare", aftercare.run)
             reach = Reach(self.parts.setup, guarded=self._guarded, clock=self.clock, tell=self.alarm)
             supervisor.guard("reach", reach.run)
         if self._watches:
@@ -374,6 +384,9 @@ class Engine:
                 store.path, entry=store.backup, clock=self.clock, health=self.health, tell=self.alarm, copy=copy_apart
             )
             supervisor.guard("backup", backups.run)
+
+    def _served(self) -> list[AccountSpec]:
+        return [account for account in self.parts.setup.accounts if account.broker in self._brokers]
 
     async def _serve_broker(self, name: str, broker: Broker) -> None:
         sink = self._namesakes.between(name, discreet_sink(self.inbox.put, self.health.inert))

@@ -7,7 +7,7 @@ from haltline.clock import Clock
 from haltline.enforce.rate import ActingBroker, RateBudget, ReadingBroker
 from haltline.model.id import AccountId
 from haltline.runtime.compose import Parts, brokers_by_account, make_brokers
-from haltline.runtime.discreet import DiscreetBroker, DiscreetReader, Hide, Puller
+from haltline.runtime.discreet import DiscreetBroker, DiscreetInquirer, DiscreetReader, Hide, Inquirer, Puller
 
 
 class BrokerPairs:
@@ -24,9 +24,9 @@ class BrokerPairs:
         self.readers = make_brokers(parts, clock, directory, role=BrokerRole.READER, shares=shares)
         self.actuators = make_brokers(parts, clock, directory, role=BrokerRole.ACTUATOR, shares=shares)
 
-    def puller(self, name: str) -> Puller:
+    def puller(self, name: str) -> Inquirer:
         """Whom the engine asks for the state of an account; what is reserved for enforcement it never uses."""
-        return DiscreetReader(ReadingBroker(self.readers[name], self._budgets.get(name)), self._hide)
+        return DiscreetInquirer(ReadingBroker(self.readers[name], self._budgets.get(name)), self._hide)
 
     def confirmer(self, name: str) -> Puller:
         """Whom the engine asks for an account after a connection, not waiting for reading's share: what a crash left
