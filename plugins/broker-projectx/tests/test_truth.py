@@ -304,6 +304,7 @@ async def test_whether_an_account_may_trade_is_told_and_it_stays_listed(desk: An
 async def test_pushes_without_their_wrapper_are_understood(desk: Any) -> None:
     desk.sim.user_hub.is_bare = True
     async with desk.listening():
+        desk.sim.arm("status", "Position/searchOpen", status=503, count=None)  # nothing but the hub can tell it
         desk.trader.sells("MNQZ5", 2)
         await desk.until(lambda: desk.of(PositionReport))
         assert desk.of(PositionReport)[-1].quantity == -2
