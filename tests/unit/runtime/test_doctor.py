@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -24,6 +25,7 @@ from haltline.api import (
 from haltline.clock import SystemClock
 from haltline.config.settings import BrokerEntry, OperatorEntry
 from haltline.errors import Refused, Transient
+from haltline.journal.store import Journal
 from haltline.model.account import AccountSpec
 from haltline.model.event import AccountReport, Quote
 from haltline.model.id import AccountId, Symbol
@@ -232,6 +234,20 @@ async def test_a_message_is_sent_only_where_it_is_asked_for(world: World) -> Non
     assert not (world.folder / "out.jsonl").exists() or not (world.folder / "out.jsonl").read_text()
     await world.look(send=True)
     assert (world.folder / "out.jsonl").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("shut", ["journal.db", "place"])
+async def test_a_journal_that_cannot_be_written_fails(world: World, monkeypatch: pytest.MonkeyPatch, shut: str) -> None:
+    store = world.parts.setup.store
+    store.path.parent.mkdir(parents=True, exist_ok=True)
+    with Journal.open(store.path):
+        pass
+    refused = store.path if shut == "journal.db" else store.path.parent
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != refused and real(path, mode))
+    (line,) = [line for line in await world.look() if "journal: lock" in line]
+    assert line.startswith("fail")
+    assert f"{refused} cannot be written" in line
 
 
 async def test_a_file_that_is_no_journal_fails(world: World) -> None:

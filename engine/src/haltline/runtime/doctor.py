@@ -119,7 +119,12 @@ class Examination:
         except sqlite3.Error as error:
             self.say("journal", Level.FAIL, "lock", f"its folder cannot be written: {error}", "make it writable")
         else:
-            self.say("journal", Level.OK, "lock", "nobody holds it, and it can be written")
+            shut = [place for place in (path, path.parent) if not os.access(place, os.W_OK)]
+            self.say(
+                "journal", Level.FAIL if shut else Level.OK, "lock",
+                f"nobody holds it, and {f'{shut[0]} cannot' if shut else 'it can'} be written",
+                "make it writable: the engine would not start" if shut else "",
+            )  # fmt: skip
 
     def _people(self) -> None:
         setup = self._parts.setup
