@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld
 
-from haltline.api import Action, Desk, HandledBy
+from haltline.api import AccountSnapshot, Action, Desk, HandledBy
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.budget import Budget
 from haltline.errors import OutcomeUnknown, Refused, Transient
@@ -27,10 +27,24 @@ class SlackVenue(FakeVenue):
     clock: ManualClock = field(default_factory=lambda: ManualClock(NS_PER_S))
     stuck: set[OrderId] = field(default_factory=set)
     halted: set[Symbol] = field(default_factory=set)
+    down: set[Symbol] = field(default_factory=set)
     sent: dict[Symbol, float] = field(default_factory=dict)
+    looked: list[float] = field(default_factory=list)
+    turns: int = 0
+
+    async def snapshot(self, account: AccountId) -> AccountSnapshot:
+        self.looked.append(self.clock.now() / NS_PER_S - 1)
+        return await super().snapshot(account)
+
+    async def submit(self, request: OrderRequest) -> OrderReport:
+        if request.symbol in self.down:
+            raise Transient("down")
+        return await super().submit(request)
 
     async def cancel(self, account: AccountId, order_id: OrderId) -> None:
         await self._meet("cancel", "before")
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         if order_id not in self.stuck:
             self.orders.pop(order_id, None)
 
@@ -114,6 +128,93 @@ async def test_several_that_are_left_are_looked_at_in_rounds_that_grow_apart() -
     assert 12.0 <= await flatten(made, mended_at=12.0) <= 20.1
     assert (made.receipt("f").status, len(venue.closes)) == (OutcomeStatus.DONE, 4)
     assert venue.calls.count("snapshot") < 60
+
+
+async def test_of_two_that_are_left_neither_waits_for_the_other() -> None:
+    venue, made = world(halted={MNQ})
+    venue.down.add(MES)
+
+    def look() -> None:
+        if made.clock.now() > 13 * NS_PER_S:
+            venue.down.clear()
+
+    async with made.lane():
+        made.executor.accept([made.plan("flatten", "f")])
+        await made.settle(look)
+    assert {symbol: held for symbol, held in venue.held.items() if held} == {MNQ: Decimal(3)}
+    assert 12.0 <= venue.sent[MES] <= 20.1
+
+
+def rounds(venue: SlackVenue) -> list[float]:
+    """The seconds after the first share at which the venue was looked at, each once."""
+    return list(dict.fromkeys(second for second in venue.looked if second >= 5.0))
+
+
+async def test_the_rounds_begin_at_once_and_each_rests_twice_as_long_as_the_one_before() -> None:
+    venue, made = world(halted={MNQ, MES})
+    await flatten(made)
+    assert rounds(venue) == [5.0, 7.0, 11.0, 19.0, 30.0]
+    assert made.receipt("f").status is OutcomeStatus.FAILED
+
+
+async def test_what_is_left_alone_after_some_rounds_is_waited_for_without_a_rest() -> None:
+    venue, made = world(halted={MNQ, MES})
+    client: list[str] = []
+
+    def look() -> None:
+        if made.clock.now() / NS_PER_S - 1 >= 6.0 and not client:
+            client.extend(each.client_id for each in venue.orders.values() if each.symbol == MES)
+            venue.fill(client[0])
+
+    async with made.lane():
+        made.executor.accept([made.plan("flatten", "f")])
+        await made.settle(look)
+    assert [second for second in rounds(venue) if second <= 9.0][:2] == [5.0, 7.0]
+    assert len([second for second in rounds(venue) if 7.0 < second < 9.0]) >= 2, "it is asked for as often as ever"
+
+
+async def test_what_took_effect_while_a_round_rested_is_on_the_receipt() -> None:
+    venue, made = world()
+    for _ in range(2):
+        venue.keep(MNQ)
+    assert 3.0 <= await flatten(made, mended_at=3.0) <= 9.0
+    receipt = made.receipt("f")
+    assert receipt.status is OutcomeStatus.DONE
+    assert [leg.status for leg in receipt.legs if leg.leg.startswith("cancel")] == ["cancelled", "cancelled"]
+
+
+async def test_what_fails_before_its_share_is_up_is_not_run_again() -> None:
+    _, made = world(orders=0)
+    await flatten(made)
+    receipt = made.receipt("f")
+    assert (receipt.status, receipt.ended_at) == (OutcomeStatus.FAILED, receipt.started_at)
+    assert receipt.reason.startswith("MNQ is still +3 after 0 orders")
+
+
+async def test_a_cancel_that_alone_was_left_may_take_as_long_as_any_call() -> None:
+    venue, made = world(cancel_ns=8)
+    venue.rest(MNQ, Side.BUY)
+    venue.turns = 5
+    async with made.lane():
+        made.executor.accept([made.plan("cancel_orders", "c", MNQ)])
+        await made.settle()
+    assert made.receipt("c").status is OutcomeStatus.DONE
+
+
+async def test_in_later_rounds_a_cancel_has_still_the_time_that_an_answer_takes() -> None:
+    venue, made = world(cancel_ns=NS_PER_S)
+    for _ in range(2):
+        venue.keep(MNQ)
+    venue.turns = 5
+
+    def look() -> None:
+        if made.clock.now() > 4 * NS_PER_S:
+            venue.stuck.clear()
+
+    async with made.lane():
+        made.executor.accept([made.plan("cancel_orders", "c", None, keep_protective=False)])
+        await made.settle(look)
+    assert (made.receipt("c").status, venue.orders) == (OutcomeStatus.DONE, {})
 
 
 async def test_a_cancel_that_hangs_is_left_too() -> None:

@@ -53,7 +53,8 @@ class SharingDesk(RecallingDesk):
                 return
             self._is_shared = len(self._left) > 1
             if self._is_shared and self._round:
-                await self._rest(NS_PER_S << self._round)
+                rested = self._clock.now() + (NS_PER_S << self._round)
+                await self._wait.until(self._clock, min(self._deadline, rested))
             self._round += 1
             await self.recall()
 
@@ -99,9 +100,3 @@ class SharingDesk(RecallingDesk):
         if self._whole is not None and self._not_before > self._clock.now():  # it is the broker's time, and no share
             self._deadline = min(self._whole, max(self._deadline, self._not_before + self._budget.first_wait_ns))
         return await super()._pause(attempt)
-
-    async def _rest(self, pause_ns: int) -> None:
-        self.superseded_by = self.superseded_by or self._behind
-        self._require_lane()
-        await self._wait.until(self._clock, min(self._deadline, self._clock.now() + pause_ns))
-        self._require_lane()
