@@ -12,7 +12,7 @@ from haltline.kernel.kernel import Kernel
 from haltline.model.account import AccountSpec
 from haltline.model.event import ConnectionStatus
 from haltline.model.id import AccountId
-from haltline.runtime.health import HealthBook
+from haltline.runtime.health import HealthBook, ServiceHealth
 
 _AWAY = frozenset({"down", "degraded"})
 MISSES = 2
@@ -69,11 +69,11 @@ class Guarded:
         spec = self._accounts.get(account)
         if spec is None:
             return "it is not in the set-up"
-        reason = self._reason_of(f"broker {spec.broker}")
         if not self._is_reached(spec):
-            return f"the broker {spec.broker} is out of reach{reason}"
-        if self._status_of(f"actuator {spec.broker}") in _AWAY:
-            return f"the broker {spec.broker} takes no orders{self._reason_of(f'actuator {spec.broker}')}"
+            return f"the broker {spec.broker} is out of reach{_reason(self._health.of(f'broker {spec.broker}'))}"
+        actuator = self._health.of(f"actuator {spec.broker}")
+        if actuator is not None and actuator.status in _AWAY:
+            return f"the broker {spec.broker} takes no orders{_reason(actuator)}"
         unanswered = self._pulls.flaw(account)
         return f"the broker {spec.broker} does not answer what it is asked: {unanswered}" if unanswered else ""
 
@@ -86,9 +86,6 @@ class Guarded:
         is_cut = known is not None and known.connection == ConnectionStatus.DISCONNECTED
         return account.id in self._confirmed and not is_cut
 
-    def _status_of(self, service: str) -> str:
-        return next((each.status for each in self._health.services() if each.name == service), "")
 
-    def _reason_of(self, service: str) -> str:
-        reason = next((each.reason for each in self._health.services() if each.name == service), "")
-        return f": {reason}" if reason else ""
+def _reason(service: ServiceHealth | None) -> str:
+    return f": {service.reason}" if service is not None and service.reason else ""

@@ -68,6 +68,10 @@ class HealthBook:
         """What a plugin said, without secrets."""
         return hidden(reason, self._secrets)
 
+    def of(self, name: str) -> ServiceHealth | None:
+        """That of one service; None where nothing was said of it."""
+        return self._services.get(name)
+
     def services(self) -> tuple[ServiceHealth, ...]:
         """All services, by name."""
         return tuple(self._services[name] for name in sorted(self._services))
