@@ -35,8 +35,8 @@ class RulesStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine in one record. `reconciled` lists the accounts whose broker has confirmed their state, `unguarded` says
-    of those on which the engine cannot act now why that is so."""
+    """The engine in one record. `reconciled` lists the accounts whose broker has confirmed their state, `unguarded`
+    says of those on which the engine cannot act now why that is so."""
 
     now: int
     events: int
