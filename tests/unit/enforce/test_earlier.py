@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from lane_world import EVAL, MNQ, FakeVenue, LaneWorld
 
+from haltline.clock import NS_PER_S
 from haltline.enforce.legs import History
 from haltline.errors import Refused, Transient
 from haltline.journal.receipt import LegIntent, Receipt
@@ -19,13 +20,16 @@ D = Decimal
 
 
 class HaltedVenue(FakeVenue):
-    """Orders at the market rest, and cancels of them are refused where it is `stubborn`."""
+    """Orders at the market rest, and cancels of them refused where it is `stubborn`, without effect if `is_deaf`."""
 
     stubborn = False
+    is_deaf = False
 
     async def cancel(self, account: AccountId, order_id: OrderId) -> None:
         if self.stubborn:
             raise Refused("not while the market is halted")
+        if self.is_deaf:
+            return
         await super().cancel(account, order_id)
         for client, report in self.by_client.items():
             if report.order_id == order_id:
@@ -108,6 +112,40 @@ async def test_an_order_of_an_earlier_try_that_filled_meanwhile_is_not_sent_agai
     halted.venue.fill(first.unsettled[0].client_id)
     second = await carry_out(halted, "reduce_to", "r~1", first.unsettled, quantity=5)
     assert (second.status, len(halted.venue.by_client), halted.venue.held) == (OutcomeStatus.DONE, 1, {MNQ: D(5)})
+    assert "cancel" not in halted.venue.calls
+
+
+@pytest.mark.parametrize("name", ["flatten", "close_position"])
+async def test_an_order_that_takes_no_cancel_has_its_share_of_the_time_and_the_close_all_the_rest(
+    halted: LaneWorld, name: str
+) -> None:
+    first = await carry_out(halted, name, "c")
+    halted.venue.rests, began, sent = False, halted.clock.now(), list[float]()
+
+    def note(verb: str) -> None:
+        if verb == "submit":
+            sent.append((halted.clock.now() - began) / NS_PER_S)
+
+    halted.venue.on_call = note
+    halted.venue.script["submit", "before"] = [Transient("down")] * 7
+    HaltedVenue.is_deaf = True
+    try:
+        await carry_out(halted, name, "c~1", first.unsettled)
+    finally:
+        HaltedVenue.is_deaf = False
+    assert 2.0 <= sent[0] <= 2.5
+    assert sent[-1] - sent[0] > 2.5
+    assert len(sent) == 8
+    assert halted.venue.held == {MNQ: D(0)}
+
+
+async def test_a_cancel_of_an_earlier_order_is_tried_again_before_another_is_sized(halted: LaneWorld) -> None:
+    first = await carry_out(halted, "reduce_to", "r", quantity=5)
+    halted.venue.rests = False
+    halted.venue.script["cancel", "before"] = [Transient("down")] * 3
+    second = await carry_out(halted, "reduce_to", "r~1", first.unsettled, quantity=5)
+    assert [order.status for order in halted.venue.by_client.values()] == [OrderStatus.CANCELLED, OrderStatus.FILLED]
+    assert (second.status, halted.venue.held) == (OutcomeStatus.DONE, {MNQ: D(5)})
 
 
 async def test_while_the_broker_cannot_be_asked_what_is_left_is_handed_on(halted: LaneWorld) -> None:
