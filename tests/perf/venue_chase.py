@@ -168,7 +168,8 @@ class Chase:
     folder: Path
     took: list[float] = field(default_factory=list)
     did: list[str] = field(default_factory=list)
-    is_spent: bool = False
+    free_at: float = 0.0
+    """When the venue's limit of calls has room again, on the monotonic clock."""
 
     def __post_init__(self) -> None:
         self.venue = Peer(serve, self.name, self.number)
@@ -181,14 +182,14 @@ class Chase:
     def round(self) -> str:
         """Buy, break the limit, wait; returns what is wrong, empty for nothing."""
         who = self.chance.randrange(self.number)
-        self.did, self.is_spent = [], False
+        self.did = []
         self.venue("price", START)
         self._trouble()
         self.engine("idle")
         time.sleep(self.chance.choice([0.0, 0.3, 1.0]))
         self.venue("buy", who)
         self._trouble()
-        if not self._until(lambda: self.engine("look")[who] or not self.venue("held", who), 45.0):
+        if not self._until(lambda: self.engine("look")[who] or not self.venue("held", who), PATIENCE_S + WINDOW_S):
             return "the engine does not hear of the position"
         for step in STEPS if self.chance.random() < 0.65 else ():
             self.venue("price", round(START * step, 1))
@@ -199,11 +200,12 @@ class Chase:
         self.venue("price", round(START * BROKEN, 1))
         began = time.monotonic()
         self._trouble()
-        if not self._until(lambda: not self.venue("held", who), PATIENCE_S + WINDOW_S * self.is_spent):
+        patience_s = PATIENCE_S + max(0.0, self.free_at - time.monotonic())
+        if not self._until(lambda: not self.venue("held", who), patience_s):
             return "nothing was done about the breach"
         self.took.append(time.monotonic() - began)
         self.venue("mend")
-        closed = self._until(lambda: not self.engine("look")[who], 45.0)
+        closed = self._until(lambda: not self.engine("look")[who], PATIENCE_S + WINDOW_S)
         time.sleep(self.chance.choice([0.2, 1.0, 3.0, 6.0]))
         return "" if closed else "the engine does not hear of the close"
 
@@ -233,8 +235,8 @@ class Chase:
             case "clock set":
                 self.engine("set", chance.choice([-90, -20, -5, -0.2, 0.2, 5, 30, 90]))
             case "calls spent":
-                self.is_spent = self.name != "bybit"
-                self.venue("spend", chance.randint(200, 1100)) if self.is_spent else None
+                self.venue("spend", chance.randint(200, 1100))
+                self.free_at = time.monotonic() + WINDOW_S
             case "fault" | "hang":
                 kind = "hang" if what == "hang" else chance.choice(["status", "drop", "truncate", "garbage", "delay"])
                 call = chance.choice(["*", "place", "positions", "tickers", "order"])
