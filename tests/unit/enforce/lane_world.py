@@ -1,6 +1,7 @@
 """A venue of two symbols that hangs where it is told to, and an executor before it on a clock moved by hand."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -147,7 +148,8 @@ class Pushes:
         if not self.follows:
             return self.shown
         held = {symbol: quantity for symbol, quantity in self.venue.held.items() if quantity}
-        return Remaining(positions=held, working_orders=len(self.venue.orders))
+        working = Counter(order.symbol for order in self.venue.orders.values())
+        return Remaining(positions=held, working_orders=working.total(), orders=dict(working))
 
     def is_working(self, account: AccountId, order_id: str) -> bool | None:
         return any(order.order_id == order_id for order in self.venue.orders.values()) if self.follows else None

@@ -316,6 +316,10 @@ def planned(name: str, account: str = "eval", symbol: str | None = None, key: st
         (planned("close_position", symbol="MNQ"), planned("place_stop", symbol="MES"), False, False),
         (planned("close_position", symbol="MNQ"), planned("flatten"), False, False),
         (planned("close_position", symbol="MNQ"), planned("cancel_orders"), False, False),
+        (planned("close_position", symbol="MNQ"), planned("cancel_orders", symbol="MNQ"), False, True),
+        (planned("close_position", symbol="MNQ"), planned("cancel_orders", symbol="MES"), False, False),
+        (planned("close_position", symbol="MNQ"), planned("cancel_orders", "main", symbol="MNQ"), False, False),
+        (planned("reduce_to", symbol="MNQ"), planned("cancel_orders", symbol="MNQ"), False, False),
     ],
 )
 def test_who_ends_and_who_waits(strong: PlannedAction, weak: PlannedAction, ends: bool, waits: bool) -> None:

@@ -4,9 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from haltline.clock import NS_PER_S
-from haltline.model.event import ActionRequest, ArmRequest, LockRequest
+from haltline.model.event import ActionOutcome, ActionRequest, ArmRequest, LockRequest, OutcomeStatus
 from haltline.model.plan import TradingMode
 from haltline.model.rule import Comparison, LimitSpec, RuleMode, RuleSpec, Scope
+
+DONE = OutcomeStatus.DONE
 
 
 def most(rule_id="max", quantity=3.0, **more):
@@ -100,6 +102,20 @@ def test_a_rule_about_the_portfolio_blocks_every_account(world, rule):
 def test_a_flatten_that_is_not_proven_is_named_where_no_rule_blocks(world, rule):
     made = lost(world(rule.loss("loss", then=rule.actions("flatten")), *blocking(rule, "tried", mode=RuleMode.SHADOW)))
     assert asked(made).reasons == ("eval may only reduce: a flatten is not proven done yet",)
+
+
+def test_nobody_enters_a_symbol_that_is_being_closed_until_that_is_proven(world, rule):
+    made = world(rule.loss())
+    made.fill(2, 21_000)
+    request = ActionRequest(
+        at=made.now, received_at=made.now, name="close_position", account="eval", request_id="r1", operator="ann",
+        reason="news", symbol="MNQ",
+    )  # fmt: skip
+    (close,) = made.send(request).plan
+    assert asked(made).reasons == ("MNQ is being closed, which is not proven done yet",)
+    assert asked(made, -1).allowed and asked(made, symbol="MES").allowed
+    made.send(ActionOutcome(at=made.now, received_at=made.now, action_id=close.id, account="eval", status=DONE))
+    assert asked(made).allowed
 
 
 def test_a_pause_is_the_one_reason_unless_a_rule_blocks_as_well(world, rule):

@@ -140,12 +140,15 @@ def test_resuming_entries_withdraws_a_flatten(world, rule):
     assert plans_of(made, action) == [action.id]
 
 
-def test_a_close_whose_position_is_gone_is_not_tried_again(world, rule):
+@pytest.mark.parametrize(("left", "tries"), [("MNQ", 7), ("MES", 1)])
+def test_a_close_is_tried_again_until_its_position_and_the_orders_of_its_symbol_are_gone(world, rule, left, tries):
     made = world(rule.loss())
     action = failing(made, "close_position", {"symbol": "MNQ"})
     made.fill(-2, 21_000)
+    made.order("o1", 1, status=OrderStatus.CANCELLED)
+    made.order("o3", 1, left)
     fail_until(made, action, 100)
-    assert plans_of(made, action) == [action.id]
+    assert len(plans_of(made, action)) == tries
 
 
 @pytest.mark.parametrize("more", [{}, {"symbol": "MNQ"}, {"order_id": "o1"}])

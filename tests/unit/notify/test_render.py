@@ -105,6 +105,12 @@ def test_a_message_about_all_accounts_tells_what_is_done_for_each_that_is_armed(
     assert "test" not in text
 
 
+def test_a_close_is_told_with_the_orders_of_its_symbol() -> None:
+    close = msgspec.structs.replace(planned("close_position"), symbol=Symbol("MNQ"))
+    text = notice_message(planned("notify"), TRANSITION, [close]).text
+    assert text.endswith("The position MNQ on eval is being closed and its working orders cancelled.")
+
+
 def test_a_superseded_action_alarms_nobody_and_says_what_took_over() -> None:
     receipt = Receipt(
         action=ActionId("a"), name="close_position", account=AccountId("eval"), symbol=Symbol("MNQ"),

@@ -63,3 +63,21 @@ def test_an_action_that_no_rule_names_is_a_mistake_of_the_test(folder):
 def test_a_mistake_in_it_is_named(folder, step, problem):
     (found,) = folder.problems(f"tests:\n  - name: a\n    steps:\n      - {step}\n")
     assert problem in found
+
+
+@pytest.mark.parametrize(("symbol", "planned"), [("MNQ", "[]"), ("MES", "[close_position]")])
+def test_a_close_is_under_way_for_as_long_as_an_order_of_its_symbol_works(folder, symbol, planned):
+    head = (
+        "accounts: {eval: {balance: 50000}}\nat: 2025-05-06T09:30:00-04:00\nstale_after: 1d\n"
+        "book: [{id: big, each: position, when: position.quantity >= 2, then: [close_position]}]\n"
+    )
+    steps = (
+        "- order: {account: eval, id: a, symbol: SYMBOL, side: buy, type: limit, quantity: 1, limit_price: 20000}",
+        BUY,
+        "  expect_plan: [close_position]",
+        "- fill: {account: eval, symbol: MNQ, side: sell, quantity: 2, price: 21000}",
+        BUY,
+        f"  expect_plan: {planned}",
+    )
+    lines = "".join(f"      {step}\n" for step in steps).replace("SYMBOL", symbol)
+    assert folder.failures(f"tests:\n  - name: t\n    steps:\n{lines}", head=head) == []

@@ -252,7 +252,7 @@ async def test_the_witness_shows_what_pushes_have_told(tmp_path: Path) -> None:
         await hold_three(engine, world)
         seen = witness(engine)[0].seen(EVAL)
         assert seen is not None
-        assert (seen.positions, seen.working_orders) == ({MNQ: 3}, 1)
+        assert (seen.positions, seen.working_orders, seen.orders) == ({MNQ: 3}, 1, {MNQ: 1})
         assert witness(engine)[0].seen(AccountId("stranger")) is None
         engine.engine.reconciled.discard(EVAL)
         assert witness(engine)[0].seen(EVAL) is None

@@ -45,7 +45,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Act": {
         "flatten": ("Cancel every order and close every position of an account.", "flatten eval lock=1h"),
-        "close": ("Close one position.", "close eval MNQ"),
+        "close": ("Close one position and cancel the orders of its symbol.", "close eval MNQ"),
         "cancel": ("Cancel working orders; protective ones stay.", "cancel eval"),
     },
     "Engine": {

@@ -31,6 +31,7 @@ from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId, ActionId, Symbol
 from haltline.model.instrument import InstrumentSpec
 from haltline.model.plan import PlannedAction
+from haltline.rules.arbiter import CANCEL
 
 type Report = Callable[[ActionOutcome, Receipt], None]
 """Told of every outcome, after it is on record."""
@@ -197,7 +198,7 @@ class Executor:
         """Whether the order that an engine's decision is to cancel has ended meanwhile: that takes no call to learn.
         What an operator asks for is asked of the broker.
         """
-        order = job.planned.order_id
+        order = job.planned.order_id if job.planned.name == CANCEL else None
         if order is None or job.history.begun or is_of_operator(job.planned):
             return False
         return self._witness.is_working(account, order) is False
@@ -444,7 +445,7 @@ async def _run(job: Job, desk: SharingDesk, value_of: ValueOf) -> None:
     await desk.recall()
     verbs = await capped_desk(action, planned, desk, value_of, job.reach)
     await desk.run_in_rounds(action.run, planned, verbs)
-    if planned.account is None or planned.name not in ("flatten", "close_position", "reduce_to"):
+    if planned.account is None or planned.name not in {*CONFIRMED, "reduce_to"}:
         return
     for _ in range(3):
         _, present = await _present(desk, planned, planned.account)

@@ -20,6 +20,7 @@ from haltline.errors import OutcomeUnknown, Transient
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
+from haltline.rules.arbiter import FLATTEN
 
 type Run = Callable[[PlannedAction, Desk], Awaitable[None]]
 
@@ -41,7 +42,8 @@ class SharingDesk(RecallingDesk):
     async def run_in_rounds(self, run: Run, planned: PlannedAction, verbs: Desk) -> None:
         """Run an action, and again while something was left of it for want of time. Raises what its last run raised."""
         self._round, self._is_shared = 0, True
-        self._yields_at = None if planned.symbol is None else self._clock.now() + self._budget.part_ns
+        is_of_all = planned.symbol is None or planned.name == FLATTEN  # that of a position rule has one
+        self._yields_at = None if is_of_all else self._clock.now() + self._budget.part_ns
         while True:
             self._left = frozenset()
             try:

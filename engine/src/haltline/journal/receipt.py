@@ -93,7 +93,7 @@ class LegOutcome(msgspec.Struct, frozen=True, kw_only=True, tag="leg"):
 
 
 class Remaining(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account still holds: signed quantities by symbol, and how many orders work.
+    """What an account still holds: signed quantities by symbol, and how many orders work, in all and by symbol.
 
     `notional` is the size of each position in money, at the mark, where it is known.
     """
@@ -101,12 +101,15 @@ class Remaining(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[Symbol, Decimal] = {}
     working_orders: int = 0
     notional: dict[Symbol, Decimal] = {}
+    orders: dict[Symbol, int] = {}
 
     def __str__(self) -> str:
         held = ", ".join(
             f"{quantity:+f} {symbol}{self._money(symbol)}" for symbol, quantity in sorted(self.positions.items())
         )
         orders = f"{self.working_orders} working order{'' if self.working_orders == 1 else 's'}"
+        named = f" ({', '.join(f'{count} {symbol}' for symbol, count in sorted(self.orders.items()))})"
+        orders += named if self.orders else ""
         return f"{held or 'no position'}, {orders if self.working_orders else 'no working order'}"
 
     def _money(self, symbol: Symbol) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from haltline.errors import DataRefused
 from haltline.kernel.core import Core
 from haltline.kernel.governor import accounts_of, describe
+from haltline.model.id import Symbol
 from haltline.model.order import Intent
 from haltline.model.plan import Permission, TradingMode
 from haltline.model.rule import OnUnknown, Scope
@@ -51,6 +52,8 @@ def _mode_reasons(kernel: Core, account: Any, intent: Intent, mode: TradingMode)
     symbol = kernel.state.resolve(intent.symbol).symbol
     if symbol in kernel.governor.barred and mode is TradingMode.ACTIVE and account.live:
         reasons.append(f"{symbol} may not be entered: {', '.join(_barring(kernel, symbol))}")
+    if mode is TradingMode.ACTIVE and kernel.arbiter.is_closing(account.id, Symbol(symbol)):
+        reasons.append(f"{symbol} is being closed, which is not proven done yet")
     for lock in kernel.governor.locks.of_symbol(account.id, intent.symbol):
         reasons.append(f"{intent.symbol} is locked: {describe(lock)}")
     return reasons

@@ -3,7 +3,8 @@
 Contract. Entries are blocked before a flatten begins, and stay blocked until it is proven done or an operator resumes.
 In shadow nothing is sent. A request whose id is under way is not planned twice. What fails is tried again like what
 rules ask for, at the same pace and getting as loud: a flatten until it is done or an operator resumes entries, a close
-until the position is gone, a cancel until no such order works; disarming the account withdraws them all.
+until the position and the orders of its symbol are gone, a cancel until no such order works; disarming the account
+withdraws them all.
 """
 
 from typing import TYPE_CHECKING
@@ -59,7 +60,9 @@ def is_needed(core: "Core", action: PlannedAction) -> bool:
     if action.name == "flatten":
         return core.governor.locks.get(f"flatten@{action.account}") is not None
     if action.name == "close_position":
-        return action.symbol in account.book
+        return action.symbol in account.book or any(
+            action.symbol == order.symbol for order in account.order_book.values()
+        )
     if action.order_id is not None:
         return action.order_id in account.order_book
     return any(action.symbol in (None, order.symbol) for order in account.order_book.values())

@@ -228,7 +228,7 @@ def _deed(action: PlannedAction) -> str:
         case "flatten":
             return f"All orders on {account} are being cancelled and all its positions closed."
         case "close_position":
-            return f"The position {symbol} on {account} is being closed."
+            return f"The position {symbol} on {account} is being closed and its working orders cancelled."
         case "cancel_orders":
             return f"Working orders {f'in {symbol} ' if symbol else ''}on {account} are being cancelled."
         case "reduce_to" | "reduce_by" | "reduce_gross_to":

@@ -13,9 +13,9 @@ def is_done(action: PlannedAction, state: State) -> bool:
         return True
     match action.name:
         case "flatten":
-            return not account.book
+            return not account.book and not account.order_book
         case "close_position":
-            return _size(account, action.symbol) == 0
+            return _size(account, action.symbol) == 0 and not _works(account, action.symbol)
         case "reduce_to":
             return _size(account, action.symbol) <= _number(action, "quantity")
         case "reduce_gross_to":
@@ -31,6 +31,10 @@ def is_done(action: PlannedAction, state: State) -> bool:
 def _size(account: Account, symbol: str | None) -> float:
     position = account.book.get(symbol) if symbol is not None else None
     return 0.0 if position is None else abs(position.quantity)
+
+
+def _works(account: Account, symbol: str | None) -> bool:
+    return any(order.symbol == symbol for order in account.order_book.values())
 
 
 def _plain(position: Position) -> float:

@@ -1,5 +1,6 @@
 """What enforcement may see of the kernel: what pushes have told it of an account; and how a pull corrects it."""
 
+from collections import Counter
 from collections.abc import Callable, Container
 from decimal import Decimal
 
@@ -40,7 +41,8 @@ class KernelWitness:
         if known is None:
             return None
         held = {Symbol(name): _exact(each.quantity) for name, each in known.book.items() if each.quantity}
-        return Remaining(positions=held, working_orders=sum(order.working for order in known.order_book.values()))
+        working = Counter(Symbol(order.symbol) for order in known.order_book.values() if order.working)
+        return Remaining(positions=held, working_orders=working.total(), orders=dict(working))
 
     def is_working(self, account: AccountId, order_id: str) -> bool | None:
         """Whether pushes show an order as working; None where there are no pushes to go by."""

@@ -1,4 +1,4 @@
-"""Actions on working orders, and the flatten that needs them."""
+"""Actions on working orders, and the way to flat that `flatten` and `close_position` share."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -6,6 +6,7 @@ from decimal import Decimal
 from haltline.api import AccountSnapshot, Action, Capability, Desk, HandledBy, Kind, Parameter
 from haltline.builtins.action.attempt import Attempts, account_of
 from haltline.model.event import PositionReport
+from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
 from haltline.model.rule import Evidence, Scope
@@ -52,20 +53,35 @@ async def flatten(request: PlannedAction, desk: Desk) -> None:
 
     Protective orders stay until their position is closed, so that nothing is ever naked on the way.
     """
-    account = account_of(request)
+    await make_flat(account_of(request), None, desk)
+
+
+async def make_flat(account: AccountId, symbol: Symbol | None, desk: Desk) -> None:
+    """Leave no position and no working order of a symbol, or (None) of the account, in the order that `flatten` says.
+
+    Raises what weighs most of what failed, once all of it was tried.
+    """
     snapshot = await desk.snapshot(account)
     attempts = Attempts()
-    for order in snapshot.orders:
-        if order.status.is_working and not is_protective(order, snapshot.positions):
+    for order in _working(snapshot, symbol):
+        if not is_protective(order, snapshot.positions):
             await attempts.run(desk.cancel(account, order))
-    for position in sorted(snapshot.positions, key=_size, reverse=True):
-        if position.quantity:
-            await attempts.run(desk.reduce(account, position.symbol, to=Decimal(0)))
+    for held in _held(snapshot) if symbol is None else (symbol,):
+        await attempts.run(desk.reduce(account, held, to=Decimal(0)))
     remaining = await desk.snapshot(account)
-    for order in remaining.orders:
-        if order.status.is_working and not _guards_open_position(order, remaining):
+    for order in _working(remaining, symbol):
+        if not _guards_open_position(order, remaining):
             await attempts.run(desk.cancel(account, order))
     attempts.close()
+
+
+def _working(snapshot: AccountSnapshot, symbol: Symbol | None) -> list[OrderReport]:
+    return [order for order in snapshot.orders if order.status.is_working and symbol in (None, order.symbol)]
+
+
+def _held(snapshot: AccountSnapshot) -> list[Symbol]:
+    """What is held, the largest first."""
+    return [each.symbol for each in sorted(snapshot.positions, key=_size, reverse=True) if each.quantity]
 
 
 def _guards_open_position(order: OrderReport, snapshot: AccountSnapshot) -> bool:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from haltline.api import Action, Capability, Desk, HandledBy, Kind, Parameter
 from haltline.builtins.action.attempt import Attempts, account_of
+from haltline.builtins.action.order import make_flat
 from haltline.errors import Refused
 from haltline.model.event import PositionReport
 from haltline.model.id import Symbol
@@ -49,12 +50,15 @@ async def _positions(request: PlannedAction, desk: Desk) -> list[PositionReport]
 
 
 async def close_position(request: PlannedAction, desk: Desk) -> None:
-    """Bring one position to zero."""
-    await desk.reduce(account_of(request), _symbol(request), to=ZERO)
+    """Flatten one symbol: nothing of it is left that could open the position again, now or later.
+
+    An exit without a position is an entry: what only protects goes last, and stays where closing failed.
+    """
+    await make_flat(account_of(request), _symbol(request), desk)
 
 
 async def reduce_to(request: PlannedAction, desk: Desk) -> None:
-    """Bring one position down to `quantity`; a smaller one is left alone."""
+    """Bring one position down to `quantity`; a smaller one is left alone, and so is every order, also at 0."""
     await desk.reduce(account_of(request), _symbol(request), to=_required(request, "quantity"))
 
 
@@ -151,9 +155,10 @@ _QUANTITY = Parameter(name="quantity", kind=Kind.QUANTITY, meaning="the size to 
 
 CLOSE_POSITION = Action(
     name="close_position",
-    meaning="close the position of the entity's symbol at the market, reduce-only",
+    meaning="cancel the working orders of the entity's symbol and close its position at the market, reduce-only, "
+    "protective orders last",
     handled_by=HandledBy.ENFORCE,
-    needs=_REDUCE_NEEDS,
+    needs=_REDUCE_NEEDS | {Capability.CANCEL_ORDERS, Capability.PULL_ORDERS},
     scopes=ONE_POSITION,
     run=close_position,
     rank=40,

@@ -33,9 +33,9 @@ class Acts:
                 confirm=Confirm.PRESS, text=self.flatten_text, section=SECTION, example="flatten eval lock=1h",
             ),
             Command(
-                name="close", meaning="Close one position.", run=self.close, arguments=(ACCOUNT, symbol, MAYBE_REASON),
-                account="account", mutates=True, role=Role.TRADER, confirm=Confirm.PRESS, text=self.close_text,
-                section=SECTION, example="close eval MNQ",
+                name="close", meaning="Close one position and cancel the orders of its symbol.", run=self.close,
+                arguments=(ACCOUNT, symbol, MAYBE_REASON), account="account", mutates=True, role=Role.TRADER,
+                confirm=Confirm.PRESS, text=self.close_text, section=SECTION, example="close eval MNQ",
             ),
             Command(
                 name="cancel", meaning="Cancel working orders; protective ones stay.", run=self.cancel,
@@ -74,9 +74,11 @@ class Acts:
     def close_text(self, call: Call) -> str:
         """What would be closed."""
         account, symbol = text_of(call, "account"), text_of(call, "symbol")
-        position = self._door.kernel.state.accounts[account].book.get(symbol)
+        known = self._door.kernel.state.accounts[account]
+        position, orders = known.book.get(symbol), sum(each.symbol == symbol for each in known.order_book.values())
         held = f"{position.quantity:+g} {symbol}" if position is not None else f"{symbol} (nothing is held now)"
-        return f"Close {held} on account {account} at market, because: {reason_of(call)}."
+        cancelled = f", and cancel its {orders} working order{'' if orders == 1 else 's'}" if orders else ""
+        return f"Close {held} on account {account} at market{cancelled}, because: {reason_of(call)}."
 
     async def close(self, call: Call) -> Reply:
         """Close one position."""
