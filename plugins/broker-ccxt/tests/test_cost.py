@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib
 from decimal import Decimal
 
 import ccxt
@@ -128,6 +129,23 @@ async def test_an_order_that_only_a_stream_has_told_of_is_read_with_all_others(b
         told = {"order": made, "status": "open", "statusTimestamp": 1}
         assert list(venue.hear({"channel": "orderUpdates", "data": [told]})) == []
         assert venue.cost(Ask.PULL) == 22
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_a_state_of_an_order_that_is_new_to_us_blinds_nobody(bares, monkeypatch, venue: str) -> None:
+    """A list of orders that cannot be read is an account that cannot be read, and a position that stays open."""
+    async with bares(venue) as desk:
+        desk.sim.trades("BTC", "0.3")
+        desk.sim.orders("BTC", "0.1", price=40_000)
+        await desk.actuator.snapshot("main")
+        shape = importlib.import_module(f"haltline_sim_crypto.{venue}_shape")
+        monkeypatch.setattr(shape, "status", lambda order: "SLUMBERING")
+        for _ in range(2):
+            found = await desk.actuator.snapshot("main")
+            assert [order.status.is_working for order in found.orders] == [True]
+            assert len(found.positions) == 1
+        await desk.actuator.cancel("main", found.orders[0].order_id)
+        assert not desk.sim.open_orders
 
 
 async def test_more_orders_than_are_worth_asking_for_one_by_one_are_listed(bares) -> None:

@@ -106,7 +106,7 @@ class BinanceVenue:
         return AccountSnapshot(
             account=self._wire.account_of(account, now, now),
             positions=tuple(report for report in reports if report.quantity),
-            orders=tuple(self._order(each) for each in orders),
+            orders=tuple(self._listed(each) for each in orders),
         )
 
     async def quotes(self, symbols: Collection[str]) -> Sequence[Quote]:
@@ -172,7 +172,7 @@ class BinanceVenue:
         else:
             if order_id not in self._symbol_of:
                 for each in await self._orders_anywhere():
-                    self._order(each)
+                    self._listed(each)
             symbol = self._symbol_of.get(order_id)
             if symbol is None:
                 return
@@ -272,6 +272,11 @@ class BinanceVenue:
         for symbol in sorted(places):
             asked = {"symbol": symbol, "countdownTime": seconds * 1000 or _DEAD_MAN_OFF}
             await self.line.act("fapiPrivatePostCountdownCancelAll", asked)
+
+    def _listed(self, each: Row) -> OrderReport:
+        report = self._wire.listed(each, self._held)
+        self._remember(report.order_id, text(each, "symbol"))
+        return report
 
     def _order(self, each: Row) -> OrderReport:
         report = self._wire.order(each, self._held)

@@ -110,6 +110,13 @@ class Translator:
             is_reducing=flag(row, "reduceOnly") or flag(row, "closePosition"), average=above_zero(row, "avgPrice"),
         )  # fmt: skip
 
+    def listed(self, row: Row, held: Mapping[str, Decimal]) -> OrderReport:
+        """One of the working orders: a state that is new to us is one of those there. One odd order must not blind the
+        account, nor keep a position from being closed.
+        """
+        is_known = text(row, "algoStatus", "status") in _STATUS
+        return self.order(row if is_known else {**row, "algoStatus": "NEW"}, held)
+
     def pushed_order(self, row: Row, held: Mapping[str, Decimal]) -> OrderReport:
         """The order in an ORDER_TRADE_UPDATE (short keys) or an ALGO_UPDATE."""
         is_algo = "aid" in row

@@ -88,7 +88,7 @@ class BybitVenue:
         return AccountSnapshot(
             account=account,
             positions=tuple(report for report in reports if report.quantity),
-            orders=tuple(self._order(each) for each in orders),
+            orders=tuple(self._wire.listed(each, self._held) for each in orders),
         )
 
     async def quotes(self, symbols: Collection[str]) -> Sequence[Quote]:

@@ -108,6 +108,12 @@ class Translator:
             average_price=above_zero(row, "avgPrice"),
         )
 
+    def listed(self, row: Row, held: Mapping[str, Decimal]) -> OrderReport:
+        """One of the working orders: a state that is new to us is one of those there. One odd order must not blind the
+        account, nor keep a position from being closed.
+        """
+        return self.order(row if text(row, "orderStatus") in _STATUS else {**row, "orderStatus": "New"}, held)
+
     def execution(self, row: Row, at: int, now: int) -> Iterable[Event]:
         """One execution: a fill, with a flow for a rebate; funding is a flow that counts as a result."""
         kind, key = text(row, "execType"), text(row, "execId")

@@ -18,7 +18,7 @@ from haltline_broker_ccxt.clientid import ClientIds, for_hyperliquid
 from haltline_broker_ccxt.failure import Codes, Gone, Repeated
 from haltline_broker_ccxt.hyperliquid.wire import Translator
 from haltline_broker_ccxt.market import Market, Markets, read_markets
-from haltline_broker_ccxt.row import ZERO, Row, above_zero, child, millis, row, rows, text
+from haltline_broker_ccxt.row import ZERO, Malformed, Row, above_zero, child, millis, row, rows, text
 from haltline_broker_ccxt.setting import HyperliquidSetting
 from haltline_broker_ccxt.venue import Ask, Subscription, each_of, together
 
@@ -94,7 +94,7 @@ class HyperliquidVenue:
         known = [] if wants_list else self._working
         state, listed, asked = await together(
             self._ask("clearinghouseState"), self._ask("frontendOpenOrders") if wants_list else self._nothing(),
-            each_of(self._status({"oid": int(each.order_id)}) for each in known),
+            each_of(self._again(each) for each in known),
         )  # fmt: skip
         account, positions = self._wire.state(row(state), now, now)
         self._held = {report.symbol: report.quantity for report in positions}
@@ -348,6 +348,13 @@ class HyperliquidVenue:
             return None
         found = child(answer, "order")
         return self._wire.order(child(found, "order"), text(found, "status"), self._held)
+
+    async def _again(self, known: OrderReport) -> OrderReport | None:
+        """What became of an order that worked; as it was where the venue says it in a word that is new to us."""
+        try:
+            return await self._status({"oid": int(known.order_id)})
+        except Malformed:
+            return known
 
     async def _ask(self, kind: str, **more: object) -> object:
         return await self.line.read("publicPostInfo", {"type": kind, "user": self._setting.wallet, **more})
