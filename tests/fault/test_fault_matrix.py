@@ -111,6 +111,7 @@ ROWS = {
     "stream silent, pull fresh": Row(faults=(fault(K.SILENCE, count=None),), lasting=True),
     "late fill after cancel": Row(faults=(fault(K.LATE_FILL, after_s=0.3),)),
     "late fill after the proof": Row(faults=(fault(K.LATE_FILL, after_s=3),)),
+    "late fill, no push of it": Row(faults=(fault(K.LOSE, count=None), fault(K.LATE_FILL, after_s=3))),
     "session closed": Row(faults=(fault(K.CLOSED, count=None),), lasting=True),
     "429": Row(faults=(fault(K.THROTTLE, after_s=0.3, count=2),)),
     "token expired": Row(faults=(fault(K.EXPIRE),)),
@@ -237,8 +238,8 @@ async def _cell(found: Found, folder: Path, port: int, hand: Hand) -> Found:
     stop = msgspec.structs.replace(
         entry, side=Side.SELL, quantity=Decimal(3), type=OrderType.STOP, limit_price=None, stop_price=Decimal(20_500)
     )
-    for order in (entry, stop)[: 1 if found.column == "place_stop" else 2]:
-        await hand.do(Submit(order=order))
+    for number, order in enumerate((entry, stop)[: 1 if found.column == "place_stop" else 2]):
+        await hand.do(Submit(order=msgspec.structs.replace(order, client_id=f"bot-{number}")))
     begun = CLOCK.now()
     parts = load_parts(folder / "haltline.yaml", environ={})
     budget = Budget(

@@ -250,6 +250,17 @@ async def test_pushes_that_were_lost_are_asked_for(world: World) -> None:
         await world.heard_of(Fill, 1)
 
 
+async def test_pushes_that_were_lost_without_a_gap_never_come_and_a_pull_shows_what_they_told(world: World) -> None:
+    async with world.listening():
+        world.arm(FaultKind.LOSE, count=None)
+        await world.broker.submit(BUY)
+        world.venue.faults.clear()
+        await world.broker.submit(msgspec.structs.replace(BUY, client_id="c9"))
+        fills = await world.heard_of(Fill, 1)
+        held = (await world.broker.snapshot(EVAL)).positions
+    assert (len(fills), [each.quantity for each in held]) == (1, [2 * BUY.quantity])
+
+
 async def test_an_execution_that_is_pushed_twice_keeps_its_id(world: World) -> None:
     async with world.listening():
         world.arm(FaultKind.DUPLICATE_FILL)

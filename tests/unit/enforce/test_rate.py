@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from typing import cast
 
 import pytest
 from lane_world import EVAL, MNQ, FakeVenue, LaneWorld
@@ -342,6 +343,28 @@ async def test_what_is_reserved_is_there_for_enforcement_however_much_is_read() 
         await ended(reading)
     for _ in range(5):
         shared.claim(10, is_order=False)
+
+
+class _Asked:
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    async def find_order(self, account: AccountId, client_id: str) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+async def test_an_order_is_asked_for_with_a_share_of_reading_and_a_late_answer_is_none() -> None:
+    shared = budget(ManualClock(NS_PER_S), per_minute(4))
+    found = ReadingBroker(cast("Broker", _Asked("found")), shared)
+    assert await found.find_order(AccountId("eval"), "c") == "found"
+    assert await found.find_order(AccountId("eval"), "c") == "found"
+    third = asyncio.ensure_future(found.find_order(AccountId("eval"), "c"))
+    assert not await ended(third)
+    third.cancel()
+    with pytest.raises(Transient, match="no answer within 10 s"):
+        await ReadingBroker(cast("Broker", _Asked(TimeoutError())), None).find_order(AccountId("eval"), "c")
 
 
 async def test_budgets_of_one_address_count_their_calls_together_and_their_orders_each_for_itself() -> None:

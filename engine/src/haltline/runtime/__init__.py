@@ -4,7 +4,8 @@ Modules: `supervise` the only maker of tasks · `writer` the one thread that wri
 `pump` the single writer of state · `publish` what follows from a result · `recovery` continue where a crash cut ·
 `tail` does the journal end where it did, `sidetable` what stands beside its chain · `reconcile` believe the broker,
 `believer` account by account, `guarded` can it act on it? `reach` tells of those where it cannot · `comparison` again
-and again · `discreet` no secret in what brokers say · `namesake` two markets under one name · `reload` other rules
+and again · `aftercare` what became of cancelled orders · `discreet` no secret in what brokers say · `namesake` two
+markets under one name · `reload` other rules
 while it runs, `rulefile` which files those are, `loosening` what was in force before and what waits · `arming` by the
 set-up file · `drill` the alarm path tried, `drillroom` by people, `drillschedule` on time, `practiceflatten` a
 flatten too · `engine` the live composition · `replay` the same on a virtual clock · `health` what is up · `pace`

@@ -20,8 +20,8 @@ class FaultKind(StrEnum):
     `drop` the connection is cut · `lost_ack` done and never answered · `expire` every token ends · `restart` the venue
     goes away and comes back on its port · `human` somebody trades in between · `partial_reject` a part of an order
     fills, the rest is rejected · `late_fill` an order fills although its cancel was confirmed.
-    Pushes: `duplicate_fill` sent twice · `reorder` sent in the wrong order · `mute` not sent · `silence` not even a
-    heartbeat. Market: `closed` no order is taken.
+    Pushes: `duplicate_fill` sent twice · `reorder` sent in the wrong order · `mute` not sent · `lose` not sent, and no
+    gap tells of it (of accounts, not of prices) · `silence` not even a heartbeat. Market: `closed` no order is taken.
     """
 
     REJECT = "reject"
@@ -38,6 +38,7 @@ class FaultKind(StrEnum):
     DUPLICATE_FILL = "duplicate_fill"
     REORDER = "reorder"
     MUTE = "mute"
+    LOSE = "lose"
     SILENCE = "silence"
     CLOSED = "closed"
 
@@ -69,7 +70,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 _ORDERED = ("submit", "cancel")
 _AFTER_EFFECT = frozenset({FaultKind.LOST_ACK})
-_PUSHED = frozenset({FaultKind.DUPLICATE_FILL, FaultKind.REORDER, FaultKind.MUTE, FaultKind.SILENCE})
+_PUSHED = frozenset(
+    {FaultKind.DUPLICATE_FILL, FaultKind.REORDER, FaultKind.MUTE, FaultKind.LOSE, FaultKind.SILENCE}
+)
 _EFFECTS = {FaultKind.PARTIAL_REJECT: "submit", FaultKind.LATE_FILL: "cancel"}
 
 

@@ -41,6 +41,8 @@ class Session(LinePeer[Ask]):
         account = getattr(event, "account", None) or getattr(getattr(event, "order", None), "account", None)
         if not self.is_subscribed or (account is not None and account not in self.accounts):
             return
+        if account is not None and self._faults.on_push(FaultKind.LOSE) is not None:
+            return
         for push in self._numbered(event):
             self._sent.append(push)
             self._send(push)

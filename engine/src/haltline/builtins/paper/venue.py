@@ -127,12 +127,16 @@ class PaperVenue:
     ) -> Fill:
         """Book an execution that happened elsewhere at a known price; raises Refused for unknown account or symbol.
 
-        `order_id` is the order it is told to be of; that order itself is left as it is.
+        `order_id` is the order it is told to be of: one that is over has filled so much more.
         """
         self.advance(now)
         if account not in self._book.accounts or symbol not in self._specs:
             raise Refused(f"account {account!r} or symbol {symbol!r} is not known to this broker")
         cost = self._fee(symbol, quantity, price, is_maker=False) if fee is None else fee
+        known = self._book.orders.get(order_id) if order_id is not None else None
+        if known is not None and not known.report.status.is_working:
+            known.change(filled=known.report.filled + quantity)
+            self._tell(known, now)
         return self._execute(
             account, symbol, side, quantity=quantity, price=price, fee=cost, order=None, now=now, order_id=order_id
         )
