@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from operator_desk import PEOPLE, SECRET, START, STRANGER, Open
+from operator_desk import PEOPLE, SECRET, SETUP, START, STRANGER, Open
 
 from haltline.api import Caller, Reply, ReplyStatus, Request, Role
 from haltline.clock import NS_PER_S, to_datetime
@@ -195,3 +195,34 @@ async def test_whatever_is_pressed_a_question_is_carried_out_at_most_once_and_by
                     carried.append((which, caller))
         assert len(carried) == len({which for which, _ in carried})
         assert all(caller == (TOM, ADA)[which] for which, caller in carried)
+
+
+async def test_lifting_a_lock_promises_no_more_than_it_brings(opened: Open) -> None:
+    async with opened() as desk:
+
+        async def question(words: str) -> str:
+            asked = await desk.say(ADA, words)
+            assert asked.confirmation is not None
+            return asked.confirmation.text
+
+        await desk.done(TOM, "lock eval 1h")
+        assert (await question("unlock operator@eval over")).endswith("New risk is possible again at once.")
+        await desk.done(TOM, "lock eval 1h symbol=MNQ")
+        assert (await question("unlock operator@eval over")).endswith("New risk is possible again at once.")
+        assert (await question("unlock operator@eval/MNQ over")).endswith(
+            "New risk stays banned: operator@eval still holds."
+        )
+        await desk.say(TOM, "pause eval 1h")
+        assert "stays banned: operator@eval, pause@eval still hold." in await question("unlock operator@eval/MNQ over")
+
+
+async def test_lifting_a_lock_that_must_wait_says_so(opened: Open) -> None:
+    async with opened(setup=f"{SETUP}loosening: next_session\n") as desk:
+        await desk.done(TOM, "lock eval 1h")
+        asked = await desk.say(ADA, "unlock operator@eval over")
+        assert asked.confirmation is not None
+        assert "It waits first, as what loosens does here (next_session)" in asked.confirmation.text
+        await desk.say(TOM, "pause eval 1h")
+        again = await desk.say(ADA, "unlock operator@eval over")
+        assert again.confirmation is not None and again.confirmation.text.endswith("And pause@eval still holds.")
+        assert desk.mode() == "HALTED"

@@ -18,8 +18,11 @@ from haltline.control.command.reading import (
     until_of,
 )
 from haltline.control.door import Door
+from haltline.kernel.loosening import policy_of_rule
 from haltline.model.event import LockRequest, OverrideGrant, OverrideRevoke, Release
 from haltline.model.id import AccountId, RuleId, Symbol
+from haltline.model.loosening import LooseningPolicy
+from haltline.model.plan import Lock
 
 SECTION = "Restrain"
 _LONGEST_S = 100 * 365 * 86_400.0
@@ -110,7 +113,21 @@ class Restraints:
         name = text_of(call, "lock")
         lock = self._door.kernel.governor.locks.get(name)
         about = f" of account {lock.account} ({lock.reason})" if lock is not None else ""
-        return f"Lift the lock {name}{about}, because: {reason_of(call)}. New risk is possible again at once."
+        after = "New risk is possible again at once." if lock is None else self._after(lock)
+        return f"Lift the lock {name}{about}, because: {reason_of(call)}. {after}"
+
+    def _after(self, lock: Lock) -> str:
+        """What lifting a lock changes: it may have to wait first, and it may not be the only one."""
+        kernel = self._door.kernel
+        policy = kernel.loosenings.policy.joined(policy_of_rule(kernel, lock.rule))
+        others = [each.id for each in kernel.governor.locks.of_account(lock.account) if each.id != lock.id]
+        if lock.symbol is not None:
+            others += [each.id for each in kernel.governor.locks.of_symbol(lock.account, lock.symbol) if each != lock]
+        still = f"{', '.join(others)} still hold{'s' if len(others) == 1 else ''}" if others else ""
+        if policy is not LooseningPolicy.AT_ONCE:
+            waits = f"It waits first, as what loosens does here ({policy}): `pending` shows until when."
+            return f"{waits} And {still}." if still else waits
+        return f"New risk stays banned: {still}." if still else "New risk is possible again at once."
 
     async def unlock(self, call: Call) -> Reply:
         """Lift it."""
