@@ -38,7 +38,7 @@ brokers:
 channels: {out: {kind: jsonl, config: {path: out.jsonl}}}
 instruments: {MNQ: {tick_size: 0.25, tick_value: 0.50, asset_class: future}}
 stale_after: 1h
-guardian: {floor: {eval: 49000, near: 49000}, silence: 3s, interval: 250ms}
+guardian: {floor: {eval: 49000, near: 49000}, silence: 6s, interval: 250ms}
 rules: [rules.yaml]
 """
 FLATTENING = """version: 1

@@ -124,9 +124,9 @@ class World:
         found = await PaperBroker.snapshot(self.venue, EVAL)
         return sum((position.quantity for position in found.positions), Decimal(0)), len(found.orders)
 
-    async def settle(self) -> None:
+    async def settle(self, turns: int = 20_000) -> None:
         """Until the services sleep again, or have had time to do something."""
-        for _ in range(60):
+        for _ in range(turns):
             await asyncio.sleep(0.0005)  # sleeps: files are read and written in threads
             if sum(not sleeper[2].done() for sleeper in self.clock._sleepers) >= _SERVICES:
                 return
@@ -180,7 +180,7 @@ async def running(
         await world.settle()
         yield world
         world.guardian.stop()
-        await world.settle()
+        await world.settle(60)
 
 
 async def test_it_never_acts_while_the_engine_is_alive(tmp_path: Path) -> None:
