@@ -330,3 +330,35 @@ async def test_nobody_is_asked_before_the_time_that_a_venue_names_and_then_all_a
     assert 10.0 <= await flatten(made) <= 10.5
     assert venue.sent == {MNQ: 9.0, MES: 9.0, MYM: 9.0, M2K: 9.0}
     assert venue.calls.count("submit") == 5
+
+
+class LaggingVenue(SlackVenue):
+    """Positions are shown as they were two seconds ago."""
+
+    def __init__(self, **more: object) -> None:
+        super().__init__(**more)  # type: ignore[arg-type]
+        self.past: list[tuple[int, dict[Symbol, Decimal]]] = []
+
+    async def snapshot(self, account: AccountId) -> AccountSnapshot:
+        now, real = self.clock.now(), self.held
+        self.past.append((now, dict(real)))
+        self.held = [held for at, held in self.past if at <= now - 2 * NS_PER_S or at == self.past[0][0]][-1]
+        try:
+            return await super().snapshot(account)
+        finally:
+            self.held = real
+
+
+async def test_an_order_that_fills_at_the_end_of_a_share_is_given_time_to_show_in_the_next_round() -> None:
+    venue = LaggingVenue(held={MNQ: Decimal(10)}, halted={MNQ})
+    made = LaneWorld(venue=venue, clock=venue.clock)
+
+    def fill_late() -> None:
+        if venue.halted and made.clock.now() >= 55 * NS_PER_S // 10:
+            venue.open_again()
+
+    async with made.lane():
+        made.executor.accept([made.plan("reduce_to", "r", MNQ, quantity=5)])
+        await made.settle(fill_late)
+    assert (made.receipt("r").status, venue.held) == (OutcomeStatus.DONE, {MNQ: Decimal(5)})
+    assert venue.closes == [Decimal(-5)]

@@ -65,6 +65,7 @@ class ActionDesk:
         self._behind: PlannedAction | None = None
         self._adopted: dict[Symbol, str] = {}
         self._handed: dict[Symbol, str] = {}
+        self._sent: dict[Symbol, _Sent] = {}
         self._doubt = ""
         self._last_failure = ""
         self._not_before = 0
@@ -184,15 +185,16 @@ class ActionDesk:
 
         One that is no longer on the side of `was` (signed; 0 for either) counts as closed.
         """
-        pending: _Sent | None = None
+        pending = self._sent.get(symbol)
         attempt, number = 0, self._next_number(symbol)
         before = self._handed.get(symbol) if number == 0 else self._client_of(_reduce_leg(symbol, number - 1), symbol)
-        if before is not None:
-            pending = _Sent(before, None, self._clock.now())
+        if pending is None and before is not None:
+            pending = _Sent(before, None)
         while True:
             held = quantity_of(await self.snapshot(account), symbol)
             if abs(held) <= to or held * was < ZERO:
                 self._doubt = ""
+                self._sent.pop(symbol, None)
                 return
             if pending is not None and await self._is_settling(account, symbol, pending, held):
                 attempt = await self._pause(attempt)
@@ -213,7 +215,8 @@ class ActionDesk:
             if report is None:
                 attempt = await self._pause(attempt)
                 continue
-            pending, number, attempt = _Sent(request.client_id, held, self._clock.now(), leg), number + 1, 0
+            pending = self._sent[symbol] = _Sent(request.client_id, held, leg)
+            number, attempt = number + 1, 0
 
     async def place_stop(self, account: AccountId, symbol: Symbol, *, distance: Decimal) -> None:
         """Protect the whole position, `distance` from the mark (from its average price where there is no mark)."""
@@ -378,9 +381,8 @@ class ActionDesk:
             self._not_before = self._clock.now() + round(failure.retry_after_s * NS_PER_S)
 
     async def _is_settling(self, account: AccountId, symbol: Symbol, sent: "_Sent", held: Decimal) -> bool:
-        """Whether the last order still works, or has filled and the position does not show it yet. One that is on the
-        other side by now shows it: somebody has opened it since. Where it is not known what was held before the order,
-        it may have filled after `held` was read."""
+        """Whether the last order works, or was lately seen to have filled and the position does not show it. One that
+        is on the other side shows it: somebody has opened it. It may have filled after `held` was read."""
         report = await self._find(account, sent.client)
         if report is None:
             return False
@@ -391,7 +393,8 @@ class ActionDesk:
         if sent.held is None:
             return await self._has_changed(account, symbol, held)
         is_shown = held * sent.held < ZERO or abs(held) <= abs(sent.held) - report.filled
-        return not is_shown and self._clock.now() < sent.at + self._budget.settle_ns
+        sent.ended_at = sent.ended_at or self._clock.now()
+        return not is_shown and self._clock.now() < sent.ended_at + self._budget.settle_ns
 
     async def _ask[T](self, call: Callable[[], Awaitable[T]]) -> T:
         """A query, repeated while the broker cannot be reached."""
@@ -478,15 +481,15 @@ class _Pulled:
     snapshot: AccountSnapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sent:
-    """The last reducing order: its client id, what was held just before it (None after a restart), when it was sent,
-    and which of our requests it is (None for one that was handed to us)."""
+    """The last reducing order: its client id, what was held just before it (None after a restart), which of ours it is
+    (None for one that was handed to us), and when it was first seen to work no more (0: not yet)."""
 
     client: str
     held: Decimal | None
-    at: int
     leg: str | None = None
+    ended_at: int = 0
 
 
 def _reduce_leg(symbol: Symbol, number: int) -> str:
