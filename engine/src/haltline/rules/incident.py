@@ -237,6 +237,7 @@ class Lifecycle:
             if incident.phase in (Phase.BREACHED, Phase.UNKNOWN):
                 return
             if incident.phase is Phase.PENDING and not _due(incident.fire_at, now):
+                self._deny_meanwhile(incident, judgement, now, out)
                 return
         if rule.on_unknown is OnUnknown.HOLD:
             if incident is not None and incident.phase is Phase.PENDING:
@@ -253,8 +254,15 @@ class Lifecycle:
         for action in rule.warn_then:
             out.ask(incident, action, cause="unknown")
 
+    def _deny_meanwhile(self, incident: Incident, judgement: Judgement, now: int, out: Outbox) -> None:
+        """The hold goes on; what blocks where it is not known does so from the first instant."""
+        if incident.rule.on_unknown is OnUnknown.BLOCK and not incident.blocks:
+            incident.blocks = True
+            why = judgement.reason or "the condition is unknown"
+            self._tell(incident, Phase.PENDING, now, out, f"{why}; the hold goes on, and new risk is blocked meanwhile")
+
     def _begin_breach(self, incident: Incident, now: int, out: Outbox) -> None:
-        rule = incident.rule
+        rule, was_blocking = incident.rule, incident.blocks
         incident.blocks = False
         incident.clear_at = None
         if incident.fire_at is None:
@@ -266,6 +274,8 @@ class Lifecycle:
             self._move(
                 incident, Phase.PENDING, now, out, f"must hold for {hold} more, until {to_iso(incident.fire_at)}"
             )
+        elif was_blocking:
+            self._tell(incident, Phase.PENDING, now, out, "known again, so entries no longer wait for that")
 
     def _cooled_at(self, incident: Incident) -> int:
         fired_at = self.memories[(incident.rule.id, incident.entity.key)].fired_at
