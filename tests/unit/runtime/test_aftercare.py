@@ -197,7 +197,7 @@ async def test_where_the_broker_does_not_say_people_are_told_once_and_nothing_is
     for _ in range(3):
         await world.look()
     (said,) = world.told
-    assert said.startswith("eval holds +2 MNQ since its flatten, and nobody knows why: It may be of order o1, ")
+    assert said.startswith("eval holds +2 MNQ since it was flat, and nobody knows why: It may be of order o1, ")
     assert said.endswith("[E865]")
     assert world.planned == []
     world.holds(0)

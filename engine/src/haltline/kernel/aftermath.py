@@ -75,6 +75,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     others: Decimal
 
 
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """A close of one symbol that is newer than the flatten: as of `at` nothing of it was held."""
+
+    action: PlannedAction
+    at: int
+
+
 class _Told(msgspec.Struct, kw_only=True):
     """What executions tell of a symbol: those of cancelled orders by order, and all that name one, signed."""
 
@@ -95,7 +102,8 @@ class Aftermath(msgspec.Struct, kw_only=True):
 
     `orders` are those that were cancelled, each with the instant until which a fill of it is late; `ended` is what is
     known of them, and of others that may be among them. `flat_at` is the instant as of which `flatten`, the newest one,
-    was proven; 0 before. `behind` is what our books held then although nothing was; `asked` what is being undone;
+    was proven; 0 before. `closed` are symbols that were closed since, each with an instant of its own.
+    `behind` is what our books held then although nothing was; `asked` what is being undone;
     `settled` what others hold beyond what names say, late fills being undone; `told_at` when the broker last told of a
     position; `unsure` since when our books cannot be right, so that it has to.
     """
@@ -110,19 +118,40 @@ class Aftermath(msgspec.Struct, kw_only=True):
     settled: dict[Symbol, Decimal] = {}
     told_at: dict[Symbol, int] = {}
     unsure: dict[Symbol, int] = {}
+    closed: dict[Symbol, Closed] = {}
 
     def begin_anew(self, flatten: PlannedAction, at: int, account: Any) -> None:
         """The account was flat as of `at`: what was filled until then is dealt with."""
         for symbol in account.ledgers:
-            self._settle_orders(account, Symbol(symbol), at)
+            self._begin_symbol(account, Symbol(symbol), at)
+        self.flatten, self.flat_at, self.closed = flatten, at, {}
+
+    def begin_closed(self, close: PlannedAction, symbol: Symbol, at: int, account: Any) -> None:
+        """Nothing of the symbol was held as of `at`: what was filled of it until then is dealt with."""
+        self._begin_symbol(account, symbol, at)
+        self.closed[symbol] = Closed(action=close, at=at)
+
+    def proof_of(self, symbol: Symbol) -> tuple[PlannedAction | None, int]:
+        """What has closed a symbol last (None for nothing), and as of when."""
+        own = self.closed.get(symbol)
+        return (self.flatten, self.flat_at) if own is None else (own.action, own.at)
+
+    @property
+    def newest(self) -> int | None:
+        """As of when the newest flatten or close was proven; None before any."""
+        flat_at = [] if self.flatten is None else [self.flat_at]
+        return max([*flat_at, *(each.at for each in self.closed.values())], default=None)
+
+    def _begin_symbol(self, account: Any, symbol: Symbol, at: int) -> None:
+        self._settle_orders(account, symbol, at)
         for ended in self.ended.values():
-            ended.vague = False
-        self.flatten, self.flat_at = flatten, at
-        self.behind, self.asked, self.settled, self.told_at, self.unsure = {}, {}, {}, {}, {}
-        for symbol, ledger in account.ledgers.items():
-            wrong = ledger.lot.size - sum((each.quantity for each in ledger.executions if each.applied_at > at), _ZERO)
-            if wrong:
-                self.behind[Symbol(symbol)] = wrong
+            ended.vague &= ended.report is None or ended.report.symbol != symbol
+        for known in (self.behind, self.asked, self.settled, self.told_at, self.unsure):
+            known.pop(symbol, None)
+        ledger = account.ledgers[symbol]
+        wrong = ledger.lot.size - sum((each.quantity for each in ledger.executions if each.applied_at > at), _ZERO)
+        if wrong:
+            self.behind[symbol] = wrong
 
     def settle(self, account: Any, symbol: Symbol, at: int) -> None:
         """What has filled late until an instant was undone, or needs nothing: what is held is what others made."""
@@ -205,11 +234,11 @@ class Aftermath(msgspec.Struct, kw_only=True):
         return {name: each for name, each in watched.items() if each.report and each.report.symbol == symbol}
 
     def _told(self, account: Any, symbol: Symbol, until: int) -> _Told:
-        told, told_at = _Told(), self.told_at.get(symbol, 0)
+        told, told_at, (_, flat_at) = _Told(), self.told_at.get(symbol, 0), self.proof_of(symbol)
         for each in account.ledgers[symbol].executions:
             if each.applied_at > until:
                 told.after += each.quantity if each.moves else _ZERO
-            elif each.applied_at > self.flat_at:
+            elif each.applied_at > flat_at:
                 told.count += 1
                 if each.order_id is not None:
                     self._take(told, each, told_at)

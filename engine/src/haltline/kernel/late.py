@@ -1,11 +1,11 @@
-"""Orders that fill although they were cancelled, after a flatten was proven: what they open is closed again.
+"""Orders that fill although they were cancelled, after a flatten or close was proven: what they open is closed again.
 
 Contract. A venue that confirms a cancel may have matched the order a moment before, and say so after the account was
-proven flat. For `LATE_NS` after that proof a fill of an order that we have cancelled (the flatten, or whatever went
-before it) is nobody's wish: as part of the same intent the position is brought back to what all other fills since then
-make of it. A later fill of the same order counts anew. Nothing is ever opened for it: a late fill that made somebody's
-position smaller is left. A standing lock does the same for whatever appears under it, and is left to do so. In shadow
-nothing is sent.
+proven flat, or a symbol closed. For `LATE_NS` after that proof a fill of an order that we have cancelled (the flatten
+or close, or whatever went before it) is nobody's wish: as part of the same intent the position is brought back to what
+all other fills since then make of it. A close is such a proof for its symbol alone. A later fill of the same order
+counts anew. Nothing is ever opened for it: a late fill that made somebody's position smaller is left. A standing lock
+does the same for whatever appears under it, and is left to do so. In shadow nothing is sent.
 
 A fill whose push is lost, or names no order, is known by two words of the broker: an order that has filled more than we
 knew, and then a position that nobody's fill explains (`kernel.aftermath`). Without the first that is `doubtful`: it may
@@ -38,7 +38,7 @@ _ZERO = Decimal(0)
 
 
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held since a flatten and no fill explains (signed), and the cancelled orders that may have made it."""
+    """What is held since a proof and no fill explains (signed), and the cancelled orders that may have made it."""
 
     account: AccountId
     symbol: Symbol
@@ -63,8 +63,13 @@ def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now:
         after.begin_anew(action, event.at, account)
         for symbol in account.ledgers:
             _undo(core, after, action.account, Symbol(symbol), out)
-    elif is_undoing(action) and is_done and action.symbol in account.ledgers:
-        after.settle(account, action.symbol, event.at)
+    elif (
+        is_done and action.symbol in account.ledgers and (is_undoing(action) or (action.name == CLOSE and after.orders))
+    ):
+        if is_undoing(action):
+            after.settle(account, action.symbol, event.at)
+        else:
+            after.begin_closed(action, action.symbol, event.at, account)
         _undo(core, after, action.account, action.symbol, out)
 
 
@@ -74,7 +79,7 @@ def take_fill(core: "Core", event: Fill, now: int, out: Emission) -> None:
     if after is None or (event.order_id is not None and after.orders.get(event.order_id, 0) <= now):
         return
     for symbol, ledger in core.state.accounts[event.account].ledgers.items():
-        if ledger.find(event.fill_id) is not None:
+        if ledger.find(event.fill_id) is not None and _is_watched(after, Symbol(symbol), now):
             _undo(core, after, event.account, Symbol(symbol), out)
 
 
@@ -85,8 +90,8 @@ def take_position(core: "Core", event: PositionReport, now: int, out: Emission) 
         return
     symbol = Symbol(instrument.symbol)
     ledger = core.state.accounts[event.account].ledgers.get(symbol)
-    if ledger is None or ledger.reported_at != min(event.at, now):
-        return  # it was older than what is known
+    if ledger is None or ledger.reported_at != min(event.at, now) or not _is_watched(after, symbol, now):
+        return  # it was older than what is known, or is of no interest
     after.note_report(core.state.accounts[event.account], symbol, now)
     _undo(core, after, event.account, symbol, out)
 
@@ -131,22 +136,22 @@ def is_watched(core: "Core", account: AccountId, now: int) -> bool:
 def open_orders(core: "Core", account: AccountId, now: int) -> list[OrderReport]:
     """Orders that we have cancelled and that may still fill late, or have."""
     after = _watched(core, account, now)
-    return after.open_orders() if after is not None else []
+    return [each for each in after.open_orders() if _is_watched(after, each.symbol, now)] if after is not None else []
 
 
 def untold(core: "Core", account: AccountId, now: int) -> list[Symbol]:
     """Symbols of which the broker must tell what is held, before a late fill is undone."""
     after = _watched(core, account, now)
-    return after.untold() if after is not None else []
+    return [each for each in after.untold() if _is_watched(after, each, now)] if after is not None else []
 
 
 def doubtful(core: "Core", account_id: AccountId, now: int) -> list[Doubt]:
-    """What is held since a flatten of an account, may be of an order that we have cancelled, and may be a new trade."""
+    """What is held since a flatten or close, may be of an order that we have cancelled, and may be a new trade."""
     after, account = _watched(core, account_id, now), core.state.accounts.get(account_id)
     if after is None or account is None or not account.live:
         return []
     found = []
-    for symbol in map(Symbol, account.ledgers):
+    for symbol in [each for each in map(Symbol, account.ledgers) if _is_watched(after, each, now)]:
         sums = after.sums(account, symbol)
         orders = after.suspects(symbol, sums)
         if orders and not _is_locked(core, account_id, symbol):
@@ -155,9 +160,16 @@ def doubtful(core: "Core", account_id: AccountId, now: int) -> list[Doubt]:
 
 
 def _watched(core: "Core", account: AccountId, now: int) -> Aftermath | None:
-    """What a flatten of the account has left, while a fill is late."""
+    """What flattens and closes of the account have left, while a fill is late."""
     after = core.late.get(account)
-    return after if after is not None and after.flatten is not None and now < after.flat_at + LATE_NS else None
+    newest = after.newest if after is not None else None
+    return after if newest is not None and now < newest + LATE_NS else None
+
+
+def _is_watched(after: Aftermath, symbol: Symbol, now: int) -> bool:
+    """Whether a fill of the symbol is late."""
+    proof, at = after.proof_of(symbol)
+    return proof is not None and now < at + LATE_NS
 
 
 def _is_acted_on(core: "Core", account: AccountId) -> bool:
@@ -182,7 +194,8 @@ def _ended(report: OrderReport, symbol: Symbol, at: int) -> Ended:
 
 def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol, out: Emission) -> None:
     account = core.state.accounts[account_id]
-    if after.flatten is None or not account.live or _is_locked(core, account_id, symbol):
+    proof, _ = after.proof_of(symbol)
+    if proof is None or not account.live or _is_locked(core, account_id, symbol):
         return
     if symbol in after.unsure or _is_under_way(core, account_id, symbol):
         return  # looked at once the broker has told of the position, and when that has ended
@@ -198,7 +211,7 @@ def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol,
     name = "reduce_to" if allowed else CLOSE
     after.serial += 1
     after.asked[symbol] = after.asking(account, symbol, allowed.copy_sign(late))
-    reason = f"a cancelled order filled after {origin_of(after.flatten.id)} was done"
+    reason = f"a cancelled order filled after {origin_of(proof.id)} was done"
     out.notices.append(f"{account_id} {symbol}: {reason}; what it opened is closed")
     request = PlannedAction(
         id=ActionId(f"{_PREFIX}{account_id}:{name}:{symbol}:{after.serial}"),
@@ -208,7 +221,7 @@ def _undo(core: "Core", after: Aftermath, account_id: AccountId, symbol: Symbol,
         symbol=symbol,
         params={"quantity": float(allowed)} if allowed else {},
         reason=reason,
-        rules=after.flatten.rules,
+        rules=proof.rules,
     )
     out.requests.append(request)
     out.moved = True

@@ -1,6 +1,6 @@
-"""After a flatten: what became of the orders it cancelled? Their broker is asked, for as long as one may fill late.
+"""After a flatten or close: what became of the orders it cancelled? Their broker is asked while one may fill late.
 
-A push of a late fill may be lost, or name no order. Each order is asked for once after the flatten, and again while
+A push of a late fill may be lost, or name no order. Each order is asked for once after it, and again while
 something is held that it may have filled; when its broker has told of a fill, it has to tell of the position as well.
 What to do about it is the kernel's business (`kernel.late`). Where an order cannot be asked for, people are told that
 something is held which may be nobody's wish: nothing is traded against somebody's own new position.
@@ -130,7 +130,7 @@ class Aftercare:
 def _words(doubt: Doubt, silent: list[OrderId]) -> tuple[str, str]:
     orders = f"order {silent[0]}" if len(silent) == 1 else f"orders {', '.join(silent)}"
     return (
-        f"{doubt.account} holds {doubt.quantity.normalize():+f} {doubt.symbol} since its flatten, and nobody knows why",
+        f"{doubt.account} holds {doubt.quantity.normalize():+f} {doubt.symbol} since it was flat, and nobody knows why",
         f"It may be of {orders}, which we have cancelled and whose broker does not say what became of it, or it is "
         "somebody's new trade, and is left. Look at the account, and close it if it is nobody's wish [E865]",
     )
