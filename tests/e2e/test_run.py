@@ -1,10 +1,12 @@
 """`haltline run`: from an empty folder to a guarded account, and on after a stop."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,46 @@ def test_a_rule_can_be_explained_from_the_journal(desk):
     assert found["verdict"] == "ok"
     assert found["condition"]["children"]
     assert "overtrading on eval" in call("explain", "overtrading", "eval", cwd=desk).stdout
+
+
+def beats(desk: Path) -> dict[str, object]:
+    try:
+        return json.loads((desk / "var" / "haltline.db.engine").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes block otherwise there")
+@pytest.mark.parametrize("reader", ["reads no more", pytest.param("is gone", marks=pytest.mark.long)])
+def test_a_reader_of_its_lines_that_reads_no_more_keeps_it_from_nothing(desk, reader):
+    """A paused terminal, or a log that hangs, stopped the event loop: nothing was enforced and nobody told."""
+    reading, writing = os.pipe()
+    if reader == "is gone":
+        os.close(reading)
+    else:
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writing, b"." * 4096):
+                continue
+        os.set_blocking(writing, True)
+    with subprocess.Popen(
+        [*PROGRAM, "run", "--plain"], stdout=writing, stderr=subprocess.PIPE, text=True, cwd=desk
+    ) as process:
+        os.close(writing)
+        waiting = time.monotonic() + 60
+        while beats(desk).get("state") != "guarding" and process.poll() is None and time.monotonic() < waiting:
+            time.sleep(0.05)
+        before = beats(desk)
+        while beats(desk).get("number") == before.get("number") and time.monotonic() < waiting:
+            time.sleep(0.05)
+        after = beats(desk)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    if reader != "is gone":
+        os.close(reading)
+    assert before["state"] == after["state"] == "guarding"
+    assert beats(desk)["state"] == "stopped"
+    assert (process.returncode, "Traceback" in err) == (0, False)
 
 
 def test_only_one_engine_writes_a_journal(desk):

@@ -1,5 +1,6 @@
 """What the service manager hears."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -39,6 +40,24 @@ def test_a_line_break_in_the_status_does_not_become_another_field(manager) -> No
     service, listener = manager
     service.status("one\nWATCHDOG=1")
     assert listener.recv(500).decode() == "STATUS=one WATCHDOG=1"
+
+
+def test_ready_that_found_no_room_is_said_again_with_the_next_word(manager) -> None:
+    """Said once into a socket that was full, and the service manager ended the engine for not starting."""
+    service, listener = manager
+    while service.status("nobody listens"):
+        continue
+    assert not service.ready("guarding eval")
+    assert not service.alive("well")
+    with contextlib.suppress(BlockingIOError):
+        while listener.recv(500):
+            continue
+    assert service.alive("well")
+    assert service.alive("well")
+    assert [listener.recv(500).decode() for _ in range(2)] == [
+        "READY=1\nWATCHDOG=1\nSTATUS=well",
+        "WATCHDOG=1\nSTATUS=well",
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")

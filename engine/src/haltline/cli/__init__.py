@@ -6,6 +6,7 @@ option      options that several commands share
 coercion    words become values, without Pydantic
 completion  what the shell offers at Tab
 output      where words go: JSON on stdout, rich, or plain
+printer     the same from a thread, where a reader that does not read must hold up nothing
 progress    a bar for what takes long
 problem     problems for people, GitHub and JUnit
 gauge       bars and colours of limits: green below 50 %, yellow to 80 %, red above

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from haltline.cli.floor import read_floors
 from haltline.cli.group import HelpfulCommand
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
+from haltline.cli.printer import Printer, closing_words, end_process
 from haltline.cli.workspace import find_setup, plugins_of
 from haltline.clock import SteadyClock, SystemClock, format_duration, parse_duration, to_iso
 from haltline.config.guardian import BEAT_NS, LOOKS, is_hasty
@@ -67,8 +69,10 @@ def guardian(
     output = Output(json=json, plain=plain)
     parts = _parts(find_setup(config))
     entry = _entry(parts.setup, floor or [], silence)
-    received = asyncio.run(_watch(parts, entry, output))
-    raise typer.Exit(INTERRUPTED if received == signal.SIGINT else 0)
+    printer = Printer(left_out=lambda count: output.say(f"{count:,} lines were left out: nobody read them"))
+    with closing_words(printer):
+        received = asyncio.run(_watch(parts, entry, output, printer))
+    end_process(printer, INTERRUPTED if received == signal.SIGINT else 0)
 
 
 def _parts(path: Path) -> Parts:
@@ -95,7 +99,7 @@ def _entry(setup: Setup, floors: Sequence[str], silence: str | None) -> Guardian
     return replace(entry, silence_ns=silence_ns)
 
 
-async def _watch(parts: Parts, entry: GuardianEntry, output: Output) -> int:
+async def _watch(parts: Parts, entry: GuardianEntry, output: Output, printer: Printer) -> int:
     manager = ServiceManager.from_environ(os.environ)
     store, unrecorded = open_record(parts.setup.store.path)
     try:
@@ -104,7 +108,7 @@ async def _watch(parts: Parts, entry: GuardianEntry, output: Output) -> int:
             parts, entry, clock=SteadyClock(), wall=SystemClock(), store=store, writer=writer, pid=os.getpid(),
             unrecorded=unrecorded,
         )  # fmt: skip
-        lines = _Lines(output)
+        lines = _Lines(output, printer)
         watcher.subscribers.append(lines.see)
         received: list[int] = []
 
@@ -148,8 +152,9 @@ def _state(watcher: Guardian) -> str:
 class _Lines:
     """What the guardian says, as lines or as JSON."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, printer: Printer) -> None:
         self._output = output
+        self._printer = printer
         self._clock = SystemClock()
 
     def started(self, text: str) -> None:
@@ -167,8 +172,11 @@ class _Lines:
     def _write(self, kind: str, at: int, account: str, severity: Severity, title: str, text: str) -> None:
         if self._output.json:
             record = {"kind": kind, "at": to_iso(at), "account": account, "severity": severity.value}
-            self._output.emit(record | {"title": title, "text": text})
+            self._printer.put(partial(self._output.emit, record | {"title": title, "text": text}))
             return
         line = f"{title}: {text}" if text else title
-        self._output.say(f"{to_iso(at)}  {kind:<9}{line}", style=_STYLES[severity] or None)
+        self._printer.put(partial(self._say, f"{to_iso(at)}  {kind:<9}{line}", _STYLES[severity] or None))
+
+    def _say(self, line: str, style: str | None) -> None:
+        self._output.say(line, style=style)
         self._output.stream.flush()

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from haltline.cli.group import HelpfulCommand
 from haltline.cli.liveview import PHASE_STYLES, draw_status
 from haltline.cli.option import Config, Json, Plain, command_app
 from haltline.cli.output import Output
+from haltline.cli.printer import Printer, closing_words, end_process
 from haltline.cli.workspace import find_setup, require_meaning
 from haltline.clock import NS_PER_S, to_iso
 from haltline.control.status import status_of
@@ -72,8 +74,10 @@ def run(
     moving = not (output.plain or output.json)
     if moving:
         parts = _without_console(parts)
-    received = _run_loop(_guard(parts, path, output, moving=moving))
-    raise typer.Exit(INTERRUPTED if received == signal.SIGINT else 0)
+    printer = Printer(left_out=lambda count: output.say(f"{count:,} lines were left out: nobody read them"))
+    with closing_words(printer):
+        received = _run_loop(_guard(parts, path, output, printer, moving=moving))
+    end_process(printer, INTERRUPTED if received == signal.SIGINT else 0)
 
 
 def _run_loop(work: Coroutine[None, None, int]) -> int:
@@ -84,9 +88,9 @@ def _run_loop(work: Coroutine[None, None, int]) -> int:
     return uvloop.run(work)
 
 
-async def _guard(parts: Parts, path: Path, output: Output, *, moving: bool) -> int:
+async def _guard(parts: Parts, path: Path, output: Output, printer: Printer, *, moving: bool) -> int:
     stopped: asyncio.Queue[int] = asyncio.Queue()
-    log = _Log(output, moving=moving)
+    log = _Log(output, printer, moving=moving)
     starting = Haltline.from_parts(
         parts, in_memory=False, subscribers=[log.see], watch=True, patience_ns=PATIENCE_NS
     )  # fmt: skip
@@ -99,13 +103,13 @@ async def _guard(parts: Parts, path: Path, output: Output, *, moving: bool) -> i
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows has no handlers on the loop: Ctrl-C ends the process there
             loop.add_signal_handler(number, stop, number)
-    output.say(f"starting {path}", style="dim")
+    printer.put(lambda: output.say(f"starting {path}", style="dim"))
     calm()
     async with starting as engine:
         _tell_service_manager(engine)
         settle()
         log.started(engine, _guarded(engine.status(), rules=len(parts.book.rules)))
-        received = await (_picture(engine, log, path, output, stopped) if moving else stopped.get())
+        received = await (_picture(engine, log, path, output, printer, stopped) if moving else stopped.get())
         ServiceManager.from_environ(os.environ).stopping()
         log.stopped(engine)
     return received
@@ -130,9 +134,14 @@ def _tell_service_manager(engine: Haltline) -> None:
         watchdog.subscribers.append(lambda pulse: (manager.alive if pulse.is_well else manager.status)(pulse.status))
 
 
-async def _picture(engine: Haltline, log: "_Log", path: Path, output: Output, stopped: asyncio.Queue[int]) -> int:
+async def _picture(
+    engine: Haltline, log: "_Log", path: Path, output: Output, printer: Printer, stopped: asyncio.Queue[int]
+) -> int:
+    """Draw until stopped; while the terminal takes nothing, nothing is drawn."""
     console = output.console
-    with Live(console=console, screen=True, auto_refresh=False) as live:
+    live = Live(console=console, screen=True, auto_refresh=False)
+    printer.put(live.start)
+    try:
         while stopped.empty():
             picture = draw_status(
                 status_of(engine.engine.kernel),
@@ -142,19 +151,23 @@ async def _picture(engine: Haltline, log: "_Log", path: Path, output: Output, st
                 width=console.size.width,
                 height=console.size.height,
             )
-            live.update(picture, refresh=True)
+            if printer.is_idle:
+                printer.put(partial(live.update, picture, refresh=True))
             with suppress(TimeoutError):
                 async with asyncio.timeout(FRAME_S):
                     return await stopped.get()
-    return stopped.get_nowait()
+        return stopped.get_nowait()
+    finally:
+        printer.put(live.stop)
 
 
 class _Log:
     """What the engine decides, as lines for the picture, as text, or as JSON."""
 
-    def __init__(self, output: Output, *, moving: bool) -> None:
+    def __init__(self, output: Output, printer: Printer, *, moving: bool) -> None:
         self.lines: deque[Text] = deque(maxlen=_KEPT)
         self._output = output
+        self._printer = printer
         self._moving = moving
         self._early: list[Result] | None = []
 
@@ -191,10 +204,13 @@ class _Log:
         stamp = to_iso(at) if at else ""
         self.lines.append(Text.assemble((f"{stamp[11:19]:<9} ", "dim"), (inert(text), style)))
         if self._output.json:
-            self._output.emit({"kind": kind, "at": stamp or None, "text": text} | more)
+            self._printer.put(partial(self._output.emit, {"kind": kind, "at": stamp or None, "text": text} | more))
         elif not self._moving:
-            self._output.say(f"{stamp}  {kind:<11}{text}")
-            self._output.stream.flush()
+            self._printer.put(partial(self._say, f"{stamp}  {kind:<11}{text}"))
+
+    def _say(self, line: str) -> None:
+        self._output.say(line)
+        self._output.stream.flush()
 
 
 def _sentence(moved: Transition) -> str:

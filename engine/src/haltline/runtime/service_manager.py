@@ -17,6 +17,7 @@ class ServiceManager:
     def __init__(self, address: str = "", *, watchdog_ns: int | None = None) -> None:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog_ns = watchdog_ns
+        self._owed: tuple[str, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -28,8 +29,9 @@ class ServiceManager:
         return cls(address if address.startswith(("/", "@")) else "", watchdog_ns=watchdog_ns)
 
     def ready(self, status: str) -> bool:
-        """Start-up is over."""
-        return self._tell("READY=1", f"STATUS={_line(status)}")
+        """Start-up is over. Where the socket has no room for it, it is said with the next word: it must not be lost."""
+        self._owed = ("READY=1",)
+        return self._tell(f"STATUS={_line(status)}")
 
     def alive(self, status: str) -> bool:
         """We are well: to be said more often than the watchdog's time."""
@@ -50,9 +52,10 @@ class ServiceManager:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
                 channel.setblocking(False)
-                channel.sendto("\n".join(fields).encode(), self._address)
+                channel.sendto("\n".join((*self._owed, *fields)).encode(), self._address)
         except OSError:
             return False
+        self._owed = ()
         return True
 
 
