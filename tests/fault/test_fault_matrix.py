@@ -299,10 +299,8 @@ def _look(found: Found, book: Book, row: Row) -> None:
     is_late = any(fault.kind is K.LATE_FILL for fault in row.faults)
     found.is_to_come = is_late and bool(cancelled) and filled.isdisjoint(cancelled)
     match found.verb:
-        case "flatten":
+        case "flatten" | "close_position":
             found.kept = held == row.residue and (not working or bool(held))
-        case "close_position":
-            found.kept = held == row.residue
         case "reduce_to":
             found.kept = abs(held) <= 1
         case "cancel_orders":

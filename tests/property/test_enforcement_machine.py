@@ -234,11 +234,9 @@ class EnforcementMachine(RuleBasedStateMachine):
         held = self.held()
         working = [order for order in now.orders if order.status.is_working]
         match planned.name:
-            case "flatten":
+            case "flatten" | "close_position":
                 assert held == 0
                 assert working == []
-            case "close_position":
-                assert held == 0
             case "reduce_to":
                 assert abs(held) <= D(str(planned.params["quantity"]))
             case "place_stop" if held and not self.met_a_trader:

@@ -8,7 +8,7 @@ escalation  what is stuck gets louder, step by step
 governor    trading modes and locks: what they allow, and undoing what appears in spite of them
 request     what operators want done at the broker
 late        orders that fill although a flatten has cancelled them
-aftermath   what a flatten leaves to be watched, and whose it is
+aftermath   what a flatten or close leaves to be watched, and whose it is
 finding     is what a rule says sure enough for what it asks for?
 evidence    what waits for a second witness, or for a breach to hold
 consent     what waits for an operator, because it went beyond its caps
