@@ -42,6 +42,20 @@ def test_a_notice_that_is_not_critical_waits_for_company(hall) -> None:
     assert room.texts() == ["a breached.\nb breached."]
 
 
+def test_a_message_about_hundreds_shows_the_first_and_counts_the_rest(hall) -> None:
+    room = hall()
+    for number in range(500):
+        room.take(notice(f"r{number:03}/eval/1", severity=WARNING), when=0)
+    room.until(30)
+    (text,) = room.texts()
+    lines = text.split("\n")
+    assert (len(lines), lines[0], lines[-1]) == (
+        41, "r000 breached.", "460 more: `haltline incidents` shows them all."
+    )  # fmt: skip
+    room.take(notice("new/eval/1", when=60 * 10**9), when=60)
+    assert room.texts()[-1].split("\n")[-1].endswith("; and 460 more.")
+
+
 def test_a_critical_notice_takes_what_waits_along(hall) -> None:
     room = hall()
     room.take(notice("a/eval/1", severity=WARNING), when=0)

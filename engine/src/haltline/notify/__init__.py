@@ -2,8 +2,8 @@
 
 Deciding, pure, time is an argument: `notice` what a result gives people to hear, with labels from `directory` ·
 `render` in sentences · `route` the tree, grouping and hours · `inhibit`, `silence` what stays unsaid · `group` what
-goes on · `card` the message of a group · `desk` puts it together: what to say now, and when to look again ·
-`forecast` what would be told · `drillreport` what a drill has shown.
+goes on · `card` the message of a group · `crowd` what is not known in hundreds · `desk` puts it together: what to say
+now, and when to look again · `forecast` what would be told · `drillreport` what a drill has shown.
 Delivering: `outbox` durable, one `lane` per channel, with `budget` · `harmless` what others wrote · `split` long
 texts · `handle` messages that are changed · `table` where it is kept · `trial` one real message.
 

@@ -9,6 +9,9 @@ from haltline.clock import format_duration
 from haltline.notify.group import Group, Member, by_loudness, loudest
 from haltline.notify.render import incident_buttons
 
+MOST = 40
+"""So many things one message tells of: more are counted, because nobody reads on."""
+
 
 def first_card(group: Group, member: Member) -> Message:
     """The first message about a group of one: what its rule said."""
@@ -30,9 +33,12 @@ def card(
     """
     members = by_loudness(shown)
     rest = [member for member in by_loudness(seen) if member not in members and member.is_going_on]
-    items = [_item(member, now) for member in members]
+    items = [_item(member, now) for member in members[:MOST]]
+    if len(members) > MOST:
+        items.append(f"{len(members) - MOST} more: `haltline incidents` shows them all.")
     if rest:
-        items.append("Also: " + "; ".join(member.message.title for member in rest) + ".")
+        more = f"; and {len(rest) - MOST} more" if len(rest) > MOST else ""
+        items.append("Also: " + "; ".join(member.message.title for member in rest[:MOST]) + f"{more}.")
     if lead:
         items.insert(0, lead)
     first = members[0].message

@@ -15,6 +15,7 @@ from haltline.clock import format_duration
 from haltline.model.event import Acknowledge, Attention, Silence, Unacknowledge
 from haltline.model.rule import Severity
 from haltline.notify.card import card, first_card
+from haltline.notify.crowd import crowded
 from haltline.notify.group import FOREVER, Group, Member, group_id
 from haltline.notify.inhibit import is_inhibited
 from haltline.notify.notice import Notice
@@ -59,7 +60,7 @@ class Desk:
             out += self._hear(event, now)
         for notice in notices:
             out += self._place(notice, now)
-        return [*out, *self.advance(now)]
+        return [*crowded(out), *self.advance(now)]
 
     def advance(self, now: int) -> Outgoing:
         """What must be said because time has passed."""
