@@ -1,7 +1,7 @@
 """The built-in actions, on a desk that remembers what it was told."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 import pytest
@@ -47,7 +47,7 @@ class RecordingDesk:
         positions: Sequence[PositionReport] = (),
         orders: Sequence[OrderReport] = (),
         *,
-        broken: dict[str, EngineError] | None = None,
+        broken: Mapping[str, Exception] | None = None,
         weights: dict[str, float] | None = None,
         lot: str = "1",
     ) -> None:
@@ -56,7 +56,7 @@ class RecordingDesk:
         self.told: list[str] = []
         self.pulls = 0
         self.aims: dict[Symbol, Aim] = {}
-        self._broken = broken or {}
+        self._broken: Mapping[str, Exception] = broken or {}
         self._weights = weights or {}
         self._lot = Decimal(lot)
 
@@ -358,6 +358,14 @@ async def test_reduce_gross_counts_anew_before_each_cut() -> None:
 async def test_no_other_position_pays_for_one_that_could_not_be_cut() -> None:
     desk = RecordingDesk([position("MNQ", 4), position("ES", -2)], broken={"reduce MNQ to 3": Transient("busy")})
     with pytest.raises(Transient, match="busy"):
+        await act("reduce_gross_to", desk, quantity=5)
+    assert desk.told == ["reduce MNQ to 3"]
+
+
+async def test_what_cannot_be_reckoned_with_is_refused_and_no_other_position_pays_for_it() -> None:
+    broken: dict[str, Exception] = {"reduce MNQ to 3": InvalidOperation("NaN")}
+    desk = RecordingDesk([position("MNQ", 4), position("ES", -2)], broken=broken)
+    with pytest.raises(Refused, match="the broker shows what is no number"):
         await act("reduce_gross_to", desk, quantity=5)
     assert desk.told == ["reduce MNQ to 3"]
 

@@ -127,20 +127,16 @@ def test_a_pause_is_the_one_reason_unless_a_rule_blocks_as_well(world, rule):
     assert asked(made).reasons == (pause, "eval may only reduce: entries are blocked by loss")
 
 
-def test_an_operators_flatten_pauses_and_says_who_asked(world, rule):
+@pytest.mark.parametrize(("drill", "why"), [(False, "under way"), (True, "under way, as a drill")])
+def test_an_operators_flatten_pauses_and_says_who_asked_and_whether_it_is_a_drill(world, rule, drill, why):
     made = world(rule.loss())
-    request = ActionRequest(
-        at=made.now,
-        received_at=made.now,
-        name="flatten",
-        account="eval",
-        request_id="r1",
-        operator="ann",
-        reason="news",
-    )
-    made.send(request)
-    (reason,) = asked(made).reasons
-    assert reason.startswith("eval is paused by ann: ")
+    made.send(
+        ActionRequest(
+            at=made.now, received_at=made.now, name="flatten", account="eval", request_id="r1", operator="ann",
+            reason="news", drill=drill,
+        )
+    )  # fmt: skip
+    assert asked(made).reasons == (f"eval is paused by ann: a flatten is {why} (until an operator lifts it)",)
 
 
 def test_a_paused_account_in_shadow_is_told_of_its_pause_and_of_no_rule(world, rule):
