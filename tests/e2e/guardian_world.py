@@ -46,6 +46,7 @@ class Service:
 
     process: subprocess.Popen[str]
     said: list[dict[str, Any]] = field(default_factory=list)
+    listener: threading.Thread | None = None
 
     def listen(self) -> None:
         assert self.process.stdout is not None
@@ -56,11 +57,24 @@ class Service:
         return [line["title"] for line in self.said if line["kind"] not in ("started", "stopped")]
 
     def wait_for(self, kind: str, count: int = 1) -> None:
-        until(lambda: sum(line["kind"] == kind for line in self.said) >= count, f"{kind} in {self.said}")
+        def is_said() -> bool:
+            return sum(line["kind"] == kind for line in self.said) >= count
+
+        until(lambda: is_said() or self.process.poll() is not None, f"{kind} in {self.said}")
+        if self.process.poll() is not None:
+            self._hear_out()
+        assert is_said(), f"it ended with {self.process.poll()}, having said {self.said}"
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        code = self.process.wait(30)
+        self._hear_out()
+        return code
+
+    def _hear_out(self) -> None:
+        """What a process has said before its end."""
+        if self.listener is not None:
+            self.listener.join(30)
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
@@ -92,7 +106,8 @@ class World:
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         service = Service(process)
-        threading.Thread(target=service.listen, daemon=True).start()
+        service.listener = threading.Thread(target=service.listen, daemon=True)
+        service.listener.start()
         self.services.append(service)
         service.wait_for("started")
         return service
