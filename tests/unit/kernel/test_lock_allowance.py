@@ -74,9 +74,11 @@ def too_large(world):
     return made.forget()
 
 
-def test_a_reduction_under_a_lock_that_failed_is_tried_again(too_large):
+def test_a_reduction_under_a_lock_that_failed_is_tried_again_as_the_same(too_large):
     too_large.at(5)
-    assert [(action.name, action.params) for action in planned(too_large)] == [("reduce_to", {"quantity": 2.0})]
+    assert [(action.id, action.params) for action in planned(too_large)] == [
+        ("lock@eval:reduce_to:MNQ:1~1", {"quantity": 2.0})
+    ]  # fmt: skip
 
 
 def test_a_reduction_under_a_lock_that_somebody_else_has_done_by_then_is_not_tried_again(too_large):
@@ -133,6 +135,14 @@ def test_a_lock_of_a_rule_ends_as_the_rule_says(world, rule, until, release):
     assert [each.release for each in made.kernel.governor.locks] == [release]
 
 
+@pytest.mark.parametrize("length_s", [0.5, 1.0])
+def test_a_lock_of_a_rule_may_be_short(world, rule, length_s):
+    made = world(rule.loss(then=lock(**{"for": length_s})))
+    made.fill(2, 21_000)
+    made.quote(20_750)
+    assert [each.until for each in made.kernel.governor.locks] == [made.now + round(length_s * NS_PER_S)]
+
+
 @pytest.mark.parametrize(("length_s", "has_end"), [(36_600 * DAY_S - 1, True), (36_600 * DAY_S, False)])
 def test_a_lock_for_a_hundred_years_has_no_end(world, rule, length_s, has_end):
     made = world(rule.loss(then=lock(**{"for": length_s})))
@@ -183,11 +193,11 @@ def test_a_lock_of_a_warning_stands_while_the_breach_that_followed_is_near_the_l
     assert made.mode == "ACTIVE"
 
 
-@pytest.mark.parametrize(("warn_then", "mode"), [("cancel_orders", "HALTED"), ("notify", "ACTIVE")])
+@pytest.mark.parametrize(("warn_then", "mode"), [(("notify", "cancel_orders"), "HALTED"), (("notify",), "ACTIVE")])
 def test_a_lock_that_a_stuck_warning_has_led_to_stands_as_long_as_that_warns(world, rule, warn_then, mode):
     step = EscalationStep(attempts=1, then=lock(until="clear"))
     made = world(
-        rule.loss(warn=0.8, warn_then=rule.actions(warn_then), then=rule.actions("cancel_orders"), escalate=(step,))
+        rule.loss(warn=0.8, warn_then=rule.actions(*warn_then), then=rule.actions("cancel_orders"), escalate=(step,))
     )
     made.fill(2, 21_000)
     made.quote(20_740)
