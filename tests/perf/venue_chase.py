@@ -146,7 +146,7 @@ class Peer:
     def stop_for(self, seconds: float) -> None:
         """Stop it and let it go on."""
         os.kill(int(self.process.pid or 0), signal.SIGSTOP)
-        time.sleep(seconds)
+        time.sleep(seconds)  # sleeps: it stands still for so long
         os.kill(int(self.process.pid or 0), signal.SIGCONT)
 
     def end(self) -> None:
@@ -186,14 +186,14 @@ class Chase:
         self.venue("price", START)
         self._trouble()
         self.engine("idle")
-        time.sleep(self.chance.choice([0.0, 0.3, 1.0]))
+        time.sleep(self.chance.choice([0.0, 0.3, 1.0]))  # sleeps: people take their time
         self.venue("buy", who)
         self._trouble()
         if not self._until(lambda: self.engine("look")[who] or not self.venue("held", who), PATIENCE_S + WINDOW_S):
             return "the engine does not hear of the position"
         for step in STEPS if self.chance.random() < 0.65 else ():
             self.venue("price", round(START * step, 1))
-            time.sleep(self.chance.choice([0.02, 0.1, 0.4]))
+            time.sleep(self.chance.choice([0.02, 0.1, 0.4]))  # sleeps: so does a market
         self._trouble()
         if not self.venue("held", who):
             return "it was closed without a breach"
@@ -206,7 +206,7 @@ class Chase:
         self.took.append(time.monotonic() - began)
         self.venue("mend")
         closed = self._until(lambda: not self.engine("look")[who], PATIENCE_S + WINDOW_S)
-        time.sleep(self.chance.choice([0.2, 1.0, 3.0, 6.0]))
+        time.sleep(self.chance.choice([0.2, 1.0, 3.0, 6.0]))  # sleeps: people take their time
         return "" if closed else "the engine does not hear of the close"
 
     def end(self) -> None:
@@ -230,7 +230,7 @@ class Chase:
                 self.venue.stop_for(chance.uniform(0.5, 5))
             case "venue away":
                 self.venue("down")
-                time.sleep(chance.uniform(0.3, 4))
+                time.sleep(chance.uniform(0.3, 4))  # sleeps: it is away for so long
                 self.venue("up")
             case "clock set":
                 self.engine("set", chance.choice([-90, -20, -5, -0.2, 0.2, 5, 30, 90]))
@@ -250,7 +250,7 @@ class Chase:
         while not is_so():
             if time.monotonic() > end:
                 return False
-            time.sleep(0.02)
+            time.sleep(0.02)  # sleeps: a process tells nobody of us when it is done
         return True
 
 
