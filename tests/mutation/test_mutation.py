@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mutant import Mutant, mutants_of
+from mutant import PACKAGE, Mutant, mutants_of
+from run import MODULES, explained
 from source import function_of
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,17 @@ def test_a_function_is_found_beneath_its_decorators() -> None:
     assert function_of("rules/incident.py", "Incident.timer").__name__ == "timer"
     assert function_of("rules/incident.py", "Lifecycle._is_clear").__name__ == "_is_clear"
     assert function_of("rules/lock.py", "_outlasts").__name__ == "_outlasts"
+
+
+def test_every_module_of_enforcement_is_hunted() -> None:
+    modules = {f"enforce/{file.name}" for file in (PACKAGE / "enforce").glob("*.py")} - {"enforce/__init__.py"}
+    assert modules - set(MODULES) == set()
+
+
+def test_every_explanation_is_that_of_a_mutant_there_is() -> None:
+    keys = explained().keys()
+    made = {mutant.key for module in {key.partition("::")[0] for key in keys} for mutant in mutants_of(module)}
+    assert keys - made == set()
 
 
 def test_a_child_writes_nothing_where_people_read() -> None:
