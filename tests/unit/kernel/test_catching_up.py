@@ -6,7 +6,7 @@ from haltline.clock import NS_PER_S
 from haltline.model.event import Fill, Quote
 from haltline.model.id import AccountId, FillId, RuleId, Symbol
 from haltline.model.order import Side
-from haltline.model.rule import Comparison, LimitSpec, RuleSpec, Scope
+from haltline.model.rule import Comparison, Evidence, EvidenceSpec, LimitSpec, RuleSpec, Scope
 
 EVAL, OTHER = AccountId("eval"), AccountId("live")
 CURE = ("block_entries", "flatten", ("lock", {"until": "released"}), "notify")
@@ -33,18 +33,18 @@ def connected_late(world, rule, *specs, then=CURE):
     return made.at(3).forget()
 
 
-def test_what_is_passed_through_closes_nothing_locks_nothing_and_tells_nobody(world, rule):
+def test_what_is_passed_through_closes_nothing_and_locks_nothing(world, rule):
     made = connected_late(world, rule)
     told(made, 10, 21_000, ago_s=3600)  # worth -2,000 at the price of now, which it never was
     told(made, -10, 21_100, ago_s=1800)
     made.at(60)
-    assert (made.actions, made.mode) == ([], "ACTIVE")
+    assert (made.actions, made.mode) == (["block_entries", "notify"], "ACTIVE")
 
 
-def test_meanwhile_entries_are_blocked(world, rule):
+def test_meanwhile_entries_are_blocked_and_people_are_told(world, rule):
     made = connected_late(world, rule)
     told(made, 10, 21_000, ago_s=3600)
-    assert made.mode == "REDUCING"
+    assert (made.mode, made.actions) == ("REDUCING", ["block_entries", "notify"])
     assert "still being told" in " ".join(view.waits for view in made.kernel.incidents())
 
 
@@ -52,10 +52,19 @@ def test_what_is_broken_once_they_are_told_is_acted_on_a_second_later(world, rul
     made = connected_late(world, rule)
     told(made, 10, 21_000, ago_s=3600)
     made.at(3.999)
-    assert made.actions == []
+    assert "flatten" not in made.actions
     made.at(4)
-    assert set(made.actions) == {"block_entries", "flatten", "lock", "notify"}
+    assert sorted(made.actions) == ["block_entries", "flatten", "lock", "notify"]
     assert made.mode == "HALTED"
+
+
+def test_one_witness_is_too_few_meanwhile_where_a_rule_asks_for_no_more(world, rule):
+    spec = rule.loss(then=rule.actions("flatten"), evidence=EvidenceSpec(grade=Evidence.WITNESS))
+    made = connected_late(world, rule, spec)
+    told(made, 10, 21_000, ago_s=3600)
+    told(made, -10, 21_100, ago_s=1800)
+    made.at(60)
+    assert made.actions == []
 
 
 def test_old_fills_without_end_delay_no_longer_than_the_hold_time(world, rule):
@@ -93,20 +102,20 @@ def test_a_peak_that_is_still_so_afterwards_counts(world, rule):
 
 def test_a_lock_begins_with_all_that_was_held(world, rule):
     """Seen live: a lock that began with the first of four old fills took the other three for new positions."""
-    made = connected_late(world, rule, then=("block_entries", ("lock", {"until": "released"})))
+    made = connected_late(world, rule, then=(("lock", {"until": "released"}),))
     for _ in range(3):
         told(made, 10, 21_000, ago_s=3600)
     made.at(60)
     assert made.mode == "HALTED"
-    assert made.actions == ["block_entries", "lock"]
+    assert made.actions == ["lock"]
 
 
 def test_another_account_does_not_wait(world, rule):
     made = connected_late(world, rule)
     told(made, 10, 21_000, ago_s=3600)
     made.fill(10, 21_000, account=OTHER)
-    assert {action.account for result in made.results for action in result.plan} == {OTHER}
-    assert "notify" in made.actions
+    closed = [action.account for result in made.results for action in result.plan if action.name == "flatten"]
+    assert closed == [OTHER]
 
 
 def test_a_sum_over_accounts_waits_for_each(world, rule):
@@ -122,25 +131,29 @@ def test_a_sum_over_accounts_waits_for_each(world, rule):
 
 def test_a_rule_on_instruments_waits_for_whoever_holds_it(world, rule):
     spec = RuleSpec(
-        id=RuleId("crowd"), each=Scope.INSTRUMENT, when="count(instrument.positions) > 0", then=rule.actions("notify")
+        id=RuleId("crowd"), each=Scope.INSTRUMENT, when="count(instrument.positions) > 0",
+        then=rule.actions("close_position"),
     )  # fmt: skip
     made = connected_late(world, rule, spec)
     told(made, 10, 21_000, ago_s=3600)
     assert made.actions == []
     made.at(4)
-    assert made.actions == ["notify"]
+    assert made.actions == ["close_position"]
 
 
 def test_a_rule_that_reads_all_accounts_waits_for_each(world, rule):
     spec = RuleSpec(
-        id=RuleId("share"), each=Scope.POSITION, when="portfolio.unrealized_pnl < -1000", then=rule.actions("notify")
+        id=RuleId("share"),
+        each=Scope.POSITION,
+        when="portfolio.unrealized_pnl < -1000",
+        then=rule.actions("close_position"),
     )
     made = connected_late(world, rule, spec)
     made.fill(1, 20_800, account=OTHER)
     told(made, 10, 21_000, ago_s=3600)
     assert made.actions == []
     made.at(4)
-    assert made.actions == ["notify", "notify"]
+    assert made.actions == ["close_position", "close_position"]
 
 
 def test_a_rule_on_fills_judges_each_at_once(world, rule):
@@ -168,6 +181,6 @@ def test_it_is_part_of_the_saved_state(world, rule):
     made = connected_late(world, rule)
     told(made, 10, 21_000, ago_s=3600)
     made.restart().at(3.999)
-    assert made.actions == []
+    assert "flatten" not in made.actions
     made.at(4)
     assert "flatten" in made.actions

@@ -591,6 +591,19 @@ def test_what_a_rule_is_about_at_all_is_part_of_what_it_rests_on(world, rule, wh
     assert (priced(made, Scope.POSITION) != []) is (where is not None)
 
 
+@pytest.mark.parametrize("scope", [Scope.POSITION, Scope.ORDER, Scope.ACCOUNT, Scope.INSTRUMENT])
+def test_a_rule_of_any_scope_may_rest_on_all_accounts(world, rule, scope):
+    """One on positions or orders that read the portfolio and closed ended the engine, at every start anew."""
+    then = rule.actions("flatten" if scope is Scope.ACCOUNT else "close_position")
+    made = world(RuleSpec(id=RuleId("r"), each=scope, when="portfolio.unrealized_pnl < -1000", then=then))
+    made.fill(2, 21_000)
+    made.order("o", 1)
+    made.fill(1, 5_000, symbol="MES", account="live")
+    made.quote(20_000)
+    assert priced(made, scope)[:2] == ["MES", "MNQ"] or scope in (Scope.ORDER, Scope.INSTRUMENT)
+    assert then[0].name in made.actions
+
+
 def test_what_is_done_at_a_warning_rests_on_the_limit(world, rule):
     spec = rule.loss(warn=0.8, then=(), warn_then=rule.actions("cancel_orders"))
     made = world(spec)

@@ -28,7 +28,7 @@ def test_a_deadline_that_was_processed_and_stands_still_ends_the_engine(world, r
 
 def test_what_one_witness_suffices_for_is_not_weighed():
     action = SimpleNamespace(grade=Evidence.WITNESS)
-    entity = SimpleNamespace(scope=Scope.INSTRUMENT, positions=[])
+    entity = SimpleNamespace(scope=Scope.PORTFOLIO, accounts=[])
     assert weigh_evidence(object(), action, entity, object(), judge=None, now=0, hold_ns=0) is SUFFICIENT
 
 

@@ -250,9 +250,9 @@ class TestLateFills:
             folder.steps(
                 "- quotes: {MNQ: '20000x3'}",
                 f"- fill: {{{old}, side: buy, quantity: 2}}",
-                expect("rule: daily-loss, entity: eval, state: breached, actions: []"),
+                expect("rule: daily-loss, entity: eval, state: breached, actions: [block_entries, notify]"),
                 "- after: 1s",
-                expect("rule: daily-loss, entity: eval, actions: [block_entries, flatten, lock, notify]"),
+                expect("rule: daily-loss, entity: eval, actions: [flatten, lock]"),
             )
             == []
         )

@@ -59,15 +59,16 @@ class Emission:
         for target, shadow in self._targets(incident, action):
             if only is None or target.account == only:
                 made = request(incident, action, target, params, cause=cause, now=self.now, shadow=shadow)
-                is_sure = action.grade is Evidence.WITNESS and not (action.level >= 0 and self._is_behind())
+                is_sure = action.grade is Evidence.WITNESS and not self._is_doubtful(action)
                 if is_sure or _is_over(incident.entity):
                     self.requests.append(made)
                 else:
                     self.claims.append((incident, action, made))
 
-    def _is_behind(self) -> bool:
-        """Whether old fills of any account are still being told."""
-        return any(account.behind_until for account in self._accounts())
+    def _is_doubtful(self, action: LinkedAction) -> bool:
+        """Whether an action may rest on what old fills only pass through; what blocks or tells is said all the same."""
+        may_wait = action.level >= 0 and not action.action.is_immediate
+        return may_wait and any(account.behind_until for account in self._accounts())
 
     def _targets(self, incident: Incident, action: LinkedAction) -> Iterable[tuple[Target, bool]]:
         rule, entity = incident.rule, incident.entity

@@ -17,7 +17,7 @@ from haltline.expr.checked import Checked
 from haltline.expr.node import FieldRead, Node, children
 from haltline.model.rule import Evidence, RuleSpec, Scope
 from haltline.model.verdict import Verdict
-from haltline.rules.rule import ALERT, Judgement, LinkedAction, Rule
+from haltline.rules.rule import ALERT, Judgement, LinkedAction, Rule, account_of
 from haltline.state.backing import is_backed, observed_at
 from haltline.state.instrument import Instrument
 
@@ -75,14 +75,17 @@ def weigh_evidence(
 def _accounts_of(rule: Rule, action: LinkedAction, entity: Any, account: Any) -> Iterable[Any]:
     """Every account whose fills the decision rests on."""
     scope = entity.scope
-    if scope is Scope.PORTFOLIO:
-        return entity.accounts  # type: ignore[no-any-return]
+    if scope is Scope.PORTFOLIO or any("portfolio" in read.changes for read in _reads(rule, action)):
+        return _portfolio_of(entity).accounts  # type: ignore[no-any-return]
     if scope is Scope.INSTRUMENT:
         return [position.account for position in entity.positions]
-    own = entity if scope is Scope.ACCOUNT else entity.account
-    if any("portfolio" in read.changes for read in _reads(rule, action)):
-        return own.portfolio.accounts  # type: ignore[no-any-return]
+    own = account_of(entity)
     return [own] if account in (None, own) else [own, account]
+
+
+def _portfolio_of(entity: Any) -> Any:
+    """All accounts together, whatever the scope of a rule that reads them."""
+    return getattr(account_of(entity) or entity, "portfolio", entity)
 
 
 def hold_of(spec: RuleSpec, default_ns: int) -> int:
@@ -96,10 +99,10 @@ def prices_of(rule: Rule, action: LinkedAction, entity: Any) -> Iterator[Price]:
     roots = {root for read in _reads(rule, action) for root, changes in read.changes.items() if changes & _QUOTE}
     scope = entity.scope
     if "portfolio" in roots:
-        for account in getattr(entity, "portfolio", entity).accounts:
+        for account in _portfolio_of(entity).accounts:
             yield from _held_by(account)
     elif "account" in roots:
-        yield from _held_by(entity if scope is Scope.ACCOUNT else entity.account)
+        yield from _held_by(account_of(entity))
     if scope is Scope.POSITION and roots & {"position", "instrument"}:
         yield entity.instrument, entity.price_index
         if "instrument" in roots:
