@@ -173,6 +173,13 @@ async def test_flatten_goes_on_after_a_position_that_is_no_number() -> None:
     assert desk.told == ["reduce NQ to 0"]
 
 
+@pytest.mark.parametrize("price", ["NaN", "sNaN", "Infinity"])
+async def test_a_price_that_is_no_number_changes_nothing_in_the_order_of_the_others(price: str) -> None:
+    odd = msgspec.structs.replace(position("ES", 5), average_price=Decimal(price))
+    desk = RecordingDesk([odd, position("NQ", 1, price=3), position("YM", 2, price=4)])
+    assert await act("flatten", desk) == ["reduce YM to 0", "reduce ES to 0", "reduce NQ to 0"]
+
+
 async def test_flatten_asks_for_no_cancel_of_what_has_ended() -> None:
     ended = [
         order("entry", "ES", "buy", status=OrderStatus.FILLED),
