@@ -85,12 +85,11 @@ def take_fill(core: "Core", event: Fill, now: int, out: Emission) -> None:
 
 def take_position(core: "Core", event: PositionReport, now: int, out: Emission) -> None:
     """Undo what a position shows that a late fill has opened; a push of it may have been lost."""
-    after, instrument = _watched(core, event.account, now), core.state.names.get(event.symbol)
-    if after is None or instrument is None:
+    after, symbol = _watched(core, event.account, now), Symbol(core.state.resolve(event.symbol).symbol)
+    if after is None:
         return
-    symbol = Symbol(instrument.symbol)
-    ledger = core.state.accounts[event.account].ledgers.get(symbol)
-    if ledger is None or ledger.reported_at != min(event.at, now) or not _is_watched(after, symbol, now):
+    ledger = core.state.accounts[event.account].ledgers[symbol]
+    if ledger.reported_at != min(event.at, now) or not _is_watched(after, symbol, now):
         return  # it was older than what is known, or is of no interest
     after.note_report(core.state.accounts[event.account], symbol, now)
     _undo(core, after, event.account, symbol, out)
@@ -98,10 +97,7 @@ def take_position(core: "Core", event: PositionReport, now: int, out: Emission) 
 
 def take_order(core: "Core", event: OrderUpdate, now: int, _: Emission) -> None:
     """Remember how an order ended that we may have cancelled, and take the broker's later words on it."""
-    report, instrument = event.order, core.state.names.get(event.order.symbol)
-    account = core.state.accounts.get(report.account)
-    if account is None or instrument is None:
-        return
+    report = event.order
     after = core.late.get(report.account)
     known = after.ended.get(report.order_id) if after is not None else None
     if known is not None and known.report is not None:
@@ -109,7 +105,7 @@ def take_order(core: "Core", event: OrderUpdate, now: int, _: Emission) -> None:
             known.said, known.said_at = report.filled, now
     elif not report.status.is_working and report.remaining > _ZERO and _is_acted_on(core, report.account):
         after = core.late.setdefault(report.account, Aftermath())
-        after.ended[report.order_id] = _ended(report, Symbol(instrument.symbol), now)
+        after.ended[report.order_id] = _ended(report, Symbol(core.state.resolve(report.symbol).symbol), now)
         if len(after.ended) > REMEMBERED:
             del after.ended[next(iter(after.ended))]
 
