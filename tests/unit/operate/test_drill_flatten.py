@@ -2,12 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 import pytest
+from holding_desk import hold, holds, receipts
 from operator_desk import PEOPLE, START, Desk, Open
 from test_drill import SETUP, Ear, followed, listen
 
@@ -16,55 +15,17 @@ from haltline.api import Reply, ReplyStatus, Role, reply_text
 from haltline.builtins.paper.broker import PAPER, PaperBroker
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.errors import Refused
-from haltline.journal.receipt import LegOutcome, Receipt
 from haltline.journal.record import RecordKind
-from haltline.model.event import Quote
-from haltline.model.id import AccountId, Symbol
-from haltline.model.order import OrderRequest, OrderType, Side
+from haltline.model.order import OrderRequest
 from haltline.runtime.embed import load_parts
 from haltline.runtime.practiceflatten import LONGEST_NS
 
 RIA = PEOPLE[Role.RISK_MANAGER]
-EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 HOLDING = (
     SETUP.replace("rules:", "instruments: {MNQ: {tick_size: 0.25, tick_value: 0.5, currency: USD}}\nrules:")
     + "notify: {channels: [phone]}\n"
 ).replace("kind: console", "kind: console, severities: [info, warning, critical]")
 HOUR_NS = 3600 * NS_PER_S
-
-
-def venue(desk: Desk) -> PaperBroker:
-    return cast(PaperBroker, desk.engine.engine._brokers["paper"])
-
-
-async def hold(desk: Desk) -> None:
-    """Two contracts, and an order that rests below."""
-    now = desk.clock.now()
-    quote = Quote(at=now, received_at=now, symbol=MNQ, bid=21_000, ask=21_000.25, last=21_000, mark=21_000)
-    desk.engine.engine.inbox.put(quote)
-    await asyncio.sleep(0)
-    venue(desk).on_quote(quote)
-    order = {"account": EVAL, "symbol": MNQ, "side": Side.BUY}
-    await venue(desk).submit(OrderRequest(**order, quantity=Decimal(2), client_id="mine"))
-    await venue(desk).submit(
-        OrderRequest(
-            **order, quantity=Decimal(1), client_id="rest", type=OrderType.LIMIT, limit_price=Decimal(20_000)
-        )
-    )  # fmt: skip
-    async with asyncio.timeout(60):
-        while len(desk.engine.engine.kernel.state.accounts["eval"].order_book) != 1:  # noqa: ASYNC110 - the pump's turn
-            await asyncio.sleep(0)
-
-
-async def holds(desk: Desk) -> tuple[int, int]:
-    found = await venue(desk).snapshot(EVAL)
-    return len(found.positions), len(found.orders)
-
-
-def receipts(desk: Desk) -> list[Receipt]:
-    bodies = [record.body for record in desk.engine.engine.store.iterate(kinds=[RecordKind.OUTCOME])]
-    found = [msgspec.json.decode(body, type=Receipt | LegOutcome) for body in bodies]
-    return [each for each in found if isinstance(each, Receipt)]
 
 
 async def drilled(desk: Desk, line: str = "drill eval flatten=yes") -> Reply:
@@ -211,3 +172,49 @@ async def test_a_drill_that_comes_again_flattens_too(opened: Open) -> None:
         assert receipt.drill
         command = [record.body for record in desk.engine.engine.store.iterate(kinds=[RecordKind.EVENT])]
         assert any(b'"drill":true' in body and b"the set-up" in body for body in command)
+
+
+async def test_a_drill_that_comes_again_and_does_not_flatten_is_told(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: PaperBroker, request: OrderRequest) -> None:
+        raise Refused("the venue is closed for the day")
+
+    async with opened(setup=f"{HOLDING}drills: {{daily: {{at: 15:00 UTC, wait: 0s, flatten: true}}}}\n") as desk:
+        ear = listen(desk, Ear())
+        await hold(desk)
+        monkeypatch.setattr(PaperBroker, "submit", refuse)
+        async with asyncio.timeout(60):
+            while not all(each.due for each in desk.engine.engine._drills.standings()):  # noqa: ASYNC110 - a service
+                await asyncio.sleep(0)
+        desk.clock.advance_to(START + HOUR_NS)
+        async with asyncio.timeout(60):
+            while not (told := [each for each in ear.heard if "did not flatten" in each.title]):
+                await asyncio.sleep(0)
+                desk.clock.advance_to(desk.clock.now() + NS_PER_S // 4)
+        assert told[0].title == "The drill daily did not flatten eval"
+        assert "the venue is closed for the day" in told[0].text
+
+
+async def test_a_drill_of_the_file_that_would_reach_real_money_after_all_flattens_nothing_and_says_so(
+    folder: Path,
+) -> None:
+    drills = "drills: {daily: {at: 15:00 UTC, wait: 0s, flatten: true}}\n"
+    (folder / "haltline.yaml").write_text(HOLDING.replace("CONTROL", "") + drills)
+    parts = load_parts(folder / "haltline.yaml", environ={})
+    parts = replace(parts, registry=cast(Any, RealMoney(parts.registry)))
+    clock = ManualClock(START)
+    async with Haltline.from_parts(parts, clock=clock, in_memory=True) as engine:
+        desk = Desk(engine, clock)
+        ear = listen(desk, Ear())
+        async with asyncio.timeout(60):
+            while not all(each.due for each in engine.engine._drills.standings()):  # noqa: ASYNC110 - a service
+                await asyncio.sleep(0)
+        clock.advance_to(START + HOUR_NS)
+        async with asyncio.timeout(60):
+            while not (told := [each for each in ear.heard if "did not flatten" in each.title]):
+                await asyncio.sleep(0)
+                clock.advance_to(clock.now() + NS_PER_S // 100)
+        assert "may hold real money" in told[0].text
+        assert receipts(desk) == []
+        assert engine.engine._drills.standings()[0].score is not None

@@ -9,7 +9,7 @@ from haltline.clock import NS_PER_S, Clock, format_duration, to_iso
 from haltline.config.drill import DrillEntry
 from haltline.control.practice import PracticeAccount
 from haltline.control.readiness import Standing, Standings
-from haltline.errors import EngineError
+from haltline.errors import EngineError, Refused
 from haltline.notify.drillreport import is_flattened
 from haltline.runtime.drillroom import DrillRoom
 from haltline.runtime.health import Tell
@@ -64,7 +64,7 @@ class DrillSchedule:
 
     async def _carry_out(self, entry: DrillEntry, due: int) -> None:
         account = entry.account or self._account
-        practice = self._practice(account) if entry.flatten else None
+        practice, refusal = self._practice_of(entry, account)
         labels = {"account": account, "severity": entry.severity.value, "rule": "drill"}
         while True:
             try:
@@ -84,7 +84,14 @@ class DrillSchedule:
             text = f"Nobody acknowledged it within {format_duration(entry.wait_ns)}."
             await self._tell(f"The drill {entry.name} was not acknowledged", f"{text} See 'readiness'.")
         if entry.flatten and not is_flattened(report):
-            await self._tell(f"The drill {entry.name} did not flatten {account}", f"{report.flatten}.")
+            await self._tell(f"The drill {entry.name} did not flatten {account}", f"{report.flatten or refusal}.")
+
+    def _practice_of(self, entry: DrillEntry, account: str) -> tuple[PracticeAccount | None, str]:
+        """The account it flattens; none, and why, where the set-up in force is another than the file that was read."""
+        try:
+            return self._practice(account) if entry.flatten else None, ""
+        except Refused as refusal:
+            return None, str(refusal)
 
     async def _miss(self, entry: DrillEntry, standing: Standing, missed: int, last: int, reason: str) -> None:
         await self._standings.put(
