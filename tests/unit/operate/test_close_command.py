@@ -1,9 +1,8 @@
 """What an operator reads before and after a close: it is a flatten of one symbol."""
 
 import pytest
+from holding_desk import hold, holds, receipts
 from operator_desk import PEOPLE, Open
-from test_drill import Ear, listen
-from test_drill_flatten import HOLDING, hold, holds, receipts
 
 from haltline.api import Role, reply_text
 
@@ -11,8 +10,7 @@ TOM = PEOPLE[Role.TRADER]
 
 
 async def test_it_says_how_many_orders_go_and_leaves_none(opened: Open) -> None:
-    async with opened(setup=HOLDING) as desk:
-        listen(desk, Ear())
+    async with opened() as desk:
         await hold(desk)
         asked = await desk.say(TOM, "close eval MNQ enough")
         assert asked.confirmation is not None
@@ -30,7 +28,7 @@ async def test_it_says_how_many_orders_go_and_leaves_none(opened: Open) -> None:
 
 @pytest.mark.parametrize("account", ["eval", "other"])
 async def test_a_close_of_nothing_says_so_before_it_is_confirmed(opened: Open, account: str) -> None:
-    async with opened(setup=HOLDING) as desk:
+    async with opened() as desk:
         asked = await desk.say(TOM, f"close {account} MNQ enough")
         assert asked.confirmation is not None
         assert asked.confirmation.text.startswith(
