@@ -604,6 +604,28 @@ def test_a_rule_of_any_scope_may_rest_on_all_accounts(world, rule, scope):
     assert then[0].name in made.actions
 
 
+class TestUnknownPrices:
+    """A decision may rest on prices that are not known by now: looking for their age ended the engine."""
+
+    def test_a_position_whose_price_went_stale_is_closed_where_a_rule_says_so(self, world, rule):
+        spec = RuleSpec(
+            id=RuleId("r"), each=Scope.POSITION, when="instrument.stale", then=rule.actions("close_position")
+        )
+        made = world(spec, stale_after_s=10)
+        made.fill(2, 21_000)
+        made.quote(21_000)
+        made.at(60)
+        assert made.actions == ["close_position"]
+
+    def test_an_order_in_what_was_never_quoted_can_be_answered_by_a_flatten(self, world, rule):
+        spec = RuleSpec(
+            id=RuleId("r"), each=Scope.ORDER, when="not known(instrument.last)", then=rule.actions("flatten")
+        )
+        made = world(spec)
+        made.order("o", 1, symbol="MES")
+        assert "flatten" in made.actions
+
+
 def test_what_is_done_at_a_warning_rests_on_the_limit(world, rule):
     spec = rule.loss(warn=0.8, then=(), warn_then=rule.actions("cancel_orders"))
     made = world(spec)

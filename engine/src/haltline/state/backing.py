@@ -38,7 +38,10 @@ def is_backed(instrument: "Instrument", index: int) -> bool:
 
 
 def observed_at(instrument: "Instrument", index: int) -> int:
-    """When one of `Instrument.prices` was last observed."""
+    """When one of `Instrument.prices` was last observed; 0 for one that is UNKNOWN."""
+    price = instrument.prices[index]
+    if price != price:
+        return 0
     sort = _sort(instrument, index)
     until = {
         MARK: instrument.mark_until,
