@@ -8,6 +8,7 @@ import pytest
 
 from haltline.api import AccountSnapshot
 from haltline.clock import NS_PER_S, ManualClock
+from haltline.config.guardian import BEAT_NS, LOOKS
 from haltline.errors import Transient
 from haltline.model.event import AccountReport, PositionReport
 from haltline.model.id import AccountId, OrderId, Symbol
@@ -97,7 +98,7 @@ async def test_a_lease_ends_before_a_guardian_may_act_and_is_of_the_accounts_tha
     assert not world.lease.is_held(EVAL)
     world.lease.renew(["other"], world.steady.now())
     assert not world.lease.is_held(EVAL)
-    assert LEASE_NS < 3 * NS_PER_S  # the shortest silence that a set-up may allow
+    assert LEASE_NS < LOOKS * BEAT_NS  # the shortest silence that a set-up may allow
 
 
 async def test_without_a_lease_and_without_a_guardian_an_order_is_sent(world: World) -> None:
