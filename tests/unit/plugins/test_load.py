@@ -227,7 +227,7 @@ def test_something_unusable_is_refused_with_its_flaw(shop: Shop, thing: str, fla
     loaded = shop.load("odd")
     assert code(loaded, "odd") == "E508"
     assert flaw in str(report(loaded, "odd").error)
-    assert loaded.registry.functions.names() == ["matches"]
+    assert loaded.registry.functions.names() == ["label", "matches"]
 
 
 def test_all_problems_of_required_plugins_come_at_once(shop: Shop) -> None:
