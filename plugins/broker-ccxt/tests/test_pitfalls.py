@@ -145,6 +145,9 @@ async def test_an_order_whose_answer_is_lost_is_of_unknown_outcome_and_was_sent_
         assert len(desk.sim.account.orders) == 1
         found = await desk.actuator.find_order("main", ID)
         assert found is not None
+        looked_up = await desk.actuator.look_up(found)
+        assert looked_up is not None
+        assert (looked_up.order_id, looked_up.filled) == (found.order_id, found.filled)
         again = await desk.actuator.submit(order(desk.symbol, "0.01"))
         assert again.order_id == found.order_id
         assert len(desk.sim.account.orders) == 1

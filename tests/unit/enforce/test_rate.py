@@ -14,7 +14,7 @@ from haltline.enforce.rate import ActingBroker, RateBudget, ReadingBroker
 from haltline.errors import Transient
 from haltline.model.event import OutcomeStatus
 from haltline.model.id import AccountId, OrderId
-from haltline.model.order import OrderRequest, Side
+from haltline.model.order import OrderReport, OrderRequest, Side
 
 ORDER = OrderRequest(account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(1), reduce_only=True, client_id="c")
 
@@ -365,6 +365,24 @@ async def test_an_order_is_asked_for_with_a_share_of_reading_and_a_late_answer_i
     third.cancel()
     with pytest.raises(Transient, match="no answer within 10 s"):
         await ReadingBroker(cast("Broker", _Asked(TimeoutError())), None).find_order(AccountId("eval"), "c")
+
+
+class _Teller(_Asked):
+    async def look_up(self, order: object) -> object:
+        return await self.find_order(EVAL, str(order))
+
+
+async def test_an_order_is_looked_up_with_a_share_of_reading_where_the_broker_can_be_asked() -> None:
+    wanted = cast("OrderReport", "order")
+    shared = budget(ManualClock(NS_PER_S), per_minute(2))
+    assert await ReadingBroker(cast("Broker", _Asked("found")), shared).look_up(wanted) is None
+    able = ReadingBroker(cast("Broker", _Teller("found")), shared)
+    assert await able.look_up(wanted) == "found"
+    second = asyncio.ensure_future(able.look_up(wanted))
+    assert not await ended(second)
+    second.cancel()
+    with pytest.raises(Transient, match="no answer within 10 s"):
+        await ReadingBroker(cast("Broker", _Teller(TimeoutError())), None).look_up(wanted)
 
 
 async def test_budgets_of_one_address_count_their_calls_together_and_their_orders_each_for_itself() -> None:

@@ -40,6 +40,7 @@ class FakeBroker:
     def __init__(self) -> None:
         self.held = 0
         self.orders: dict[str, OrderReport | Exception] = {}
+        self.looked_up: dict[str, OrderReport] = {}
         self.asked: list[str] = []
         self.pulls = 0
         self.trouble: Exception | None = None
@@ -51,6 +52,9 @@ class FakeBroker:
         if isinstance(found, Exception):
             raise found
         return found
+
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        return self.looked_up.get(order.order_id)
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         self.pulls += 1
@@ -207,7 +211,15 @@ async def test_where_the_broker_does_not_say_people_are_told_once_and_nothing_is
     assert len(world.told) == 2
 
 
-async def test_an_order_without_an_id_of_its_senders_cannot_be_asked_for() -> None:
+async def test_an_order_without_an_id_of_its_senders_is_asked_for_by_the_id_of_the_venue() -> None:
+    world = World("o1", client="")
+    world.broker.looked_up["o1"] = replace(world.reports["o1"], filled=Decimal(1))
+    world.holds(1)
+    await world.look()
+    assert (world.broker.asked, world.planned, world.told) == ([], ["close_position"], [])
+
+
+async def test_where_that_cannot_be_asked_either_people_are_told_which_orders_it_may_be_of() -> None:
     world = World("o1", "o2", client="")
     world.holds(1)
     await world.look()

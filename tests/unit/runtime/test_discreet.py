@@ -10,7 +10,7 @@ from haltline.errors import OutcomeUnknown, PluginFailed, Refused, SessionClosed
 from haltline.model.event import AccountReport, ConnectionStatus, ConnectionUpdate, Event, OrderUpdate, Quote
 from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderRequest, OrderStatus, OrderType, Side
-from haltline.runtime.discreet import DiscreetBroker, DiscreetReader, discreet_sink
+from haltline.runtime.discreet import DiscreetBroker, DiscreetInquirer, DiscreetReader, discreet_sink
 
 EVAL, KEY = AccountId("eval"), "key-of-ours-123"
 REQUEST = OrderRequest(account=EVAL, symbol=Symbol("MNQ"), side=Side.BUY, quantity=Decimal(1), client_id="c")
@@ -83,6 +83,21 @@ async def test_no_failure_says_it_and_each_stays_what_it_is(kind: type[Exception
         with pytest.raises(kind) as failure:
             await call
         assert "signature of *** is wrong" in str(failure.value) and KEY not in repr(failure.value)
+
+
+class Inquired(Chatty):
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        return self._answer(order)  # type: ignore[no-any-return] # as given
+
+
+async def test_what_is_said_of_an_order_that_was_asked_for_says_it_neither() -> None:
+    said = DiscreetInquirer(Inquired(), hide)
+    found = [await said.find_order(EVAL, "c"), await said.look_up(order(f"bad {KEY}"))]
+    assert [each and each.reason for each in found] == ["bad ***", "bad ***"]
+    failing = DiscreetInquirer(Inquired(Refused(KEY)), hide)
+    for call in (failing.find_order(EVAL, "c"), failing.look_up(order("x"))):
+        with pytest.raises(Refused, match=r"^\*\*\*$"):
+            await call
 
 
 async def test_a_pause_that_was_asked_for_is_still_known() -> None:

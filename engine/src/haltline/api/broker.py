@@ -119,6 +119,17 @@ class QuoteTaker(Protocol):
 
 
 @runtime_checkable
+class OrderLookup(Protocol):
+    """A broker that can be asked for an order by the venue's own id: those of people mostly have no client id."""
+
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        """What became of an order that was heard of before, working or not; None where the venue does not say.
+
+        Counts as a `BrokerCall.FIND_ORDER`.
+        """
+
+
+@runtime_checkable
 class Metered(Protocol):
     """A broker whose calls are worth more than one of its kind's `limit`: one call of ours may be many of the venue's,
     and venues weigh them. Of `order_limit` every submit and cancel is worth one.

@@ -6,7 +6,7 @@ Calls count for what they are worth to the venue (`api.Metered`), 1 where a brok
 import asyncio
 from collections import deque
 
-from haltline.api import AccountSnapshot, Broker, BrokerCall, EventSink, Metered, RateLimit, Started
+from haltline.api import AccountSnapshot, Broker, BrokerCall, EventSink, Metered, OrderLookup, RateLimit, Started
 from haltline.clock import NS_PER_S, Clock
 from haltline.enforce.spacing import Spacing
 from haltline.errors import Transient
@@ -162,6 +162,18 @@ class ReadingBroker:
         try:
             async with asyncio.timeout(READ_S):
                 return await self._broker.find_order(account, client_id)
+        except TimeoutError as failure:
+            raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
+
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        """What became of an order, once there is a share for it; None where the broker cannot be asked by its id."""
+        if not isinstance(self._broker, OrderLookup):
+            return None
+        if self._budget is not None:
+            await self._budget.share(_cost(self._broker, BrokerCall.FIND_ORDER))
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._broker.look_up(order)
         except TimeoutError as failure:
             raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
 

@@ -71,10 +71,12 @@ class Aftercare:
 
     async def _ask(self, order: OrderReport) -> bool:
         """Have the kernel told what became of an order; whether its broker has said so."""
-        if not order.client_id:
-            return False
+        broker = self._accounts[order.account]
         try:
-            found = await self._accounts[order.account].find_order(order.account, order.client_id)
+            if order.client_id:
+                found = await broker.find_order(order.account, order.client_id)
+            else:
+                found = await broker.look_up(order)
         except InvariantBroken:
             raise
         except Exception:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything

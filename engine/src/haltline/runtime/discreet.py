@@ -29,6 +29,9 @@ class Inquirer(Puller, Protocol):
     async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
         """The order sent under a client id, working or not."""
 
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        """What became of an order; None where that cannot be asked by its id alone."""
+
 
 class DiscreetReader:
     """A `Puller` whose failures and answers say no secret."""
@@ -58,6 +61,12 @@ class DiscreetInquirer(DiscreetReader):
         """The order sent under a client id."""
         with self._discretion:
             found = await self._inquirer.find_order(account, client_id)
+        return None if found is None else _discreet(found, self._hide)
+
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        """What became of an order."""
+        with self._discretion:
+            found = await self._inquirer.look_up(order)
         return None if found is None else _discreet(found, self._hide)
 
 

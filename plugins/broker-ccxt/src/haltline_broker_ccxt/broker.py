@@ -88,6 +88,12 @@ class CcxtBroker:
         await self._ready()
         return await self._venue.find(client_id)
 
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        """What became of an order, asked by the venue's id."""
+        self._require(order.account)
+        await self._ready()
+        return await self._venue.find_by_id(order)
+
     async def close(self) -> None:
         """Let go of the connections of a broker whose `run` was never called."""
         await self._venue.line.close()

@@ -102,6 +102,13 @@ class ProjectXBroker:
             return await self._outcome(close, account, number)
         return await self._tagged(account, number, client_id)
 
+    async def look_up(self, order: OrderReport) -> OrderReport | None:
+        """What became of an order, asked by the platform's number for it."""
+        if not order.order_id.isdecimal():
+            return None
+        number = await self._number(order.account)
+        return await self._report(await self._puller.order(number, int(order.order_id)), order.account, order.client_id)
+
     def cost(self, call: BrokerCall) -> int:
         """How many of the platform's calls one of ours is, at most; a contract that is met first is one more."""
         if call is BrokerCall.SNAPSHOT:
