@@ -102,8 +102,12 @@ async def test_a_snapshot_that_fails_hangs_the_library_s_watching_and_not_ours(r
     async with desks("bybit") as desk:
         await desk.sim.wait_for_stream("private", topic="position")
         desk.sim.arm("status", "positions", status=500, count=None)
+        asked = len(desk.calls("positions"))
         desk.sim.trades("BTC", "0.1")
         await desk.until(lambda: held(desk).get("BTCUSDT") == Decimal("0.1"))
+        await desk.until(lambda: len(desk.calls("positions")) > asked + 2)  # each of them has failed
+        desk.sim.trades("BTC", "0.1")
+        await desk.until(lambda: held(desk).get("BTCUSDT") == Decimal("0.2"))
         desk.sim.faults.clear()
 
 

@@ -115,6 +115,7 @@ async def test_an_order_waits_behind_no_reading(raws, desks) -> None:
         report = await desk.actuator.submit(order(desk.symbol, "0.01"))
         assert report.order_id
         assert not all(each.done() for each in reads)
+        assert desk.actuator._venue.line.exchange.enableRateLimit is False  # nor behind what acts asks before it
 
 
 @pytest.mark.parametrize("venue", VENUES)
