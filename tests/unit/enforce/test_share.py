@@ -282,8 +282,8 @@ async def test_an_entry_that_nobody_can_cancel_keeps_no_close_waiting_for_long()
         cancel = msgspec.structs.replace(made.plan("cancel_orders", "a", MNQ), order_id=stuck)
         made.executor.accept([cancel, made.plan("close_position", "b", MES)])
         await made.settle()
-    assert venue.sent[MES] <= 7.0
-    assert made.receipt("a").status is OutcomeStatus.FAILED
+    assert venue.sent[MES] <= 4.0
+    assert made.receipt("a").reason.startswith("not confirmed within 2s, and other actions wait")
 
 
 async def test_an_action_in_doubt_that_others_wait_for_says_so() -> None:

@@ -4,8 +4,8 @@ Contract. An order that nobody can cancel, or a position whose order does not fi
 (`Budget.cancel_ns`, `Budget.part_ns`), and the action goes on with the rest; once one has used its share up, others of
 its kind are sent and looked at once. Then the action is run again, for as long as there is time: where one thing alone
 was left, that one is waited for; where there are several, each is looked at once a round, and the rounds grow apart,
-because venues count calls. Where other actions wait for the account, one about a single symbol fails after the share
-of a position, to be tried again.
+because venues count calls. Where other actions wait for the account, one about a single order or symbol fails after its
+share, to be tried again.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,7 +20,7 @@ from haltline.errors import OutcomeUnknown, Transient
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderReport
 from haltline.model.plan import PlannedAction
-from haltline.rules.arbiter import FLATTEN
+from haltline.rules.arbiter import CANCEL, FLATTEN
 
 type Run = Callable[[PlannedAction, Desk], Awaitable[None]]
 
@@ -32,6 +32,7 @@ class SharingDesk(RecallingDesk):
     """
 
     is_awaited: Callable[[], bool] = staticmethod(lambda: False)
+    _own_ns = 0
     _yields_at: int | None = None
     _is_shared = False
     _round = 0
@@ -43,7 +44,8 @@ class SharingDesk(RecallingDesk):
         """Run an action, and again while something was left of it for want of time. Raises what its last run raised."""
         self._round, self._is_shared = 0, True
         is_of_all = planned.symbol is None or planned.name == FLATTEN  # that of a position rule has one
-        self._yields_at = None if is_of_all else self._clock.now() + self._budget.part_ns
+        self._own_ns = self._budget.cancel_ns if planned.name == CANCEL else self._budget.part_ns
+        self._yields_at = None if is_of_all else self._clock.now() + self._own_ns
         while True:
             self._left = frozenset()
             try:
@@ -97,7 +99,7 @@ class SharingDesk(RecallingDesk):
         if self._yields_at is not None and self._clock.now() >= self._yields_at and self.is_awaited():
             self._require_lane()
             cause = self._doubt or self._last_failure
-            waited = f"not confirmed within {format_duration(self._budget.part_ns)}, and other actions wait"
+            waited = f"not confirmed within {format_duration(self._own_ns)}, and other actions wait"
             raise (OutcomeUnknown if self._doubt else Transient)(waited + (f" ({cause})" if cause else ""))
         if self._whole is not None and self._not_before > self._clock.now():  # it is the broker's time, and no share
             self._deadline = min(self._whole, max(self._deadline, self._not_before + self._budget.first_wait_ns))
