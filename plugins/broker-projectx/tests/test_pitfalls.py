@@ -412,15 +412,6 @@ async def test_a_reducing_order_is_an_exact_close(desk: Any) -> None:
     assert (found.status, found.filled, found.client_id) == (OrderStatus.FILLED, 2, "b")
 
 
-async def test_an_order_placed_by_hand_is_asked_for_by_its_number(desk: Any) -> None:
-    desk.trader.buys("MNQZ5", 3)
-    await desk.actor.submit(closing(1))
-    found = await desk.actor.find_order(EVAL, "hl-1")
-    looked_up = await desk.actor.look_up(msgspec.structs.replace(found, client_id="", filled=Decimal(0)))
-    assert (looked_up.order_id, looked_up.filled) == (found.order_id, found.filled)
-    assert await desk.actor.look_up(msgspec.structs.replace(found, order_id=OrderId("pending"))) is None
-
-
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("stage", ["before", "after"])
 async def test_a_close_in_doubt_is_found_out_and_never_made_twice(desk: Any, size: int, stage: str) -> None:

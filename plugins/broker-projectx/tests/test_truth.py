@@ -4,6 +4,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from haltline.api import BrokerRole, Level
@@ -20,7 +21,7 @@ from haltline.model.event import (
     PositionReport,
     Quote,
 )
-from haltline.model.id import AccountId, Symbol
+from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.instrument import AssetClass, InstrumentSpec
 from haltline.model.order import OrderStatus, OrderType, Side
 from haltline_broker_projectx.reader import day_start
@@ -490,3 +491,15 @@ def closing(number: int) -> Any:
     return OrderRequest(
         account=EVAL, symbol=MNQ, side=Side.SELL, quantity=Decimal(2), reduce_only=True, client_id=f"t{number}"
     )
+
+
+async def test_an_order_placed_by_hand_is_asked_for_by_its_number(desk: Any) -> None:
+    placed = desk.trader.buys("MNQZ5", 2, limit=20_000.0)
+    snapshot = await desk.actor.snapshot(EVAL)
+    (working,) = snapshot.orders
+    looked_up = await desk.actor.look_up(working)
+    assert (looked_up.order_id, looked_up.client_id) == (str(placed.id), "")
+    assert looked_up.status.is_working
+    assert await desk.actor.look_up(msgspec.structs.replace(working, order_id=OrderId("pending"))) is None
+    with pytest.raises(Refused):
+        await desk.actor.look_up(msgspec.structs.replace(working, order_id=OrderId("999999")))
