@@ -1,4 +1,4 @@
-"""The crash matrix: SIGKILL at every await and every journal write of a flatten; what is true after a restart.
+"""The crash matrix: SIGKILL at every await and every journal write of a flatten or close; what is true after a restart.
 
 Two positions and three orders on the paper venue, which is a process of its own. The points come from a life that is
 not killed; then one trial for each. `pytest tests/crash/test_flatten.py -m long -s` prints the table.
@@ -108,6 +108,17 @@ def test_a_flatten_killed_twice_ends_flat_locked_and_on_record(calm: dict[str, A
     points = steady(calm)
     pairs = zip(every(points, 20), every(points[::-1], 20), strict=True)
     require(run_both(list(pairs)))
+
+
+@pytest.mark.slow
+def test_a_close_leaves_nothing_of_its_symbol_and_all_of_the_other() -> None:
+    require_kept(run([(None, None, "close")]))
+
+
+@pytest.mark.long
+def test_a_close_killed_at_every_instant_leaves_nothing_of_its_symbol_and_all_of_the_other() -> None:
+    points = steady(run([(None, None, "close")])[0])
+    require(run_both([(point, None, "close") for point in points]))
 
 
 @pytest.mark.slow

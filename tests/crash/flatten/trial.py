@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from life import HANDOVER, RULES, SETUP, live
+from life import CLOSE, HANDOVER, RULES, SETUP, live
 
 from haltline.journal.receipt import LegOutcome, Receipt
 from haltline.journal.record import RecordKind
@@ -33,6 +33,8 @@ from haltline_sim_paper.wire import Book, Login
 
 EVAL, MNQ, MES = AccountId("eval"), Symbol("MNQ"), Symbol("MES")
 HELD = {MNQ: Decimal(3), MES: Decimal(-2)}
+CLOSING = "close"
+"""The story of a close; any other is the fault that a handover meets, and none the flatten."""
 LEGS = {"cancel eval-1", "cancel eval-2", "cancel eval-3", "reduce MNQ 0", "reduce MES 0"}
 
 
@@ -67,7 +69,7 @@ def open_world(folder: Path, port: int, story: str) -> None:
     """Two positions, two entry orders, one protective stop; in the story of a handover, what happens to the close."""
     (folder / "data").mkdir()
     (folder / "haltline.yaml").write_text(SETUP.format(port=port))
-    (folder / "rules.yaml").write_text(RULES + (HANDOVER if story else ""))
+    (folder / "rules.yaml").write_text(CLOSE if story == CLOSING else RULES + (HANDOVER if story else ""))
     login = Login(
         key="paper",
         accounts=(AccountSpec(id=EVAL, balance=Decimal(50_000)),),
@@ -93,7 +95,7 @@ def open_world(folder: Path, port: int, story: str) -> None:
                     stop_price=Decimal(price) if type_ is OrderType.STOP else None,
                 )
             )  # fmt: skip
-        if story:
+        if story not in ("", CLOSING):
             hand.arm(Fault(kind=FaultKind(story), verb="submit"))
 
 
@@ -116,7 +118,8 @@ def trial(target: list[Any] | None, again: list[Any] | None, story: str = "") ->
             codes.append(one_life(folder, port, None, is_first=False))
         with Control(port) as hand:
             book = hand.book()
-        found = {"target": target, "again": again, "codes": codes} | judge(folder, book, story)
+        judged = judge_close(folder, book) if story == CLOSING else judge(folder, book, story)
+        found = {"target": target, "again": again, "codes": codes} | judged
         return found | ({"points": passed} if target is None else {})
     finally:
         os.kill(venue, signal.SIGKILL)
@@ -127,17 +130,53 @@ def trial(target: list[Any] | None, again: list[Any] | None, story: str = "") ->
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def judge(folder: Path, book: Book, story: str) -> dict[str, Any]:
-    """What the venue and the journal say in the end."""
-    end = json.loads((folder / "end.json").read_bytes()) if (folder / "end.json").exists() else {"over": False}
-    quantity: Counter[str] = Counter()
+def end_of(folder: Path) -> dict[str, Any]:
+    end: dict[str, Any] = {"over": False}
+    return json.loads((folder / "end.json").read_bytes()) if (folder / "end.json").exists() else end
+
+
+def quantities(book: Book) -> Counter[str]:
+    found: Counter[str] = Counter()
     for fill in book.fills:
-        quantity[fill.symbol] += fill.quantity * fill.side.sign  # type: ignore[assignment]
+        found[fill.symbol] += fill.quantity * fill.side.sign  # type: ignore[assignment]
+    return found
+
+
+def closes_of(book: Book) -> dict[Symbol, list[Decimal]]:
+    """What our orders have filled."""
     sent = {order.order_id for order in book.orders if order.client_id.startswith("hl-")}
-    closes = {
+    return {
         symbol: [f.quantity * f.side.sign for f in book.fills if f.symbol == symbol and f.order_id in sent]
         for symbol in HELD
     }
+
+
+def judge_close(folder: Path, book: Book) -> dict[str, Any]:
+    """The symbol is closed and its orders are gone; the position and the order of the other are as they were."""
+    end, quantity, closes = end_of(folder), quantities(book), closes_of(book)
+    receipts, is_whole = receipts_of(folder)
+    legs = [leg.leg for receipt in receipts for leg in receipt.legs]
+    working = [order.order_id for order in book.orders if order.status.is_working]
+    left = [receipt.remaining for receipt in receipts if receipt.status == "done"]
+    return {
+        "flat": (quantity[MNQ], quantity[MES]) == (0, HELD[MES]),
+        "no_orders": working == ["eval-2"],
+        "locked": end["over"] and end["mode"] == "ACTIVE" and list(end["held"]) == [MES],
+        "one_close": closes == {MNQ: [-HELD[MNQ]], MES: []},
+        "receipt": [receipt.name for receipt in receipts] == ["close_position"]
+        and [each and (each.positions, each.orders) for each in left] == [({MES: HELD[MES]}, {MES: 1})]
+        and sorted(legs) == ["cancel eval-1", "cancel eval-3", "reduce MNQ 0"],
+        "chain": is_whole,
+        "end": end,
+        "legs": legs,
+        "working": working,
+        "receipts": [f"{receipt.name} {receipt.status}: {receipt}" for receipt in receipts],
+    }
+
+
+def judge(folder: Path, book: Book, story: str) -> dict[str, Any]:
+    """What the venue and the journal say in the end."""
+    end, quantity, closes = end_of(folder), quantities(book), closes_of(book)
     receipts, is_whole = receipts_of(folder)
     flattens = [receipt for receipt in receipts if receipt.name == "flatten"]
     legs = sorted({(receipt.action, leg.leg) for receipt in receipts for leg in receipt.legs})

@@ -10,7 +10,7 @@ from test_share import SlackVenue
 
 from haltline.clock import NS_PER_S
 from haltline.enforce.budget import Budget
-from haltline.enforce.verify import shortfall
+from haltline.enforce.verify import remaining_of, shortfall
 from haltline.errors import Refused
 from haltline.journal.receipt import Proof, Receipt, Remaining
 from haltline.journal.record import RecordKind, entry_of
@@ -164,6 +164,20 @@ async def test_pushes_that_show_an_order_of_the_symbol_are_waited_for(
 def test_it_owes_the_position_and_the_orders_of_its_symbol_alone(remaining: Remaining, owed: str) -> None:
     planned = PlannedAction(id=ActionId("a"), at=1, name="close_position", account=EVAL, symbol=MNQ)
     assert shortfall(planned, remaining) == owed
+
+
+def test_a_reduction_to_nothing_owes_nothing_where_nothing_is_held() -> None:
+    planned = PlannedAction(
+        id=ActionId("a"), at=1, name="reduce_to", account=EVAL, symbol=MNQ, params={"quantity": 0}
+    )  # fmt: skip
+    assert shortfall(planned, Remaining(positions={MES: D(2)}, working_orders=1, orders={MNQ: 1})) == ""
+
+
+async def test_orders_that_have_ended_are_not_left() -> None:
+    venue = LooseVenue().keep("working", MNQ, Side.BUY, 1).keep("over", MNQ, Side.BUY, 1)
+    venue.orders[OrderId("over")] = msgspec.structs.replace(venue.orders[OrderId("over")], status=OrderStatus.CANCELLED)
+    left = remaining_of(await venue.snapshot(EVAL))
+    assert (left.working_orders, left.orders) == (1, {MNQ: 1})
 
 
 def test_what_works_is_told_by_symbol_where_that_is_known() -> None:
