@@ -6,6 +6,7 @@ arrival     entities come and go: fills, and orders that end, are judged in that
 retry       what did not succeed is tried again, with what its rule says now
 escalation  what is stuck gets louder, step by step
 governor    trading modes and locks: what they allow, and undoing what appears in spite of them
+dark        what was open before a lock that began before the broker was heard of
 request     what operators want done at the broker
 late        orders that fill although a flatten has cancelled them
 aftermath   what a flatten or close leaves to be watched, and whose it is

@@ -16,6 +16,7 @@ from haltline.expr.window import WindowNeed
 from haltline.kernel.aftermath import Aftermath
 from haltline.kernel.arrival import take_arrivals
 from haltline.kernel.command import take_command, take_due
+from haltline.kernel.dark import note_earlier
 from haltline.kernel.emission import Emission
 from haltline.kernel.evidence import EvidenceGate
 from haltline.kernel.governor import Governor, describe
@@ -109,6 +110,7 @@ class Core:
         if is_word:
             out = out or self.emission(now)
             out.now = now
+            note_earlier(self, event, now)
             take_command(self, event, now, out)
         out = self.settle(now, out)
         self.schedule_next()

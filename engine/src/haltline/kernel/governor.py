@@ -122,8 +122,10 @@ class Governor:
         return None, str(until)
 
     def _stand(self, lock: Lock) -> None:
+        account = self.state.accounts[lock.account]
+        if account.connected is not True:
+            lock = msgspec.structs.replace(lock, dark=True)
         if self.locks.add(lock) and lock.id not in self.allowances:
-            account = self.state.accounts[lock.account]
             self.allowances[lock.id] = {
                 position.symbol: position.quantity
                 for position in account.book.values()

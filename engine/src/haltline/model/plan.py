@@ -97,7 +97,8 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """A persisted ban on new risk for an account, or one symbol of it.
 
     It ends at `until` (None: never by itself); with `release` ``clear`` it also ends with the incident of `rule`.
-    With `entries_only` it is a pause: entries wait, and what is opened all the same is not closed.
+    With `entries_only` it is a pause: entries wait, and what is opened all the same is not closed. `dark`: the broker
+    was not heard of when it began, and what was open then is not known yet.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     rule: RuleId | None = None
     operator: str = ""
     entries_only: bool = False
+    dark: bool = False
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

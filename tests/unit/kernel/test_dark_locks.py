@@ -1,0 +1,150 @@
+"""A lock that begins before the broker was heard of closes nothing that was open before."""
+
+from decimal import Decimal
+
+import pytest
+
+from haltline.clock import NS_PER_S
+from haltline.kernel.dark import note_earlier
+from haltline.model.event import ConnectionStatus, ConnectionUpdate, Fill, LockRequest, PositionReport
+from haltline.model.id import AccountId, FillId, Symbol
+from haltline.model.order import Side
+
+EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
+
+
+def connected(made, status=ConnectionStatus.CONNECTED):
+    return made.send(ConnectionUpdate(at=made.now, received_at=made.now, account=EVAL, status=status))
+
+
+def lock(made, symbol=None):
+    return made.send(
+        LockRequest(at=made.now, received_at=made.now, account=EVAL, operator="ann", reason="news", symbol=symbol)
+    )
+
+
+def fill(made, quantity, *, ago_s, fill_id="f", voided=False):
+    return made.send(
+        Fill(
+            at=made.now - round(ago_s * NS_PER_S), received_at=made.now, account=EVAL, symbol=MNQ,
+            fill_id=FillId(fill_id), side=Side.BUY if quantity > 0 else Side.SELL, quantity=Decimal(abs(quantity)),
+            price=Decimal(21_000), voided=voided,
+        )
+    )  # fmt: skip
+
+
+def report(made, quantity, *, opened_ago_s):
+    opened = None if opened_ago_s is None else made.now - round(opened_ago_s * NS_PER_S)
+    return made.send(
+        PositionReport(
+            at=made.now, received_at=made.now, account=EVAL, symbol=MNQ, quantity=Decimal(quantity),
+            average_price=Decimal(21_000), opened_at=opened,
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def locked(world):
+    """Somebody locked at once, ten seconds ago; then the broker came."""
+    made = world()
+    made.at(1)
+    lock(made)
+    made.at(11)
+    connected(made)
+    return made.forget()
+
+
+@pytest.mark.parametrize("symbol", [None, MNQ])
+def test_what_was_filled_before_stays(world, symbol):
+    made = world()
+    made.at(1)
+    lock(made, symbol)
+    made.at(11)
+    fill(made, 3, ago_s=60)
+    fill(made, -1, ago_s=30, fill_id="g")
+    made.at(60)
+    assert made.actions == []
+
+
+def test_what_was_filled_since_is_closed(locked):
+    fill(locked, 3, ago_s=5)
+    assert locked.actions == ["close_position"]
+
+
+def test_of_what_was_enlarged_the_rest_is_taken_back(locked):
+    fill(locked, 3, ago_s=60)
+    fill(locked, 2, ago_s=5, fill_id="g")
+    (action,) = [action for result in locked.results for action in result.plan]
+    assert (action.name, action.params) == ("reduce_to", {"quantity": 3.0})
+
+
+def test_a_fill_that_is_told_twice_or_voided_allows_no_more(locked):
+    fill(locked, 3, ago_s=60)
+    fill(locked, 3, ago_s=60)
+    fill(locked, 3, ago_s=60, voided=True)
+    fill(locked, 3, ago_s=5, fill_id="g")
+    assert locked.actions[-1] == "close_position"
+
+
+def test_a_position_that_was_opened_before_stays(locked):
+    report(locked, 3, opened_ago_s=3600)
+    assert locked.actions == []
+
+
+def test_and_may_not_be_enlarged(locked):
+    report(locked, 3, opened_ago_s=3600)
+    locked.at(12)
+    report(locked, 5, opened_ago_s=3600)
+    assert locked.actions == ["reduce_to"]
+
+
+@pytest.mark.parametrize("opened_ago_s", [5, None])
+def test_a_position_that_was_opened_since_or_does_not_say_is_closed(locked, opened_ago_s):
+    report(locked, 3, opened_ago_s=opened_ago_s)
+    assert locked.actions == ["close_position"]
+
+
+def test_a_broker_that_was_heard_of_leaves_nothing_in_the_dark(world):
+    made = world()
+    connected(made)
+    made.at(1)
+    lock(made)
+    made.at(11)
+    fill(made, 3, ago_s=60)
+    assert made.actions == ["close_position"]
+
+
+def test_it_is_dark_again_while_the_broker_is_away(world):
+    made = world()
+    connected(made)
+    connected(made, ConnectionStatus.DISCONNECTED)
+    made.at(1)
+    lock(made)
+    made.at(11)
+    fill(made, 3, ago_s=60)
+    assert made.actions == []
+
+
+def test_a_restart_changes_nothing(locked):
+    locked.restart()
+    fill(locked, 3, ago_s=60)
+    assert locked.actions == []
+
+
+def test_a_report_that_was_refused_tells_nothing(locked):
+    """`is_word` is False for it, so the kernel asks nothing; asked all the same, there is nothing to tell."""
+    earlier = PositionReport(
+        at=locked.now, received_at=locked.now, account=EVAL, symbol=Symbol("MES"), quantity=Decimal(1),
+        average_price=Decimal(1), opened_at=1,
+    )  # fmt: skip
+    note_earlier(locked.kernel, earlier, locked.now)
+    assert locked.kernel.governor.allowances == {"operator@eval": {"MES": 0.0}}
+
+
+def test_what_nobody_knows_is_not_looked_for(locked):
+    unknown = PositionReport(
+        at=locked.now, received_at=locked.now, account=AccountId("nobody"), symbol=Symbol("???"),
+        quantity=Decimal(1), average_price=Decimal(1),
+    )  # fmt: skip
+    note_earlier(locked.kernel, unknown, locked.now)
+    assert locked.kernel.governor.allowances == {"operator@eval": {}}
