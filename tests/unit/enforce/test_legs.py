@@ -196,6 +196,7 @@ async def test_a_last_word_that_the_broker_does_not_give_leaves_the_leg_as_it_wa
     filling_late(world, fault)
     receipt = await carry_out(world)
     assert (receipt.status, states(receipt)) == (OutcomeStatus.DONE, [LegState.ACKNOWLEDGED])
+    assert receipt.unsettled == (), "what is done leaves nothing to another try"
 
 
 async def test_an_order_that_filled_unheard_is_asked_for_its_price_in_the_end() -> None:

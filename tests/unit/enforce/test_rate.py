@@ -406,3 +406,17 @@ async def test_budgets_of_one_address_count_their_calls_together_and_their_order
         one.claim(is_order=False)
     clock.advance_to(61 * NS_PER_S)
     assert await ended(waiting)
+
+
+async def test_of_two_that_count_together_a_light_reading_of_one_does_not_pass_a_heavy_one_of_the_other() -> None:
+    clock = ManualClock(NS_PER_S)
+    limit = RateLimit(calls=200, per_s=5.0)
+    one = budget(clock, limit)
+    other = RateBudget(name="other", clock=clock, calls=limit, orders=None, beside=one)
+    await one.share(80)
+    heavy: asyncio.Task[object] = asyncio.ensure_future(one.share(90))
+    assert not await ended(heavy)
+    light: asyncio.Task[object] = asyncio.ensure_future(other.share(1))
+    assert not await ended(light)
+    clock.advance_to(6 * NS_PER_S)
+    assert await ended(heavy) and await ended(light)

@@ -5,6 +5,7 @@ Calls count for what they are worth to the venue (`api.Metered`), 1 where a brok
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from haltline.api import AccountSnapshot, Broker, BrokerCall, EventSink, Metered, OrderLookup, RateLimit, Started
 from haltline.clock import NS_PER_S, Clock
@@ -147,33 +148,25 @@ class ReadingBroker:
 
     async def snapshot(self, account: AccountId) -> AccountSnapshot:
         """The broker's truth, once there is a share for it; raises Transient where it then does not answer in time."""
-        if self._budget is not None:
-            await self._budget.share(_cost(self._broker, BrokerCall.SNAPSHOT))
-        try:
-            async with asyncio.timeout(READ_S):
-                return await self._broker.snapshot(account)
-        except TimeoutError as failure:
-            raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
+        return await self._ask(BrokerCall.SNAPSHOT, lambda: self._broker.snapshot(account))
 
     async def find_order(self, account: AccountId, client_id: str) -> OrderReport | None:
         """The order sent under a client id, once there is a share for it; raises like `snapshot`."""
-        if self._budget is not None:
-            await self._budget.share(_cost(self._broker, BrokerCall.FIND_ORDER))
-        try:
-            async with asyncio.timeout(READ_S):
-                return await self._broker.find_order(account, client_id)
-        except TimeoutError as failure:
-            raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
+        return await self._ask(BrokerCall.FIND_ORDER, lambda: self._broker.find_order(account, client_id))
 
     async def look_up(self, order: OrderReport) -> OrderReport | None:
         """What became of an order, once there is a share for it; None where the broker cannot be asked by its id."""
-        if not isinstance(self._broker, OrderLookup):
+        broker = self._broker
+        if not isinstance(broker, OrderLookup):
             return None
+        return await self._ask(BrokerCall.FIND_ORDER, lambda: broker.look_up(order))
+
+    async def _ask[T](self, call: BrokerCall, answer: Callable[[], Awaitable[T]]) -> T:
         if self._budget is not None:
-            await self._budget.share(_cost(self._broker, BrokerCall.FIND_ORDER))
+            await self._budget.share(_cost(self._broker, call))
         try:
             async with asyncio.timeout(READ_S):
-                return await self._broker.look_up(order)
+                return await answer()
         except TimeoutError as failure:
             raise Transient(str(failure) or f"no answer within {READ_S:g} s") from failure
 
