@@ -110,6 +110,7 @@ def test_a_flatten_killed_twice_ends_flat_locked_and_on_record(calm: dict[str, A
     require(run_both(list(pairs)))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_close_leaves_nothing_of_its_symbol_and_all_of_the_other() -> None:
     require_kept(run([(None, None, "close")]))
