@@ -311,6 +311,18 @@ def test_an_unknown_account_is_refused() -> None:
         Floor().venue.submit(request, 1)
 
 
+def test_an_order_that_is_over_has_filled_what_is_executed_for_it_all_the_same() -> None:
+    floor = Floor()
+    floor.quote(bid=100.0, ask=100.25)
+    order = floor.order("buy", 3, "limit", limit_price=90)
+    floor.venue.cancel(EVAL, order.order_id, floor.now)
+    floor.venue.execute(
+        EVAL, order.symbol, Side.BUY, quantity=D(1), price=D(90), now=floor.now, order_id=order.order_id
+    )
+    found = next(event.order for event in reversed(floor.events) if isinstance(event, OrderUpdate))
+    assert (found.order_id, found.status, found.filled) == (order.order_id, OrderStatus.CANCELLED, 1)
+
+
 def test_orders_outside_trading_hours_are_rejected() -> None:
     assert "closed" in Floor(is_open=lambda symbol, now: False).order("buy", 1).reason
 
