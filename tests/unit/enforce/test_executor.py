@@ -11,6 +11,7 @@ from haltline.builtins.action.size import SIZE_ACTIONS
 from haltline.builtins.action.state import STATE_ACTIONS
 from haltline.clock import NS_PER_S, ManualClock
 from haltline.enforce.executor import Executor
+from haltline.errors import InvariantBroken
 from haltline.journal.memory import MemoryJournal
 from haltline.journal.receipt import Receipt
 from haltline.model.event import OutcomeStatus
@@ -62,6 +63,25 @@ async def test_while_one_account_is_busy_not_everything_is_idle_and_the_usual_li
         for lane in lanes:
             lane.cancel()
     assert [(receipt.status, receipt.held_ns) for receipt in receipts] == [(OutcomeStatus.DONE, NS_PER_S)]
+
+
+async def test_a_broken_invariant_in_the_last_look_at_what_is_watched_ends_the_lane() -> None:
+    world = LaneWorld()
+
+    def break_down(verb: str) -> None:
+        lane = world.executor._lanes[EVAL]
+        if verb == "snapshot" and lane.watched and lane.running is None:
+            raise InvariantBroken("stop")
+
+    world.venue.on_call = break_down
+    world.executor.accept([world.plan("close_position", "a")])
+    lane = asyncio.ensure_future(world.executor.run_lane(EVAL))
+    for _ in range(500):
+        if lane.done():
+            break
+        await world.step()
+    assert isinstance(lane.exception(), InvariantBroken)
+    assert world.receipts == []
 
 
 async def test_where_nothing_was_refused_nothing_is_written() -> None:
