@@ -496,7 +496,7 @@ class Story:
             self.venue.end(key)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     trades=st.lists(
         st.tuples(st.sampled_from(["hand", "late"]), st.sampled_from(["heard", "nameless", "lost"]), st.integers(1, 2)),
