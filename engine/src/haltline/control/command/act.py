@@ -81,7 +81,7 @@ class Acts:
         return f"Close {held} on account {account} at market{cancelled}, because: {reason_of(call)}."
 
     async def close(self, call: Call) -> Reply:
-        """Close one position."""
+        """Close one position and cancel the orders of its symbol."""
         about = f"{text_of(call, 'symbol')} on {text_of(call, 'account')}"
         return await self._ask(call, "close_position", f"Closing {about}")
 
