@@ -185,7 +185,7 @@ def test_what_fell_due_while_nothing_ran_happens_at_its_own_instant_before_every
     made.forget()
     made.seconds = 3600
     made.note(made.kernel.evaluate_all(made.now))
-    assert made.phases == ["loss pending", "loss unknown"]  # at the end of the hold prices had been stale for ten seconds
+    assert made.phases == ["loss pending", "loss unknown"]  # at the end of the hold prices had long been stale
     assert "flatten" not in made.actions
 
 
