@@ -4,10 +4,11 @@ import math
 from decimal import Decimal
 from typing import Any, cast
 
+import msgspec
 import pytest
 
-from haltline.model.event import AccountReport, Event, Fill, Quote, Release, Tick
-from haltline.model.id import AccountId, FillId, Symbol
+from haltline.model.event import AccountReport, Event, Fill, OverrideGrant, Quote, Release, Tick
+from haltline.model.id import AccountId, FillId, RuleId, Symbol
 from haltline.model.order import Side
 from haltline.runtime.admit import admit
 
@@ -62,6 +63,17 @@ def test_a_fill_that_the_journal_could_not_give_back_is_refused(changes: dict[st
 def test_a_number_that_is_not_finite_is_refused() -> None:
     report = AccountReport(at=1, received_at=1, account=AccountId("eval"), equity=math.nan)
     assert admit(report) == "AccountReport was refused: equity is not a finite number"
+
+
+@pytest.mark.parametrize("extra", [math.nan, math.inf, -math.inf])
+def test_more_room_that_is_no_number_never_becomes_an_exemption(extra: float) -> None:
+    grant = OverrideGrant(
+        at=1, received_at=1, grant_id="g", rule=RuleId("loss"), entity="eval", until=9, operator="a", reason="b",
+        extra=extra,
+    )  # fmt: skip
+    assert admit(grant) == "OverrideGrant was refused: extra is not a finite number"
+    for sound in (150.0, None):
+        assert admit(msgspec.structs.replace(grant, extra=sound)) == msgspec.structs.replace(grant, extra=sound)
 
 
 def test_a_word_that_cannot_be_written_is_refused() -> None:

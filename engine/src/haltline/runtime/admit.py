@@ -6,7 +6,7 @@ from typing import get_args
 import msgspec
 
 from haltline.journal.record import event_entry
-from haltline.model.event import AccountReport, Event, PositionReport, Quote
+from haltline.model.event import AccountReport, Event, OverrideGrant, PositionReport, Quote
 
 _KINDS = frozenset(get_args(Event))
 _EVENTS = msgspec.json.Decoder(Event)
@@ -25,6 +25,8 @@ def admit(event: Event) -> Event | str:
             numbers = {"equity": equity, "margin_used": used, "margin_available": available}
         case PositionReport(liquidation_price=liquidation, margin=margin, leverage=leverage):
             numbers = {"liquidation_price": liquidation, "margin": margin, "leverage": leverage}
+        case OverrideGrant(extra=extra):
+            numbers = {"extra": extra}  # on record it would be none at all: an exemption
         case _:
             numbers = {}
     bad = [name for name, number in numbers.items() if number is not None and not _is_finite(number)]
