@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from haltline.model.event import Quote
 from haltline.model.id import Symbol
 from haltline.runtime.embed import load_parts
 from haltline.runtime.health import HealthBook
-from haltline.runtime.upkeep import SERVICE, Upkeep
+from haltline.runtime.upkeep import GONE, SERVICE, Upkeep
 from haltline.runtime.writer import InlineWriter
 
 START = 1_746_500_000 * NS_PER_S
@@ -96,6 +97,27 @@ async def test_damage_is_told_once_and_nothing_is_removed(world: World) -> None:
     assert "haltline journal repair" in world.told[0]
     assert world.health.services()[0].status == "degraded"
     assert world.journal.count() == 1503
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file in use cannot be removed there")
+@pytest.mark.parametrize("other", [None, b"another file"])
+async def test_a_file_that_was_removed_or_replaced_is_told_once_and_its_return_seen(
+    world: World, tmp_path: Path, other: bytes | None
+) -> None:
+    """A lock of an hour was gone after the next start, and nobody had heard that the file was."""
+    world.fill(10)
+    aside = (tmp_path / "j.db").rename(tmp_path / "aside.db")
+    if other is not None:
+        (tmp_path / "j.db").write_bytes(other)
+    await world.upkeep.look_after()
+    await world.upkeep.look_after()
+    assert len(world.told) == 1
+    assert "removed or replaced" in world.told[0]
+    assert [each.status for each in world.health.services() if each.name == GONE] == ["degraded"]
+    aside.replace(tmp_path / "j.db")
+    await world.upkeep.look_after()
+    assert [each.status for each in world.health.services() if each.name == GONE] == ["up"]
+    assert len(world.told) == 1
 
 
 async def test_it_begins_after_a_while_and_never_ends(world: World) -> None:

@@ -42,6 +42,7 @@ class Journal:
         self._depth = 0
         self.backup: Path | None = None
         """The file as it was, where opening it brought it to the present format."""
+        self._place = _place_of(path)
         self.snapshots = Snapshots(connection)
         self.gaps = GapTable(connection, path)
         self.actions = ActionTable(connection)
@@ -245,6 +246,11 @@ class Journal:
         return self.snapshots.seq_before(at)
 
     @property
+    def is_in_place(self) -> bool:
+        """Whether its name still leads to the file that was opened: it may be removed or replaced while it is used."""
+        return _place_of(self.path) == self._place
+
+    @property
     def is_writer(self) -> bool:
         """Whether it was opened for writing."""
         return self._lease is not None
@@ -336,6 +342,15 @@ def _record(row: _Row) -> Record:
     except ValueError as error:
         what = f"record {record.seq} is of an unknown kind {str(record.kind)!r}"
         raise JournalBroken(what, "see what 'haltline journal verify' says; restore a backup") from error
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Which file a name leads to; None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _remove(path: Path) -> None:

@@ -21,6 +21,7 @@ FIRST_AFTER_NS = 60 * NS_PER_S
 PAUSE_NS = NS_PER_S // 50
 """Between two steps: at most a fifth of the writer's time goes into looking after what it wrote."""
 SERVICE = "journal"
+GONE = "journal file"
 
 
 class Upkeep:
@@ -40,6 +41,7 @@ class Upkeep:
         self._tell = tell
         self._needs = Needs(journal, store)
         self._is_damaged = False
+        self._is_gone = False
         self.removed = Removed()
 
     async def run(self) -> None:
@@ -51,6 +53,7 @@ class Upkeep:
 
     async def look_after(self) -> None:
         """One pass."""
+        await self._look_for_file()
         if self._is_damaged:
             return
         try:
@@ -61,6 +64,21 @@ class Upkeep:
             self._health.set(SERVICE, "degraded", str(error), at=self._clock.now())
             text = f"{error}. The engine goes on: its present state does not come from there."
             await self._tell("The journal is damaged", text)
+
+    async def _look_for_file(self) -> None:
+        """Whoever removes or replaces the file of a running engine sees nothing of it until the next start."""
+        is_gone = not self._journal.is_in_place
+        if is_gone and not self._is_gone:
+            text = (
+                f"{self._journal.path} is not the file that this engine writes to: it was removed or replaced. What is "
+                "written from then on is lost once the engine ends: locks, incidents, receipts. Put the file back, or "
+                "note them down and start the engine again."
+            )
+            self._health.set(GONE, "degraded", "removed or replaced while the engine runs", at=self._clock.now())
+            await self._tell("The journal's file is gone", text)
+        elif self._is_gone and not is_gone:
+            self._health.set(GONE, "up", at=self._clock.now())
+        self._is_gone = is_gone
 
     async def _prove(self) -> None:
         proof: list[Proof] = []
