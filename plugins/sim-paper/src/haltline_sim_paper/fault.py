@@ -70,9 +70,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 _ORDERED = ("submit", "cancel")
 _AFTER_EFFECT = frozenset({FaultKind.LOST_ACK})
-_PUSHED = frozenset(
-    {FaultKind.DUPLICATE_FILL, FaultKind.REORDER, FaultKind.MUTE, FaultKind.LOSE, FaultKind.SILENCE}
-)
+_PUSHED = frozenset({FaultKind.DUPLICATE_FILL, FaultKind.REORDER, FaultKind.MUTE, FaultKind.LOSE, FaultKind.SILENCE})
 _EFFECTS = {FaultKind.PARTIAL_REJECT: "submit", FaultKind.LATE_FILL: "cancel"}
 
 
