@@ -114,10 +114,10 @@ def test_a_reader_of_its_lines_that_reads_no_more_keeps_it_from_nothing(desk, re
         os.close(writing)
         waiting = time.monotonic() + 60
         while beats(desk).get("state") != "guarding" and process.poll() is None and time.monotonic() < waiting:
-            time.sleep(0.05)
+            time.sleep(0.05)  # sleeps: another process is waited for, and nothing tells when it has written
         before = beats(desk)
         while beats(desk).get("number") == before.get("number") and time.monotonic() < waiting:
-            time.sleep(0.05)
+            time.sleep(0.05)  # sleeps: another process is waited for, and nothing tells when it has written
         after = beats(desk)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
