@@ -70,7 +70,7 @@ class SlackVenue(FakeVenue):
 def world(*, halted: set[Symbol] | None = None, **more: int) -> tuple[SlackVenue, LaneWorld]:
     held = {MNQ: Decimal(3), MES: Decimal(-2), MYM: Decimal(1), M2K: Decimal(1)}
     venue = SlackVenue(held=held, halted=halted or set())
-    return venue, LaneWorld(venue=venue, clock=venue.clock, budget=Budget(grace_s=0.0, call_s=5.0, **more))
+    return venue, LaneWorld(venue=venue, clock=venue.clock, budget=Budget(**{"grace_s": 0.0, "call_s": 5.0, **more}))
 
 
 async def flatten(made: LaneWorld, *, mended_at: float = 1e9) -> float:
@@ -218,7 +218,7 @@ async def test_in_later_rounds_a_cancel_has_still_the_time_that_an_answer_takes(
 
 
 async def test_a_cancel_that_hangs_is_left_too() -> None:
-    venue, made = world(cancel_ns=NS_PER_S // 10)
+    venue, made = world(cancel_ns=NS_PER_S // 10, call_s=600)
     for _ in range(3):
         venue.rest(MNQ, Side.BUY)
     venue.script["cancel", "before"] = ["hang"] * 3
@@ -362,3 +362,23 @@ async def test_an_order_that_fills_at_the_end_of_a_share_is_given_time_to_show_i
         await made.settle(fill_late)
     assert (made.receipt("r").status, venue.held) == (OutcomeStatus.DONE, {MNQ: Decimal(5)})
     assert venue.closes == [Decimal(-5)]
+
+
+@pytest.mark.parametrize(("fault", "why"), [(None, ""), (Transient("down"), " (down)")])
+async def test_what_yields_says_what_was_in_its_way(fault: Exception | None, why: str) -> None:
+    venue, made = world(halted={MNQ} if fault is None else set())
+    venue.script["submit", "before"] = [fault] * 100
+    async with made.lane():
+        made.executor.accept([made.plan("close_position", "a", MNQ), made.plan("close_position", "b", MES)])
+        while not made.receipts:
+            await made.step()
+        venue.script.clear()
+        await made.settle()
+    assert made.receipt("a").reason == f"not confirmed within 5s, and other actions wait{why} [E801]"
+
+
+async def test_a_time_that_a_venue_names_for_a_question_is_kept_as_well() -> None:
+    venue, made = world()
+    venue.script["snapshot", "before"] = [Transient("too many requests", retry_after_s=9.0)]
+    assert 10.0 <= await flatten(made) <= 10.5
+    assert set(venue.sent.values()) == {9.0}
