@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haltline.kernel.aftermath import SHOWN_NS, Aftermath
-from haltline.kernel.late import LATE_NS, REMEMBERED, doubtful, is_watched
+from haltline.kernel.late import LATE_NS, REMEMBERED, doubtful, is_watched, open_orders, untold
 from haltline.model.event import (
     ActionOutcome,
     ActionRequest,
@@ -268,6 +268,113 @@ def test_books_that_were_behind_when_the_account_was_flat_are_no_trade(world):
     venue.report(1)
     assert made.kernel.late[EVAL].behind == {}
     assert len(venue.undone) == 1
+
+
+def test_what_was_undone_leaves_nothing_unnamed(venue):
+    venue.word(1)
+    venue.report(1)
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    venue.end(venue.last_undo)
+    venue.made.at(80)
+    venue.fill(2, "by-hand")
+    venue.report(2)
+    assert (len(venue.undone), venue.doubts) == (1, [])
+
+
+def test_where_our_close_took_off_more_than_we_knew_of_nothing_is_done_before_the_position_is_told(venue):
+    """One fill was lost and one was heard; the close of the second took both off, and our books are one short now."""
+    venue.fill(1, "by-hand")
+    venue.word(1)
+    venue.made.at(67)
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+    venue.made.at(68)
+    venue.fill(-2, "ours-2")
+    venue.end(undo)
+    venue.made.forget().at(70)
+    venue.fill(1, "o1")
+    assert venue.undone == []
+    assert untold(venue.made.kernel, EVAL, venue.made.now) == [MNQ]
+    venue.report(2)
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+
+
+def test_a_fill_without_a_name_that_was_left_at_first_is_closed_once_its_order_has_told_of_it(venue):
+    venue.fill(1)
+    venue.word(1)
+    venue.made.at(67)
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+    venue.word(2)
+    venue.made.at(68)
+    venue.fill(-1, "ours-2")
+    venue.end(undo)
+    venue.made.forget().at(70)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_what_was_traded_between_the_proof_and_its_outcome_does_not_confuse_the_books(venue):
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    proven = venue.made.now
+    venue.made.at(68)
+    venue.fill(2, "by-hand")
+    venue.made.at(69)
+    venue.end(undo, at=proven)
+    venue.made.forget().at(70)
+    venue.fill(1, "o1")
+    assert venue.undone == [("reduce_to", MNQ, 2.0)]
+
+
+def test_a_fill_without_a_name_is_closed_in_its_own_step_where_all_else_was_told_before(venue):
+    venue.word(1)
+    venue.report(0)
+    venue.made.at(67)
+    venue.fill(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_an_older_word_on_an_order_takes_nothing_back(venue):
+    venue.word(1)
+    venue.report(0)
+    venue.made.at(67)
+    venue.word(0)
+    venue.fill(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_an_order_of_whose_end_no_push_told_is_known_from_our_books(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 3)
+    venue = Venue.__new__(Venue)
+    venue.made, venue.side, venue.quantity = made, Side.BUY, 3
+    flatten = venue.ask("flatten", "r1")
+    made.at(6)
+    venue.end(flatten, cancelled=["o1"])
+    made.at(66)
+    venue.word(1)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_an_order_that_has_filled_all_it_could_is_suspected_of_nothing_more(venue):
+    assert [each.order_id for each in open_orders(venue.made.kernel, EVAL, venue.made.now)] == ["o1"]
+    venue.word(3)
+    venue.report(3)
+    venue.made.at(67)
+    venue.fill(-3, "ours-2")
+    venue.end(venue.last_undo)
+    venue.made.at(80)
+    venue.report(1)
+    assert venue.doubts == []
+    assert open_orders(venue.made.kernel, EVAL, venue.made.now) == []
 
 
 # -- what is left ------------------------------------------------------------------------------------------------------
