@@ -70,7 +70,11 @@ def test_what_waits_blocks_as_well() -> None:
     one.waits = "for evidence"
     book.note(one)
     assert book.blocked == {"eval": 1}
-    assert list(book.marked(["i", "gone"])) == [one]
+    other, named = incident("blocks without waiting"), incident("named")
+    other.blocks = True
+    book.add(other)
+    book.add(named)
+    assert list(book.marked(["named", "gone"])) == [named, one]
     assert list(book.marked([])) == [one]
 
 
