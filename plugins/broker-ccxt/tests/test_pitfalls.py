@@ -211,6 +211,27 @@ async def test_a_market_that_was_traded_keeps_its_prices_over_a_new_connection(d
 
 
 @pytest.mark.parametrize("venue", VENUES)
+async def test_another_market_that_is_traded_gets_its_prices_from_streams(desks, venue: str) -> None:
+    """The library subscribes once per connection and name: what stands is closed, so that all is subscribed anew."""
+    async with desks(venue, reconcile_s=600.0) as desk:
+        desk.sim.trades("BTC", "0.1")
+        await desk.until(lambda: held(desk).get(desk.symbol))
+        desk.sim.trades("ETH", "1")
+        await desk.until(lambda: any(symbol.startswith("ETH") for symbol in held(desk)))
+        moved = 0
+
+        def is_told() -> bool:
+            nonlocal moved
+            moved += 1  # prices of the first market keep coming, so none is asked for by REST
+            desk.sim.price("BTC", 50_000 + moved % 50)
+            desk.sim.price("ETH", 2_222 + moved % 50)
+            quotes = [each.mark for each in desk.of(Quote)[-500:] if each.symbol.startswith("ETH") and each.mark]
+            return len(set(quotes)) > 5
+
+        await desk.until(is_told, timeout_s=30.0)
+
+
+@pytest.mark.parametrize("venue", VENUES)
 async def test_a_price_that_was_asked_for_is_not_told_after_a_newer_one_of_a_stream(desks, venue: str) -> None:
     """The answer is older than what a stream told while it was on its way, and nothing in it says so."""
     async with desks(venue) as desk:
