@@ -12,10 +12,13 @@ import pytest
 from haltline import Haltline
 from haltline.builtins.paper.broker import PaperBroker
 from haltline.clock import NS_PER_S, ManualClock
+from haltline.journal.error import JournalBroken
+from haltline.journal.store import Journal
 from haltline.model.event import Quote
 from haltline.model.id import AccountId, Symbol
 from haltline.model.order import OrderRequest, Side
 from haltline.runtime.embed import load_parts
+from haltline.runtime.sidetable import set_aside
 
 EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 START = 1_746_500_000 * NS_PER_S
@@ -128,3 +131,33 @@ async def test_a_damaged_request_of_a_flatten_stops_no_start(folder: Path) -> No
     await stopped_in_the_middle(folder, clock)
     change(folder / "journal.db", "UPDATE record SET body = '{' WHERE kind = 'intent'")
     await is_flat_after_a_start(folder, clock)
+
+
+@pytest.mark.parametrize("body", ["'{'", "'[]'", "CAST(x'7b2261ff223a317d' AS TEXT)", "replace(body, '\"files\"', '\"fi')"])
+async def test_a_damaged_record_of_the_rules_in_force_stops_no_start_and_is_told(folder: Path, body: str) -> None:
+    clock = ManualClock(START)
+    async with make(folder, clock) as engine:
+        await engine.until_idle()
+    change(folder / "journal.db", f"UPDATE record SET body = {body} WHERE kind = 'config'")
+    async with make(folder, clock) as engine:
+        await engine.until_idle()
+        assert engine.status().accounts == ("eval",)
+    if body != "'[]'":  # that is what a record of another shape looks like
+        assert "record of the rules in force is damaged" in (folder / "mail.jsonl").read_text()
+
+
+@pytest.mark.parametrize("page", range(3))
+async def test_a_table_beside_the_chain_that_cannot_be_read_is_said_in_words(tmp_path: Path, page: int) -> None:
+    """SQLite's own words were shown as an internal error."""
+    path = tmp_path / "j.db"
+    Journal.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        names = ("outbox", "notification", "control_note")
+        query = f"SELECT rootpage FROM sqlite_master WHERE name = '{names[page]}'"
+        (root,) = connection.execute(query).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * size : root * size] = bytes(size)
+    path.write_bytes(content)
+    with Journal.open(path) as journal, pytest.raises(JournalBroken):
+        set_aside(journal, START)

@@ -34,7 +34,7 @@ def is_readable(record: Record) -> bool:
     """Whether a record of `KINDS` says what it is; a damaged one does not."""
     try:
         _read(record)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     return True
 

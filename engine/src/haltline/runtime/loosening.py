@@ -55,18 +55,21 @@ class Held:
     remarks: tuple[str, ...] = field(default=())
 
 
+_DAMAGED = "the newest record of the rules in force is damaged; the one before it, or else the files, says what was"
+
+
 def hold(setup: Setup, book: RuleBook, registry: Registry, store: Store, *, now: int) -> Held:
     """Compare what the files say with what was in force when the journal ended."""
-    before = _last_basis(store)
+    before, is_damaged = _last_basis(store)
+    remarks = [_DAMAGED] if is_damaged else []
     if before is None:
-        return Held(setup=setup, book=book, wanted=book)
+        return Held(setup=setup, book=book, wanted=book, remarks=tuple(remarks))
     saved = _saved_policy(store)
     policy = saved.policy or before.loosening
     if not has_locks(before.rules, policy):
-        return Held(setup=setup, book=book, wanted=book, before=before)
+        return Held(setup=setup, book=book, wanted=book, before=before, remarks=tuple(remarks))
     released = {each.id for each in saved.loosenings if each.released_at is not None or _is_due(each, now)}
     kept, waiting = hold_setup(before, setup, policy=policy, released=released)
-    remarks = []
     if calendar_problems(kept, registry):
         kept, waiting = setup, ()
         remarks.append("the set-up in force before names a calendar that is not known any more; the edited one is used")
@@ -243,17 +246,21 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _last_basis(store: Store) -> Basis | None:
-    """What was in force when the journal ended; None where it never said."""
-    bodies = [record.body for record in store.iterate(kinds=[RecordKind.CONFIG]) if b'"basis"' in record.body]
+def _last_basis(store: Store) -> tuple[Basis | None, bool]:
+    """What was in force when the journal ended, None where it never said; and whether what says so later is damaged."""
+    bodies = [record.body for record in store.iterate(kinds=[RecordKind.CONFIG])]
+    is_damaged = False
     while bodies:
         try:
             said = _IN_FORCE.decode(bodies.pop())
         except msgspec.ValidationError:
             continue
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            is_damaged = True
+            continue
         if said.basis is not None:
-            return said.basis
-    return None
+            return said.basis, is_damaged
+    return None, is_damaged
 
 
 def _saved_policy(store: Store) -> _SavedPolicy:

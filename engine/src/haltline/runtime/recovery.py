@@ -136,7 +136,7 @@ def _refuse_other_setup(kernel: Kernel, store: Store) -> None:
         return
     try:
         basis = msgspec.json.decode(record.body, type=InForce).basis
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return
     theirs = {account.id for account in basis.accounts} if basis is not None else set()
     ours = set(kernel.state.accounts)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from haltline.control import question, readiness
+from haltline.journal.error import in_words
 from haltline.journal.record import notice_entry
 from haltline.journal.store import Journal
 from haltline.notify.desk import GROUP, SILENCE
@@ -24,7 +25,8 @@ _JSON: dict[str, type] = {question.SPACE: question.Question, readiness.SPACE: re
 
 def set_aside(journal: Journal, now: int) -> str:
     """Take out every row that cannot be read, with a notice in the chain; returns what to tell people, or nothing."""
-    found = [each for table in _TABLES for each in _unreadable(journal, *table)]
+    with in_words(journal.path):
+        found = [each for table in _TABLES for each in _unreadable(journal, *table)]
     if not found:
         return ""
     with journal.transaction(durable=True):
