@@ -16,6 +16,7 @@ from haltline.enforce.desk import MarkOf
 from haltline.enforce.lane import Job, Lane
 from haltline.enforce.ledger import Ledger
 from haltline.enforce.legs import History
+from haltline.enforce.naming import NamingBroker
 from haltline.enforce.precedence import CONFIRMED, Superseded, supersedes
 from haltline.enforce.progress import OnProgress, Progress, Stage, progress_of
 from haltline.enforce.share import SharingDesk
@@ -52,7 +53,9 @@ class Executor:
         budget: Budget | None = None, capacity: int = 1000, witness: Witness | None = None,
     ) -> None:  # fmt: skip
         self._actions = actions
-        self._brokers = {account: WalledBroker(broker) for account, broker in brokers.items()}
+        self._brokers = {
+            account: NamingBroker(WalledBroker(broker), instruments) for account, broker in brokers.items()
+        }
         self._clock = clock
         self._ledger = ledger
         self._report = report
