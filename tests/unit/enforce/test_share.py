@@ -382,3 +382,17 @@ async def test_a_time_that_a_venue_names_for_a_question_is_kept_as_well() -> Non
     venue.script["snapshot", "before"] = [Transient("too many requests", retry_after_s=9.0)]
     assert 10.0 <= await flatten(made) <= 10.5
     assert set(venue.sent.values()) == {9.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "params"), [("flatten", None, {}), ("flatten", MNQ, {}), ("reduce_by", None, {"fraction": 0.5})]
+)
+async def test_what_is_about_the_whole_account_has_all_the_time_though_others_wait(
+    name: str, symbol: Symbol | None, params: dict[str, float]
+) -> None:
+    _, made = world(halted={MNQ})
+    whole = msgspec.structs.replace(made.plan(name, "a", None, **params), symbol=symbol)
+    async with made.lane():
+        made.executor.accept([whole, made.plan("place_stop", "b", MES, distance=50)])
+        await made.settle()
+    assert made.receipt("a").reason.startswith("not confirmed within 30s")
