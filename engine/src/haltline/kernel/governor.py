@@ -110,7 +110,7 @@ class Governor:
 
     def _end(self, action: PlannedAction, now: int) -> tuple[int | None, str]:
         length_s = action.params.get("for")
-        if isinstance(length_s, int | float) and length_s > 0:  # a length that is none must not leave it unlocked
+        if isinstance(length_s, int | float) and length_s * NS_PER_S >= 1:  # none must not leave it unlocked
             return (now + round(length_s * NS_PER_S), "time") if length_s < _LONGEST_S else (None, "released")
         until = action.params.get("until") or "next_session"
         assert action.account is not None
