@@ -133,7 +133,7 @@ async def test_a_damaged_request_of_a_flatten_stops_no_start(folder: Path) -> No
     await is_flat_after_a_start(folder, clock)
 
 
-@pytest.mark.parametrize("body", ["'{'", "'[]'", "CAST(x'7b2261ff223a317d' AS TEXT)", "replace(body, '\"files\"', '\"fi')"])
+@pytest.mark.parametrize("body", ["'{'", "'[]'", "CAST(x'7b227374617274223a22ff227d' AS TEXT)", "replace(body, '\"files\"', '\"fi')"])
 async def test_a_damaged_record_of_the_rules_in_force_stops_no_start_and_is_told(folder: Path, body: str) -> None:
     clock = ManualClock(START)
     async with make(folder, clock) as engine:
