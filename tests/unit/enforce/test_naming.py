@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from lane_world import EVAL, MES, MNQ, FakeVenue, LaneWorld
 
+from haltline.api import AccountSnapshot, EventSink, Started
 from haltline.enforce.naming import NamingBroker
 from haltline.model.event import OutcomeStatus
-from haltline.model.id import OrderId, Symbol
+from haltline.model.id import AccountId, OrderId, Symbol
 from haltline.model.order import OrderRequest, OrderStatus, OrderType, Side
 
 FRONT, NEXT = Symbol("MNQZ5"), Symbol("MNQH6")
@@ -72,3 +73,26 @@ async def test_an_order_is_sent_and_found_under_the_name_in_which_the_account_ha
     assert await broker.find_order(EVAL, "x") is None
     await broker.cancel(EVAL, OrderId(found.order_id))
     assert found.order_id not in venue.orders
+
+
+class Fixed(FakeVenue):
+    """One that lists what is not held any more."""
+
+    async def snapshot(self, account: AccountId) -> AccountSnapshot:
+        found = await super().snapshot(account)
+        gone = msgspec.structs.replace(found.positions[0], symbol=MNQ, quantity=D(0))
+        return msgspec.structs.replace(found, positions=(*found.positions, gone))
+
+    async def run(self, sink: EventSink, started: Started) -> None:
+        started()
+
+
+async def test_a_position_of_nothing_under_our_name_hides_none_under_another() -> None:
+    shown = await NamingBroker(Fixed(held={FRONT: D(3)}), SPECS).snapshot(EVAL)
+    assert [(each.symbol, each.quantity) for each in shown.positions] == [(MNQ, 3), (MNQ, 0)]
+
+
+async def test_its_connection_is_that_of_the_broker() -> None:
+    begun: list[bool] = []
+    await NamingBroker(Fixed(), SPECS).run(lambda event: None, lambda: begun.append(True))
+    assert begun == [True]

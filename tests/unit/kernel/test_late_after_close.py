@@ -8,15 +8,16 @@ from haltline.kernel.late import LATE_NS, doubtful, is_watched, open_orders
 from haltline.model.event import ActionOutcome, ActionRequest, Fill, LockRequest, OutcomeStatus, PositionReport
 from haltline.model.id import AccountId, ActionId, FillId, OrderId, Symbol
 from haltline.model.order import OrderStatus, Side
+from haltline.model.plan import PlannedAction
 
 EVAL, MNQ, MES = AccountId("eval"), Symbol("MNQ"), Symbol("MES")
 
 
-def ended(made, action, *, cancelled=(), status=OutcomeStatus.DONE):
+def ended(made, action, *, cancelled=(), status=OutcomeStatus.DONE, at=None):
     return made.send(
         ActionOutcome(
-            at=made.now, received_at=made.now, action_id=ActionId(action), account=EVAL, status=status,
-            cancelled=tuple(map(OrderId, cancelled)),
+            at=made.now if at is None else at, received_at=made.now, action_id=ActionId(action), account=EVAL,
+            status=status, cancelled=tuple(map(OrderId, cancelled)),
         )
     )  # fmt: skip
 
@@ -164,3 +165,39 @@ def test_where_one_proof_is_too_old_another_does_not_stand_in_for_it(closed):
     closed.send(PositionReport(at=closed.now, received_at=closed.now, account=EVAL, symbol=MNQ, quantity=Decimal(1),
                                average_price=Decimal(21_000)))  # fmt: skip
     assert undone(closed) == []
+
+
+def test_a_reduction_that_is_done_proves_nothing(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 1)
+    filled(made, 3, "before")
+    made.kernel.arbiter.launch(PlannedAction(id=ActionId("own"), at=1, name="reduce_to", account=EVAL, symbol=MNQ))
+    ended(made, "own", cancelled=["o1"])
+    assert not is_watched(made.kernel, EVAL, made.now)
+    made.at(5)
+    filled(made, 1, "o1")
+    assert undone(made) == []
+
+
+def test_what_has_filled_between_the_proof_and_its_word_is_closed_at_once(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 1)
+    filled(made, 3, "before")
+    close = asked(made, "close_position", MNQ)
+    filled(made, -3, "ours")
+    proven_at = made.at(5).now
+    made.at(6)
+    filled(made, 1, "o1")
+    assert undone(made) == []
+    ended(made, close, cancelled=["o1"], at=proven_at)
+    assert undone(made) == [("close_position", MNQ, None)]
+
+
+def test_a_close_of_what_was_never_traded_is_no_proof_and_no_trouble(world):
+    made = world()
+    made.quote(21_000)
+    close = asked(made, "close_position", MES)
+    ended(made, close, cancelled=["o1"])
+    assert not is_watched(made.kernel, EVAL, made.now)
