@@ -144,6 +144,17 @@ async def test_flatten_cancels_entries_closes_largest_first_and_then_cancels_sto
     assert await act("flatten", desk) == ["cancel entry", "reduce MNQ to 0", "reduce ES to 0", "cancel stop"]
 
 
+async def test_a_close_leaves_the_orders_and_positions_of_other_symbols_alone() -> None:
+    orders = [
+        order(f"{symbol} {name}", symbol, side, 1, kind)
+        for symbol in ("ES", "NQ")
+        for name, side, kind in (("entry", "buy", "limit"), ("stop", "sell", "stop"))
+    ]
+    desk = RecordingDesk([position("ES", 1), position("NQ", 1)], orders)
+    assert await act("close_position", desk, symbol="ES") == ["cancel ES entry", "reduce ES to 0", "cancel ES stop"]
+    assert (list(desk.positions), list(desk.orders)) == (["NQ"], ["NQ entry", "NQ stop"])
+
+
 async def test_flatten_passes_over_a_position_that_is_flat() -> None:
     assert await act("flatten", RecordingDesk([position("ES", 0), position("NQ", 1)])) == ["reduce NQ to 0"]
 

@@ -396,3 +396,22 @@ async def test_what_is_about_the_whole_account_has_all_the_time_though_others_wa
         made.executor.accept([whole, made.plan("place_stop", "b", MES, distance=50)])
         await made.settle()
     assert made.receipt("a").reason.startswith("not confirmed within 30s")
+
+
+async def test_a_time_that_a_venue_names_beyond_the_end_of_an_action_makes_it_no_longer() -> None:
+    venue, made = world()
+    venue.script["submit", "before"] = [Transient("too many requests", retry_after_s=100.0)] * 4
+    assert await flatten(made) == 30.0
+
+
+async def test_a_doubt_is_the_reason_whatever_failed_after_it() -> None:
+    venue, made = world()
+    venue.script["submit", "after"] = [OutcomeUnknown("no answer")]
+    venue.script["find_order", "before"] = [Transient("away")] * 500
+    async with made.lane():
+        made.executor.accept([made.plan("close_position", "a", MNQ), made.plan("close_position", "b", MES)])
+        while not made.receipts:
+            await made.step()
+        venue.script.clear()
+        await made.settle()
+    assert made.receipt("a").reason == "not confirmed within 5s, and other actions wait (no answer) [E803]"
