@@ -126,6 +126,23 @@ async def test_a_flatten_whose_own_record_is_damaged_is_asked_for_anew(folder: P
     await is_flat_after_a_start(folder, clock)
 
 
+def end_before_the_first_plan(folder: Path) -> None:
+    """Leave the journal as a kill between an event and what it led to does."""
+    for table in ("snapshot", "record"):
+        first = "SELECT min(seq) FROM record WHERE kind = 'plan'"
+        change(folder / "journal.db", f"DELETE FROM {table} WHERE seq >= ({first})")
+    for beside in folder.glob("*heartbeat*"):
+        beside.unlink()
+
+
+async def test_a_flatten_that_was_decided_and_not_yet_on_record_is_no_damage(folder: Path) -> None:
+    clock = ManualClock(START)
+    await stopped_in_the_middle(folder, clock)
+    end_before_the_first_plan(folder)
+    await is_flat_after_a_start(folder, clock)
+    assert "damaged" not in (folder / "mail.jsonl").read_text()
+
+
 async def test_a_damaged_request_of_a_flatten_stops_no_start(folder: Path) -> None:
     clock = ManualClock(START)
     await stopped_in_the_middle(folder, clock)
@@ -133,7 +150,9 @@ async def test_a_damaged_request_of_a_flatten_stops_no_start(folder: Path) -> No
     await is_flat_after_a_start(folder, clock)
 
 
-@pytest.mark.parametrize("body", ["'{'", "'[]'", "CAST(x'7b227374617274223a22ff227d' AS TEXT)", "replace(body, '\"files\"', '\"fi')"])
+@pytest.mark.parametrize(
+    "body", ["'{'", "'[]'", "CAST(x'7b227374617274223a22ff227d' AS TEXT)", "replace(body, '\"files\"', '\"fi')"]
+)
 async def test_a_damaged_record_of_the_rules_in_force_stops_no_start_and_is_told(folder: Path, body: str) -> None:
     clock = ManualClock(START)
     async with make(folder, clock) as engine:

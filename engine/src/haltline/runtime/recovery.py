@@ -66,7 +66,9 @@ def resume_kernel(kernel: Kernel, store: Store, *, enforced: Collection[str], no
     decided = {key for key in recorded if key[0] in (RecordKind.TRANSITION, RecordKind.PLAN)}
     if strangers := len(decided - seen):
         remarks = [*remarks, f"{strangers} decisions on record do not come out again; the rules or the set-up changed"]
-    waiting = [ActionId(key) for key, flight in kernel.arbiter.flights.items() if flight.retry_at is None]
+    decided_late = {action.id for result in late for action in result.plan}  # on no record yet, and none of it was sent
+    flights = [ActionId(key) for key, flight in kernel.arbiter.flights.items() if flight.retry_at is None]
+    waiting = [key for key in flights if key not in decided_late]
     begun = _under_way(_records_of_actions(recovery, store, enforced, waiting), store, waiting)
     lost_records = [key for key in waiting if not (key in begun.planned or key in begun.receipts)]
     for key in lost_records:
