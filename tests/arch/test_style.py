@@ -12,7 +12,8 @@ FORBIDDEN = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "
 WALLS = frozenset(
     {"expr/stdlib.py", "plugins/load.py", "plugins/pack.py", "runtime/supervise.py", "cli/group.py", "cli/failure.py",
      "enforce/executor.py", "notify/outbox.py", "notify/trial.py", "runtime/publish.py",
-     "runtime/aftercare.py", "runtime/believer.py", "runtime/comparison.py", "runtime/engine.py", "runtime/pump.py", "runtime/reload.py",
+     "runtime/aftercare.py", "runtime/believer.py", "runtime/comparison.py", "runtime/engine.py", "runtime/pump.py",
+     "runtime/reload.py",
      "control/service.py"}
 )  # fmt: skip
 """Where `except Exception` may stand: around plugins, around tasks, before the person at the terminal."""

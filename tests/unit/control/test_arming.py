@@ -43,7 +43,7 @@ def make(*rules, able=frozenset(Capability), definitions=(), kind="venue", alway
             capabilities=frozenset(able),
             schema={},
             always_open=always_open,
-        ),  # fmt: skip
+        ),
     )
     here = Path()
     fields = {
