@@ -39,7 +39,7 @@ MODULES = (
     "enforce/cap.py", "enforce/verify.py", "enforce/share.py", "enforce/earlier.py", "enforce/legs.py",
     "enforce/order.py", "enforce/resume.py", "enforce/wait.py", "enforce/witness.py", "enforce/exitonly.py",
     "enforce/rate.py", "enforce/spacing.py", "enforce/progress.py", "enforce/ledger.py", "enforce/budget.py",
-    "enforce/wall.py", "enforce/naming.py",
+    "enforce/wall.py", "enforce/naming.py", "enforce/naming.py",
     "builtins/action/attempt.py", "builtins/action/order.py", "builtins/action/size.py",
     "kernel/permission.py", "kernel/consent.py", "kernel/request.py", "kernel/arrival.py",
 )  # fmt: skip
