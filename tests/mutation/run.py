@@ -32,16 +32,16 @@ ROOT = Path(__file__).parents[2]
 STORE = ROOT / ".mutation"
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 MODULES = (
-    "rules/incident.py", "rules/arbiter.py", "rules/flight.py", "rules/lock.py",
+    "rules/incident.py", "rules/arbiter.py", "rules/flight.py", "rules/lock.py", "rules/livebook.py",
     "kernel/governor.py", "kernel/late.py", "kernel/retry.py", "kernel/escalation.py", "kernel/evidence.py",
     "kernel/override.py", "kernel/loosening.py",
     "enforce/executor.py", "enforce/desk.py", "enforce/confirm.py", "enforce/lane.py", "enforce/precedence.py",
     "enforce/cap.py", "enforce/verify.py", "enforce/share.py", "enforce/earlier.py", "enforce/legs.py",
     "enforce/order.py", "enforce/resume.py", "enforce/wait.py", "enforce/witness.py", "enforce/exitonly.py",
     "enforce/rate.py", "enforce/spacing.py", "enforce/progress.py", "enforce/ledger.py", "enforce/budget.py",
-    "enforce/wall.py", "enforce/naming.py", "enforce/naming.py",
+    "enforce/wall.py", "enforce/naming.py",
     "builtins/action/attempt.py", "builtins/action/order.py", "builtins/action/size.py",
-    "kernel/permission.py", "kernel/consent.py", "kernel/request.py", "kernel/arrival.py",
+    "kernel/permission.py", "kernel/consent.py", "kernel/request.py", "kernel/arrival.py", "kernel/dark.py",
 )  # fmt: skip
 TESTS = ("tests/unit/rules", "tests/unit/kernel", "tests/unit/enforce", "tests/unit/runtime", "tests/unit/builtins")
 
