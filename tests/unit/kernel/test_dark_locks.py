@@ -104,6 +104,18 @@ def test_a_position_that_was_opened_since_or_does_not_say_is_closed(locked, open
     assert locked.actions == ["close_position"]
 
 
+def test_a_position_without_a_time_that_was_pulled_with_what_led_to_the_lock_stays(world):
+    """A pull tells the balance first: a rule on it locks before the positions of the same pull are known."""
+    made = world()
+    made.at(1)
+    lock(made)
+    report(made, 3, opened_ago_s=None)
+    made.at(11)
+    connected(made)
+    made.at(60)
+    assert made.actions == []
+
+
 def test_a_broker_that_was_heard_of_leaves_nothing_in_the_dark(world):
     made = world()
     connected(made)

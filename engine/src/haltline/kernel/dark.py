@@ -2,8 +2,9 @@
 
 Contract. A lock remembers what was open when it began. While the broker cannot be reached, as at the start of an
 engine, nobody knows what that is: a lock that begins then is *dark*. A fill that happened before it, and a position in
-a symbol that nothing was known of and that was opened before it, are added to what it allows once they are told. What
-has no time of its own counts as opened under the lock.
+a symbol that nothing was known of and that was opened before it, are added to what it allows once they are told. A
+position that does not say when it was opened was open when the broker looked: one pulled together with the balance that
+the lock was decided on belongs to it, one that is first seen later counts as opened under the lock.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ def _earlier(event: Fill | PositionReport, account: Any, symbol: str, since: int
         counts = is_new and event.at < since and not event.voided
         return float(event.quantity) * event.side.sign if counts else 0.0
     position = account.book.get(symbol)
-    if position is None or ledger.last_fill_at or event.opened_at is None or event.opened_at >= since:
+    was_open = event.at <= since if event.opened_at is None else event.opened_at < since
+    if position is None or ledger.last_fill_at or not was_open:
         return 0.0
     return float(position.quantity)
