@@ -5,12 +5,11 @@ from decimal import Decimal
 import pytest
 
 from haltline.clock import NS_PER_S
-from haltline.kernel.dark import note_earlier
 from haltline.model.event import ConnectionStatus, ConnectionUpdate, Fill, LockRequest, PositionReport
 from haltline.model.id import AccountId, FillId, Symbol
 from haltline.model.order import Side
 
-EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
+EVAL, OTHER, MNQ = AccountId("eval"), AccountId("live"), Symbol("MNQ")
 
 
 def connected(made, status=ConnectionStatus.CONNECTED):
@@ -23,22 +22,22 @@ def lock(made, symbol=None):
     )
 
 
-def fill(made, quantity, *, ago_s, fill_id="f", voided=False):
+def fill(made, quantity, *, ago_s, fill_id="f", voided=False, account=EVAL):
     return made.send(
         Fill(
-            at=made.now - round(ago_s * NS_PER_S), received_at=made.now, account=EVAL, symbol=MNQ,
+            at=made.now - round(ago_s * NS_PER_S), received_at=made.now, account=account, symbol=MNQ,
             fill_id=FillId(fill_id), side=Side.BUY if quantity > 0 else Side.SELL, quantity=Decimal(abs(quantity)),
             price=Decimal(21_000), voided=voided,
         )
     )  # fmt: skip
 
 
-def report(made, quantity, *, opened_ago_s):
+def report(made, quantity, *, opened_ago_s, ago_s=0):
     opened = None if opened_ago_s is None else made.now - round(opened_ago_s * NS_PER_S)
     return made.send(
         PositionReport(
-            at=made.now, received_at=made.now, account=EVAL, symbol=MNQ, quantity=Decimal(quantity),
-            average_price=Decimal(21_000), opened_at=opened,
+            at=made.now - round(ago_s * NS_PER_S), received_at=made.now, account=EVAL, symbol=MNQ,
+            quantity=Decimal(quantity), average_price=Decimal(21_000), opened_at=opened,
         )
     )  # fmt: skip
 
@@ -98,7 +97,7 @@ def test_and_may_not_be_enlarged(locked):
     assert locked.actions == ["reduce_to"]
 
 
-@pytest.mark.parametrize("opened_ago_s", [5, None])
+@pytest.mark.parametrize("opened_ago_s", [5, 10, None])
 def test_a_position_that_was_opened_since_or_does_not_say_is_closed(locked, opened_ago_s):
     report(locked, 3, opened_ago_s=opened_ago_s)
     assert locked.actions == ["close_position"]
@@ -144,19 +143,74 @@ def test_a_restart_changes_nothing(locked):
 
 
 def test_a_report_that_was_refused_tells_nothing(locked):
-    """`is_word` is False for it, so the kernel asks nothing; asked all the same, there is nothing to tell."""
-    earlier = PositionReport(
-        at=locked.now, received_at=locked.now, account=EVAL, symbol=Symbol("MES"), quantity=Decimal(1),
+    refused = PositionReport(
+        at=locked.now, received_at=locked.now, account=EVAL, symbol=Symbol("???"), quantity=Decimal(1),
         average_price=Decimal(1), opened_at=1,
     )  # fmt: skip
-    note_earlier(locked.kernel, earlier, locked.now)
-    assert locked.kernel.governor.allowances == {"operator@eval": {"MES": 0.0}}
-
-
-def test_what_nobody_knows_is_not_looked_for(locked):
-    unknown = PositionReport(
-        at=locked.now, received_at=locked.now, account=AccountId("nobody"), symbol=Symbol("???"),
-        quantity=Decimal(1), average_price=Decimal(1),
-    )  # fmt: skip
-    note_earlier(locked.kernel, unknown, locked.now)
+    assert "was refused" in locked.send(refused).notices[0]
     assert locked.kernel.governor.allowances == {"operator@eval": {}}
+
+
+def test_a_fill_that_is_told_twice_at_one_instant_allows_no_more(locked):
+    fill(locked, 3, ago_s=60)
+    fill(locked, 3, ago_s=60)
+    fill(locked, 3, ago_s=5, fill_id="g")
+    (action,) = [action for result in locked.results for action in result.plan]
+    assert (action.name, action.params) == ("reduce_to", {"quantity": 3.0})
+
+
+def test_what_was_bought_before_in_several_fills_stays(locked):
+    fill(locked, 3, ago_s=60)
+    fill(locked, 2, ago_s=30, fill_id="g")
+    assert locked.actions == []
+
+
+def test_what_happened_just_when_the_lock_began_happened_under_it(locked):
+    fill(locked, 3, ago_s=10)
+    assert locked.actions == ["close_position"]
+
+
+def test_what_was_bought_in_another_account_allows_nothing_here(locked):
+    """Both are locked in the dark, and what one of them held the other one did not."""
+    locked.send(LockRequest(at=locked.now, received_at=locked.now, account=OTHER, operator="ann", reason="news"))
+    for account in (EVAL, OTHER):
+        fill(locked, 3, ago_s=60, account=account, fill_id=account)
+    allowances = locked.kernel.governor.allowances
+    assert allowances == {"operator@eval": {MNQ: 3.0}, "operator@live": {MNQ: 3.0}}
+
+
+def test_a_lock_on_a_symbol_minds_no_other_one(world):
+    made = world()
+    made.at(1)
+    lock(made, Symbol("MES"))
+    made.at(11)
+    fill(made, 3, ago_s=60)
+    assert made.kernel.governor.allowances == {"operator@eval/MES": {}}
+
+
+def test_a_position_that_is_reported_flat_is_none(locked):
+    report(locked, 0, opened_ago_s=3600)
+    assert locked.actions == []
+    locked.at(12)
+    fill(locked, 1, ago_s=0)
+    assert locked.actions == ["close_position"]
+
+
+def is_owed(made):
+    """Whether what was asked for first is still needed."""
+    action = next(action for result in made.results for action in result.plan)
+    return made.kernel.governor.is_owed(action)
+
+
+def test_where_fills_tell_of_a_position_a_report_allows_none(locked):
+    fill(locked, 3, ago_s=5)
+    locked.at(12)
+    report(locked, 3, opened_ago_s=3600)
+    assert is_owed(locked)
+
+
+def test_a_report_older_than_the_last_one_allows_nothing(locked):
+    """It tells of another size than the one that is held now."""
+    report(locked, 5, opened_ago_s=5)
+    report(locked, 3, opened_ago_s=3600, ago_s=10)
+    assert is_owed(locked)

@@ -110,7 +110,7 @@ class Core:
         if is_word:
             out = out or self.emission(now)
             out.now = now
-            note_earlier(self, event, now)
+            note_earlier(self, event)
             take_command(self, event, now, out)
         out = self.settle(now, out)
         self.schedule_next()

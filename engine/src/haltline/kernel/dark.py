@@ -7,43 +7,40 @@ position that does not say when it was opened was open when the broker looked: o
 the lock was decided on belongs to it, one that is first seen later counts as opened under the lock.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from haltline.model.event import Event, Fill, PositionReport
+from haltline.model.rule import Scope
+from haltline.state.account import Account
 
 if TYPE_CHECKING:  # the core calls this
     from haltline.kernel.core import Core
 
 
-def note_earlier(core: "Core", event: Event, now: int) -> None:
+def note_earlier(core: "Core", event: Event) -> None:
     """Take into account what an event tells of the time before a dark lock; called once it is applied."""
-    if not core.governor.allowances or not isinstance(event, Fill | PositionReport):
+    if not isinstance(event, Fill | PositionReport):
         return
-    instrument = core.state.names.get(event.symbol)
-    account: Any = core.state.accounts.get(event.account)
-    if instrument is None or account is None:
-        return
-    symbol = instrument.symbol
+    account, symbol = core.state.account(event.account), core.state.resolve(event.symbol).symbol
     for lock in core.governor.locks:
         if lock.dark and lock.account == account.id and lock.symbol in (None, symbol):
             sizes = core.governor.allowances.setdefault(lock.id, {})
-            earlier = _earlier(event, account, symbol, lock.since, now)
-            if isinstance(event, Fill) or symbol not in sizes:
-                sizes[symbol] = sizes.get(symbol, 0.0) + earlier
+            if isinstance(event, Fill):
+                sizes[symbol] = sizes.get(symbol, 0.0) + _filled(core, event, lock.since)
+            elif symbol not in sizes:
+                sizes[symbol] = _held(account, symbol, event, lock.since)
 
 
-def _earlier(event: Fill | PositionReport, account: Any, symbol: str, since: int, now: int) -> float:
-    """The signed size that was there before an instant, as far as this event tells anew; 0 for nothing."""
-    ledger = account.ledgers.get(symbol)
-    if ledger is None:
-        return 0.0
-    if isinstance(event, Fill):
-        newest = [each.execution for each in account.fills][-1:]
-        is_new = any(each.fill_id == event.fill_id and each.applied_at == now for each in newest)
-        counts = is_new and event.at < since and not event.voided
-        return float(event.quantity) * event.side.sign if counts else 0.0
-    position = account.book.get(symbol)
+def _filled(core: "Core", event: Fill, since: int) -> float:
+    """The signed size of a fill that happened before an instant; 0 for one that is told again or taken back."""
+    is_new = any(each.scope is Scope.FILL for each in core.state.created)
+    return float(event.quantity) * event.side.sign if is_new and event.at < since else 0.0
+
+
+def _held(account: Account, symbol: str, event: PositionReport, since: int) -> float:
+    """The signed size of a position that was open before an instant; 0 where fills or a younger report tell of it."""
+    position, ledger = account.book.get(symbol), account.ledgers[symbol]
     was_open = event.at <= since if event.opened_at is None else event.opened_at < since
-    if position is None or ledger.last_fill_at or not was_open:
+    if position is None or ledger.last_fill_at or event.at < ledger.reported_at or not was_open:
         return 0.0
-    return float(position.quantity)
+    return position.quantity
