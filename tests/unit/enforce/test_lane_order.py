@@ -41,6 +41,20 @@ def test_those_that_wait_keep_their_order_when_some_become_pointless() -> None:
     assert [weak.planned.id for weak, _ in lane.ended] == ["pointless"]
 
 
+def test_what_waits_for_something_that_is_watched_keeps_no_other_action_back() -> None:
+    lane = Lane(100)
+    watched = job("close_position", "watched", 50)
+    lane.watched.append(watched)
+    for each in (job("reduce_to", "made pointless by it", 1), job("reduce_to", "of another symbol", 30, MES)):
+        lane.push(each)
+    taken = lane.take()
+    assert taken is lane.running and taken is not None and taken.planned.id == "of another symbol"
+    assert lane.take() is None
+    lane.watched.remove(watched)
+    last = lane.take()
+    assert last is not None and last.planned.id == "made pointless by it"
+
+
 def test_what_stands_back_comes_right_behind_the_one_that_goes_before_it() -> None:
     lane = Lane(100)
     back, behind = job("custom", "back", 1), job("flatten", "behind", 90)

@@ -46,8 +46,7 @@ class LiveBook(dict[str, Incident]):
 
     def drop(self, incident: Incident) -> None:
         """An incident is over; one that is not known is none."""
-        if self.pop(incident.id, None) is None:
-            return
+        self.pop(incident.id, None)
         for register in (self.holding, self.blocking, self.barring, self.silencing):
             register.pop(incident.id, None)
         self._unblock(incident.id)
