@@ -112,9 +112,9 @@ def test_a_breach_of_a_rule_that_suppresses_others_silences() -> None:
 def test_what_is_not_live_is_not_registered_and_dropping_it_is_nothing() -> None:
     book, one = LiveBook(), incident()
     one.blocks, one.fire_at = True, 3
-    book.note(one)
-    book.drop(one)
-    assert (book, book.holding, book.blocking, book.blocked) == ({}, {}, {}, {})
+    for change in (book.note, book.drop):
+        change(one)
+        assert (book, book.holding, book.blocking, book.blocked) == ({}, {}, {}, {})
 
 
 def test_an_incident_that_is_added_again_keeps_its_place() -> None:
