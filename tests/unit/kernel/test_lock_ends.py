@@ -145,12 +145,13 @@ def test_an_operators_lock_or_pause_ends_by_time_or_by_release(world, until_s, r
     assert [lock.release for lock in made.kernel.governor.locks] == [release, release]
 
 
-def test_a_lock_of_a_rule_for_a_time_ends_by_time(world, rule):
-    made = world(rule.loss(then=(ActionSpec(name="lock", params={"for": 3600.0}),)))
+@pytest.mark.parametrize(("length_s", "length_ns"), [(3600.0, 3600 * NS_PER_S), (1e-9, 1)])
+def test_a_lock_of_a_rule_for_a_time_ends_by_time(world, rule, length_s, length_ns):
+    made = world(rule.loss(then=(ActionSpec(name="lock", params={"for": length_s}),)))
     made.fill(2, 21_000)
     made.quote(20_750)
     (lock,) = made.kernel.governor.locks
-    assert (lock.release, lock.until) == ("time", made.now + 3600 * NS_PER_S)
+    assert (lock.release, lock.until) == ("time", made.now + length_ns)
 
 
 def test_a_lock_on_a_symbol_of_another_account_closes_nothing_here(world):

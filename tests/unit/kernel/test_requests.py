@@ -140,13 +140,18 @@ def test_resuming_entries_withdraws_a_flatten(world, rule):
     assert plans_of(made, action) == [action.id]
 
 
-@pytest.mark.parametrize(("left", "tries"), [("MNQ", 7), ("MES", 1)])
-def test_a_close_is_tried_again_until_its_position_and_the_orders_of_its_symbol_are_gone(world, rule, left, tries):
+@pytest.mark.parametrize(
+    ("sold", "left", "tries"), [(2, ["MNQ"], 7), (2, ["MES", "MNQ"], 7), (2, ["MES"], 1), (2, [], 1), (1, [], 7)]
+)
+def test_a_close_is_tried_again_until_its_position_and_the_orders_of_its_symbol_are_gone(
+    world, rule, sold, left, tries
+):
     made = world(rule.loss())
     action = failing(made, "close_position", {"symbol": "MNQ"})
-    made.fill(-2, 21_000)
+    made.fill(-sold, 21_000)
     made.order("o1", 1, status=OrderStatus.CANCELLED)
-    made.order("o3", 1, left)
+    for symbol in left:
+        made.order(f"o of {symbol}", 1, symbol)
     fail_until(made, action, 100)
     assert len(plans_of(made, action)) == tries
 
