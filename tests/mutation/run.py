@@ -33,8 +33,8 @@ STORE = ROOT / ".mutation"
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 MODULES = (
     "rules/incident.py", "rules/arbiter.py", "rules/flight.py", "rules/lock.py", "rules/livebook.py",
-    "kernel/governor.py", "kernel/late.py", "kernel/retry.py", "kernel/escalation.py", "kernel/evidence.py",
-    "kernel/override.py", "kernel/loosening.py",
+    "kernel/governor.py", "kernel/late.py", "kernel/aftermath.py", "kernel/retry.py", "kernel/escalation.py",
+    "kernel/evidence.py", "kernel/override.py", "kernel/loosening.py",
     "enforce/executor.py", "enforce/desk.py", "enforce/confirm.py", "enforce/lane.py", "enforce/precedence.py",
     "enforce/cap.py", "enforce/verify.py", "enforce/share.py", "enforce/earlier.py", "enforce/legs.py",
     "enforce/order.py", "enforce/resume.py", "enforce/wait.py", "enforce/witness.py", "enforce/exitonly.py",

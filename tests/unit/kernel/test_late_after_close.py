@@ -3,9 +3,19 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from haltline.kernel.late import LATE_NS, doubtful, is_watched, open_orders
-from haltline.model.event import ActionOutcome, ActionRequest, Fill, LockRequest, OutcomeStatus, PositionReport
+from haltline.kernel.late import LATE_NS, doubtful, is_watched, open_orders, untold
+from haltline.model.event import (
+    ActionOutcome,
+    ActionRequest,
+    ArmRequest,
+    Fill,
+    LockRequest,
+    OrderUpdate,
+    OutcomeStatus,
+    PositionReport,
+)
 from haltline.model.id import AccountId, ActionId, FillId, OrderId, Symbol
 from haltline.model.order import OrderStatus, Side
 from haltline.model.plan import PlannedAction
@@ -201,3 +211,65 @@ def test_a_close_of_what_was_never_traded_is_no_proof_and_no_trouble(world):
     close = asked(made, "close_position", MES)
     ended(made, close, cancelled=["o1"])
     assert not is_watched(made.kernel, EVAL, made.now)
+
+
+def told(made, quantity, symbol):
+    made.send(PositionReport(at=made.now, received_at=made.now, account=EVAL, symbol=symbol, quantity=Decimal(quantity),
+                             average_price=Decimal(21_000)))  # fmt: skip
+
+
+def test_what_is_held_of_a_symbol_that_was_not_closed_is_no_doubt(closed):
+    told(closed, 3, MES)
+    assert doubtful(closed.kernel, EVAL, closed.now) == []
+
+
+def test_of_a_symbol_that_was_not_closed_nothing_has_to_be_told(closed):
+    report = closed.kernel.late[EVAL].ended["o2"].report
+    closed.send(OrderUpdate(at=closed.now, received_at=closed.now, order=replace(report, filled=Decimal(1))))
+    assert untold(closed.kernel, EVAL, closed.now) == []
+
+
+def test_a_fill_of_one_symbol_is_no_reason_to_close_what_another_holds(closed):
+    flatten = asked(closed, "flatten", key="r2")
+    filled(closed, -2, "ours too", MES)
+    closed.at(70)
+    ended(closed, flatten)
+    closed.at(71)
+    arm(closed, live=False)
+    filled(closed, 1, "o2", MES)
+    arm(closed, live=True)
+    filled(closed, 1, "o1")
+    assert undone(closed) == [("close_position", MNQ, None)]
+
+
+def arm(made, *, live):
+    made.send(ArmRequest(at=made.now, received_at=made.now, account=EVAL, live=live, operator="ann", reason="test"))
+
+
+def test_a_close_is_a_proof_where_another_action_tells_of_its_orders_later(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 1)
+    filled(made, 3, "before")
+    cancel, close = asked(made, "cancel_orders"), asked(made, "close_position", MNQ, key="r2")
+    made.order("o1", 1, "MNQ", OrderStatus.CANCELLED)
+    filled(made, -3, "ours")
+    made.at(5)
+    ended(made, close)
+    ended(made, cancel, cancelled=["o1"])
+    made.at(6)
+    filled(made, 1, "o1")
+    assert undone(made) == [("close_position", MNQ, None)]
+
+
+def test_books_that_were_behind_when_the_symbol_was_closed_are_no_trade(world):
+    made = world()
+    made.quote(21_000)
+    made.order("o1", 1)
+    filled(made, 3, "before")
+    close = asked(made, "close_position", MNQ)
+    made.at(5)
+    ended(made, close, cancelled=["o1"])
+    made.at(6)
+    filled(made, 1, "o1")
+    assert undone(made) == [("close_position", MNQ, None)]

@@ -21,6 +21,7 @@ from haltline.model.event import (
 )
 from haltline.model.id import AccountId, ActionId, FillId, OrderId, Symbol
 from haltline.model.order import OrderReport, OrderStatus, OrderType, Side
+from haltline.model.plan import PlannedAction
 
 EVAL, MNQ = AccountId("eval"), Symbol("MNQ")
 CLOSED, EXPIRED = OrderStatus.CANCELLED, OrderStatus.EXPIRED
@@ -552,6 +553,441 @@ def test_what_an_older_version_kept_is_read(venue):
     old = {"orders": {"o1": 5}, "flatten": None, "flat_at": 3, "counts": {"MNQ": (4, "1")}, "serial": 2}
     found = msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=Aftermath)
     assert (found.orders, found.serial, found.ended, found.settled) == ({"o1": 5}, 2, {}, {})
+
+
+# -- to the letter -----------------------------------------------------------------------------------------------------
+
+
+def before_flat(made, *, side=Side.BUY):
+    """A venue of which nothing was flattened yet."""
+    venue = Venue.__new__(Venue)
+    venue.made, venue.side, venue.quantity = made, side, 3
+    made.quote(21_000)
+    return venue
+
+
+@pytest.fixture
+def blurred(venue):
+    """Our close of a late fill took off more than we knew of: nobody knows how much of the order is dealt with."""
+    venue.fill(1, "by-hand")
+    venue.word(1)
+    venue.made.at(67)
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    venue.made.at(68)
+    venue.fill(-2, "ours-2")
+    venue.end(undo)
+    venue.made.forget().at(70)
+    assert untold(venue.made.kernel, EVAL, venue.made.now) == [MNQ]
+    return venue
+
+
+def test_what_was_closed_by_hand_once_our_close_had_failed_is_dealt_with(venue):
+    venue.fill(1, "o1")
+    venue.end(venue.last_undo, status=OutcomeStatus.FAILED)
+    venue.made.at(67)
+    venue.fill(-1, "by-hand")
+    venue.made.forget().at(400)
+    venue.fill(1, "by-hand")
+    venue.report(1)
+    assert venue.undone == []
+    assert (venue.doubts, untold(venue.made.kernel, EVAL, venue.made.now)) == ([], [])
+
+
+def test_what_failed_and_is_still_there_when_it_is_given_up_is_not_dealt_with(venue):
+    venue.fill(1, "o1")
+    venue.end(venue.last_undo, status=OutcomeStatus.FAILED)
+    arm(venue, live=False)
+    venue.made.forget().at(400)
+    arm(venue, live=True)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def arm(venue, *, live):
+    now = venue.made.now
+    venue.made.send(ArmRequest(at=now, received_at=now, account=EVAL, live=live, operator="ann", reason="test"))
+
+
+@pytest.mark.parametrize("lost", ["memory", "account", "symbol"])
+def test_what_is_given_up_where_nothing_is_known_any_more_is_no_trouble(venue, lost):
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    venue.end(undo, status=OutcomeStatus.FAILED)
+    flight = venue.made.kernel.arbiter.flights[undo]
+    if lost == "memory":
+        venue.made.kernel.late.clear()
+        venue.fill(-1, "by-hand")
+    elif lost == "account":
+        venue.made.kernel.late[AccountId("gone")] = venue.made.kernel.late[EVAL]
+        flight.action = msgspec.structs.replace(flight.action, account=AccountId("gone"))
+    else:
+        flight.action = msgspec.structs.replace(flight.action, symbol=Symbol("MES"))
+    venue.made.at(400)
+    assert undo not in venue.made.kernel.arbiter.flights
+
+
+def test_what_else_is_given_up_deals_with_no_late_fill(venue):
+    venue.fill(1, "o1")
+    venue.end(venue.last_undo, status=OutcomeStatus.FAILED)
+    own = PlannedAction(id=ActionId("own"), at=1, name="reduce_to", account=EVAL, symbol=MNQ, params={"quantity": 9.0})
+    venue.made.kernel.arbiter.launch(own)
+    venue.end("own", status=OutcomeStatus.FAILED)
+    venue.made.at(69)
+    assert venue.made.kernel.late[EVAL].asked != {}
+
+
+def test_before_any_flatten_there_is_nothing_to_ask_for(world):
+    made = world()
+    assert (open_orders(made.kernel, EVAL, made.now), untold(made.kernel, EVAL, made.now)) == ([], [])
+
+
+def test_an_account_that_is_gone_from_the_set_up_is_never_in_doubt(venue):
+    venue.made.kernel.late[AccountId("gone")] = venue.made.kernel.late[EVAL]
+    assert doubtful(venue.made.kernel, AccountId("gone"), venue.made.now) == []
+
+
+def test_what_a_lock_closes_is_no_doubt(venue):
+    now = venue.made.now
+    venue.made.send(LockRequest(at=now, received_at=now, account=EVAL, operator="ann", reason="enough"))
+    venue.report(1)
+    assert venue.doubts == []
+
+
+def test_a_trade_by_hand_is_no_reason_to_close_what_appeared_in_shadow(venue):
+    arm(venue, live=False)
+    venue.fill(1, "o1")
+    arm(venue, live=True)
+    venue.fill(1, "by-hand")
+    assert venue.undone == []
+    venue.report(2)
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+
+
+def test_what_appeared_in_shadow_and_is_not_held_any_more_is_not_undone(venue):
+    arm(venue, live=False)
+    venue.fill(1, "o1")
+    arm(venue, live=True)
+    venue.made.at(70)
+    venue.report(0)
+    assert venue.undone == []
+
+
+def test_a_cancel_that_tells_of_its_orders_after_the_flatten_leaves_them_to_be_watched_too(world):
+    venue = before_flat(world())
+    venue.made.order("o1", 3)
+    cancel, flatten = venue.ask("cancel_orders", "r1"), venue.ask("flatten", "r2")
+    venue.made.at(5)
+    venue.word(0)
+    venue.end(flatten)
+    venue.made.at(6)
+    venue.end(cancel, cancelled=["o1"])
+    venue.made.at(7)
+    venue.fill(1, "o1")
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_an_order_that_still_works_is_none_that_ended(world):
+    venue = before_flat(world())
+    venue.ask("flatten", "r1")
+    venue.word(1, status=OrderStatus.PARTIALLY_FILLED)
+    assert venue.made.kernel.late == {}
+
+
+@pytest.mark.parametrize(("account", "is_echo"), [("live", False), (EVAL, True)])
+def test_an_order_that_ends_where_nothing_is_under_way_is_not_remembered(world, account, is_echo):
+    venue = before_flat(world())
+    action = PlannedAction(id=ActionId("x"), at=1, name="close_position", account=AccountId(account), symbol=MNQ)
+    venue.made.kernel.arbiter.launch(action)
+    venue.made.kernel.arbiter.flights["x"].echo = is_echo
+    venue.word(0)
+    assert venue.made.kernel.late == {}
+
+
+def test_the_same_word_once_more_is_no_news(venue):
+    """It is as old as it was: what no position has shown for so long is history."""
+    venue.word(1)
+    venue.made.at(100)
+    venue.word(1)
+    venue.made.at(103)
+    venue.report(0)
+    venue.made.at(110)
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+
+
+def test_an_order_that_was_never_heard_of_is_known_from_the_first_word_on_it(world):
+    venue = before_flat(world())
+    venue.end(venue.ask("flatten", "r1"), cancelled=["o5"])
+    venue.made.at(60)
+    venue.fill(1, "o5")
+    venue.made.at(61)
+    venue.fill(-1, "ours")
+    venue.end(venue.last_undo)
+    assert venue.undone == [("close_position", MNQ, None)]
+    assert open_orders(venue.made.kernel, EVAL, venue.made.now) == []
+    venue.made.forget().at(62)
+    cancel = venue.ask("cancel_orders", "r2")
+    venue.word(1, order="o5")
+    venue.end(cancel)
+    venue.made.at(63)
+    venue.word(2, order="o5")
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_an_order_that_is_cancelled_once_more_is_remembered_as_it_was(world):
+    venue = before_flat(world())
+    venue.made.order("o1", 3)
+    venue.end(venue.ask("flatten", "r1"), cancelled=["o1"])
+    venue.made.at(66)
+    venue.word(1, status=OrderStatus.PARTIALLY_FILLED)
+    venue.end(venue.ask("cancel_orders", "r2"), cancelled=["o1"])
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_what_fills_after_an_undoing_of_which_no_flatten_is_known_is_left(venue):
+    """A snapshot of an older version knew of no flatten."""
+    venue.fill(1, "o1")
+    undo, proven = venue.last_undo, venue.made.now
+    venue.made.kernel.late.clear()
+    venue.made.at(67)
+    venue.fill(2, "o1")
+    venue.fill(-2)
+    venue.end(undo, at=proven, cancelled=["o1"])
+    assert len(venue.undone) == 1
+
+
+def test_a_late_fill_that_was_left_is_dealt_with(world):
+    venue = Venue(world(), side=Side.SELL)
+    venue.fill(4, "by-hand")
+    venue.fill(-1, "o1")
+    venue.fill(-4, "by-hand")
+    venue.report(-1)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_where_it_is_not_known_how_much_is_dealt_with_the_word_on_an_order_explains_nothing(blurred):
+    blurred.fill(1, "o1")
+    blurred.word(3)
+    blurred.report(3)
+    assert blurred.undone == [("reduce_to", MNQ, 2.0)]
+
+
+def test_the_next_flatten_makes_all_of_it_certain_again(blurred):
+    blurred.made.at(80)
+    flatten = blurred.ask("flatten", "r2")
+    blurred.end(flatten)
+    assert untold(blurred.made.kernel, EVAL, blurred.made.now) == []
+    blurred.made.forget().at(90)
+    blurred.word(2)
+    blurred.report(1)
+    assert blurred.undone == [("close_position", MNQ, None)]
+
+
+def test_a_close_of_another_symbol_makes_nothing_certain(blurred):
+    blurred.made.send(
+        Fill(at=blurred.made.now, received_at=blurred.made.now, account=EVAL, symbol=Symbol("MES"), side=Side.BUY,
+             fill_id=FillId("other"), quantity=Decimal(1), price=Decimal(21_000), order_id=OrderId("by-hand"))
+    )  # fmt: skip
+    close = PlannedAction(id=ActionId("c"), at=1, name="close_position", account=EVAL, symbol=Symbol("MES"))
+    blurred.made.kernel.arbiter.launch(close)
+    blurred.end("c")
+    assert untold(blurred.made.kernel, EVAL, blurred.made.now) == [MNQ]
+    blurred.word(2)
+    blurred.report(1)
+    assert blurred.undone == []
+
+
+def test_what_was_kept_back_is_dealt_with_where_our_close_took_off_too_much(venue):
+    venue.fill(1)
+    venue.word(1)
+    venue.made.at(67)
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    venue.word(2)
+    venue.made.at(68)
+    venue.fill(-2, "ours-2")
+    venue.end(undo)
+    venue.made.at(80)
+    venue.end(venue.ask("flatten", "r2"))
+    venue.made.forget().at(90)
+    venue.report(1)
+    assert venue.undone == []
+
+
+def test_a_push_that_comes_while_its_fill_is_undone_leaves_no_question(venue):
+    venue.word(1)
+    venue.report(1)
+    venue.fill(1, "o1", at=venue.made.now - 1)
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    venue.end(venue.last_undo)
+    assert untold(venue.made.kernel, EVAL, venue.made.now) == []
+
+
+def test_what_the_broker_told_of_by_the_next_flatten_is_part_of_that(venue):
+    venue.made.at(70)
+    flatten = venue.ask("flatten", "r2")
+    venue.word(1)
+    venue.end(flatten)
+    venue.made.at(80)
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+
+
+def test_what_the_broker_told_of_after_the_proof_is_not_dealt_with_by_it(venue):
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    proven = venue.made.now
+    venue.made.at(68)
+    venue.word(2)
+    venue.made.at(69)
+    venue.end(undo, at=proven)
+    venue.made.forget().at(70)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+
+
+def test_what_fills_in_the_very_instant_of_the_proof_is_part_of_the_flatten(world):
+    made = world()
+    venue = before_flat(made)
+    made.order("o1", 3)
+    made.fill(3, 21_000)
+    flatten = venue.ask("flatten", "r1")
+    made.at(6)
+    venue.word(0)
+    venue.fill(-3, "ours")
+    venue.end(flatten, cancelled=["o1"])
+    made.at(66)
+    venue.fill(1)
+    assert venue.doubts == [(MNQ, Decimal(1), ["o1"])]
+
+
+def test_what_was_told_after_it_was_undone_hides_no_later_one(venue):
+    venue.word(1)
+    venue.report(1)
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    venue.end(venue.last_undo)
+    venue.made.forget().at(70)
+    venue.fill(2, "by-hand")
+    venue.fill(1, "o1", at=venue.made.now - 5)
+    venue.made.at(80)
+    venue.word(2)
+    venue.report(3)
+    assert venue.undone == [("reduce_to", MNQ, 2.0)]
+
+
+@pytest.mark.parametrize(("count", "is_doubtful"), [(249, True), (250, False)])
+def test_half_as_many_trades_as_a_ledger_keeps_are_sure_to_be_all_of_them(venue, count, is_doubtful):
+    for number in range(count):
+        venue.fill(-1 if number % 2 else 1, "by-hand")
+    venue.report(count % 2 + 1)
+    assert bool(venue.doubts) is is_doubtful
+
+
+def test_no_more_is_explained_than_a_position_shows(venue):
+    venue.fill(2, "by-hand")
+    venue.word(2)
+    venue.report(3)
+    assert venue.undone == [("reduce_to", MNQ, 2.0)]
+
+
+def test_an_order_that_ended_by_itself_is_asked_for_by_nobody(venue):
+    venue.ask("cancel_orders", "r2")
+    venue.word(0, order="other")
+    assert [each.order_id for each in open_orders(venue.made.kernel, EVAL, venue.made.now)] == ["o1"]
+    venue.word(1, order="other")
+    assert untold(venue.made.kernel, EVAL, venue.made.now) == []
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+
+
+def test_a_position_that_was_told_long_after_the_order_need_not_be_told_again(venue):
+    venue.word(1)
+    venue.made.at(80)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
+    assert untold(venue.made.kernel, EVAL, venue.made.now) == []
+
+
+@pytest.mark.parametrize(("by_hand", "held"), [(-2, -1), (-1, 0)])
+def test_what_made_somebodys_position_smaller_is_no_doubt(venue, by_hand, held):
+    venue.fill(by_hand, "by-hand")
+    venue.report(held)
+    assert venue.doubts == []
+
+
+def test_an_order_of_another_symbol_explains_nothing(world):
+    made = world()
+    venue = before_flat(made)
+    made.order("o1", 3)
+    made.order("o2", 3, "MES")
+    venue.end(venue.ask("flatten", "r1"), cancelled=["o1", "o2"])
+    made.at(66)
+    venue.word(1, order="o2", symbol=Symbol("MES"))
+    venue.report(1)
+    assert (venue.undone, venue.doubts) == ([], [(MNQ, Decimal(1), ["o1"])])
+
+
+def test_a_report_between_a_proof_and_its_outcome_is_asked_for_once_more(venue):
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    venue.made.at(67)
+    venue.fill(-1, "ours-2")
+    proven = venue.made.now
+    venue.made.at(68)
+    venue.report(2)
+    venue.made.at(69)
+    venue.fill(2, "by-hand", at=venue.made.now - 1_500_000_000)
+    venue.end(undo, at=proven)
+    assert untold(venue.made.kernel, EVAL, venue.made.now) == [MNQ]
+    venue.made.forget().at(70)
+    venue.report(2)
+    assert (venue.undone, venue.doubts) == ([], [])
+
+
+def test_a_late_fill_is_not_counted_twice_where_somebody_sold_without_a_push(venue):
+    venue.fill(2, "by-hand")
+    venue.made.at(67)
+    venue.report(1)
+    venue.made.at(68)
+    venue.fill(1, "o1")
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+
+
+def test_of_two_orders_no_more_is_kept_back_than_is_held(world):
+    made = world()
+    venue = before_flat(made)
+    made.order("o1", 3)
+    made.order("o2", 3)
+    venue.end(venue.ask("flatten", "r1"), cancelled=["o1", "o2"])
+    made.at(66)
+    venue.fill(1)
+    made.at(67)
+    venue.fill(1, "o1")
+    undo = venue.last_undo
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+    venue.word(2)
+    venue.word(1, order="o2")
+    made.at(68)
+    venue.fill(-1, "ours-2")
+    venue.end(undo)
+    made.forget().at(80)
+    venue.report(2)
+    assert venue.undone == [("reduce_to", MNQ, 1.0)]
+
+
+def test_a_word_on_one_side_says_nothing_of_a_position_on_the_other(venue):
+    venue.word(1)
+    assert venue.report(-1).notices == ()
+    venue.made.at(67)
+    venue.report(1)
+    assert venue.undone == [("close_position", MNQ, None)]
 
 
 # -- any story ---------------------------------------------------------------------------------------------------------

@@ -52,9 +52,10 @@ class Ended(msgspec.Struct, kw_only=True):
 
     def settle(self, at: int, heard: Decimal, missed: Decimal) -> None:
         """What it has filled until an instant is dealt with: what was heard, and so much of what was not."""
-        level = self.known + abs(self.late(heard)) + missed
-        self.unheard += level - self.known - abs(heard)
-        self.at, self.known, self.said, self.past = at, level, max(level, self.said), _ZERO
+        new = abs(self.late(heard)) + missed
+        self.unheard += new - abs(heard)
+        self.known += new
+        self.at, self.said, self.past = at, max(self.known, self.said), _ZERO
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,21 +138,19 @@ class Aftermath(msgspec.Struct, kw_only=True):
         return (self.flatten, self.flat_at) if own is None else (own.action, own.at)
 
     @property
-    def newest(self) -> int | None:
-        """As of when the newest flatten or close was proven; None before any."""
-        flat_at = [] if self.flatten is None else [self.flat_at]
-        return max([*flat_at, *(each.at for each in self.closed.values())], default=None)
+    def newest(self) -> int:
+        """As of when the newest flatten or close was proven; 0 before any."""
+        return max([self.flat_at, *(each.at for each in self.closed.values())])
 
     def _begin_symbol(self, account: Any, symbol: Symbol, at: int) -> None:
         self._settle_orders(account, symbol, at)
-        for ended in self.ended.values():
-            ended.vague &= ended.report is None or ended.report.symbol != symbol
+        for ended in self._of(symbol).values():
+            ended.vague = False
         for known in (self.behind, self.asked, self.settled, self.told_at, self.unsure):
             known.pop(symbol, None)
         ledger = account.ledgers[symbol]
-        wrong = ledger.lot.size - sum((each.quantity for each in ledger.executions if each.applied_at > at), _ZERO)
-        if wrong:
-            self.behind[symbol] = wrong
+        since = sum((each.quantity for each in ledger.executions if each.applied_at > at), _ZERO)
+        self.behind[symbol] = ledger.lot.size - since
 
     def settle(self, account: Any, symbol: Symbol, at: int) -> None:
         """What has filled late until an instant was undone, or needs nothing: what is held is what others made."""
@@ -211,7 +210,7 @@ class Aftermath(msgspec.Struct, kw_only=True):
             each.report.symbol
             for each in watched
             if each.report is not None
-            and each.said > each.known + each.past
+            and each.said > each.known
             and each.said_at + SHOWN_NS >= self.told_at.get(each.report.symbol, 0)
         ]
         return list(dict.fromkeys((*self.unsure, *behind)))

@@ -4,8 +4,9 @@ Contract. A venue that confirms a cancel may have matched the order a moment bef
 proven flat, or a symbol closed. For `LATE_NS` after that proof a fill of an order that we have cancelled (the flatten
 or close, or whatever went before it) is nobody's wish: as part of the same intent the position is brought back to what
 all other fills since then make of it. A close is such a proof for its symbol alone. A later fill of the same order
-counts anew. Nothing is ever opened for it: a late fill that made somebody's position smaller is left. A standing lock
-does the same for whatever appears under it, and is left to do so. In shadow nothing is sent.
+counts anew. Nothing is ever opened for it: a late fill that made somebody's position smaller is left, and one that
+somebody has closed before we could is dealt with. A standing lock does the same for whatever appears under it, and is
+left to do so. In shadow nothing is sent.
 
 A fill whose push is lost, or names no order, is known by two words of the broker: an order that has filled more than we
 knew, and then a position that nobody's fill explains (`kernel.aftermath`). Without the first that is `doubtful`: it may
@@ -59,18 +60,26 @@ def note_outcome(core: "Core", action: PlannedAction, event: ActionOutcome, now:
         return
     core.late[action.account] = after
     account = core.state.accounts[action.account]
-    if action.name == FLATTEN and is_done and after.orders:
+    if action.name == FLATTEN and is_done:
         after.begin_anew(action, event.at, account)
         for symbol in account.ledgers:
             _undo(core, after, action.account, Symbol(symbol), out)
-    elif (
-        is_done and action.symbol in account.ledgers and (is_undoing(action) or (action.name == CLOSE and after.orders))
-    ):
+    elif is_done and action.symbol in account.ledgers and (is_undoing(action) or action.name == CLOSE):
         if is_undoing(action):
             after.settle(account, action.symbol, event.at)
         else:
             after.begin_closed(action, action.symbol, event.at, account)
         _undo(core, after, action.account, action.symbol, out)
+
+
+def note_given_up(core: "Core", action: PlannedAction, now: int) -> None:
+    """An undoing is not tried again. Where nothing was left for it, somebody else has done it: that is dealt with."""
+    name = action.account or AccountId("")
+    after, account = core.late.get(name), core.state.accounts.get(name)
+    if after is None or account is None or not is_undoing(action) or action.symbol not in account.ledgers:
+        return
+    if not is_needed(core, action):
+        after.settle(account, action.symbol, now)
 
 
 def take_fill(core: "Core", event: Fill, now: int, out: Emission) -> None:
@@ -158,14 +167,13 @@ def doubtful(core: "Core", account_id: AccountId, now: int) -> list[Doubt]:
 def _watched(core: "Core", account: AccountId, now: int) -> Aftermath | None:
     """What flattens and closes of the account have left, while a fill is late."""
     after = core.late.get(account)
-    newest = after.newest if after is not None else None
-    return after if newest is not None and now < newest + LATE_NS else None
+    return after if after is not None and now < after.newest + LATE_NS else None
 
 
 def _is_watched(after: Aftermath, symbol: Symbol, now: int) -> bool:
     """Whether a fill of the symbol is late."""
-    proof, at = after.proof_of(symbol)
-    return proof is not None and now < at + LATE_NS
+    _, at = after.proof_of(symbol)
+    return now < at + LATE_NS
 
 
 def _is_acted_on(core: "Core", account: AccountId) -> bool:

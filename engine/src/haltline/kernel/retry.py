@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from haltline.clock import format_duration
 from haltline.kernel.emission import Emission
 from haltline.kernel.escalation import about, next_step, step_up, tell_end
-from haltline.kernel.late import note_outcome
+from haltline.kernel.late import note_given_up, note_outcome
 from haltline.kernel.request import after_outcome
 from haltline.model.event import ActionOutcome, OutcomeStatus
 from haltline.model.id import AccountId
@@ -38,6 +38,7 @@ def retry_due(core: "Core", due: int, out: Emission) -> None:
         for flight in core.arbiter.take_given_up():
             out.notices.append(f"{about(flight)} was given up after {tries(flight)}: nothing asks for it now")
             tell_end(flight, "was given up: what asked for it is over", due, out)
+            note_given_up(core, flight.action, due)
         out.moved = True  # what was given up may leave something to be undone
     step_up(core, due, out)
 
