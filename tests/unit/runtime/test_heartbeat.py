@@ -15,6 +15,7 @@ from haltline.runtime.heartbeat import (
     AccountBeat,
     FileWork,
     Heartbeat,
+    HeartbeatFile,
     NoHeartbeat,
     Vigil,
     heartbeat_path,
@@ -237,9 +238,39 @@ async def test_a_disk_that_hangs_is_given_up_and_not_asked_again_meanwhile() -> 
         await work.run(lambda: 1)
     gate.set()
     async with asyncio.timeout(5):
-        while work._is_busy:  # noqa: ASYNC110 - the thread ends when it ends
-            await asyncio.sleep(0.001)
-    assert await FileWork().run(lambda: 1) == 1
+        while not (work._hangs and work._hangs.done()):  # noqa: ASYNC110 - the thread ends when it ends
+            await asyncio.sleep(0)
+    work._call_s = 30
+    assert await work.run(lambda: 1) == 1
+
+
+async def test_work_whose_caller_was_cancelled_is_waited_for_and_what_it_raises_is_nobodys() -> None:
+    gate, done = threading.Event(), list[str]()
+
+    def first() -> None:
+        gate.wait()
+        done.append("first")
+        raise OSError("nobody hears it")
+
+    work = FileWork(call_s=30)
+    begun = asyncio.ensure_future(work.run(first))
+    await asyncio.sleep(0)
+    begun.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await begun
+    last = asyncio.ensure_future(work.run(lambda: done.append("second")))
+    await asyncio.sleep(0)
+    gate.set()
+    await last
+    assert done == ["first", "second"]
+
+
+def test_of_two_beats_the_newer_stays_whichever_is_written_last(path: Path) -> None:
+    file = HeartbeatFile(path)
+    older, newer = beat(number=1), beat(number=2, state="stopped")
+    file.write(newer)
+    file.write(older)
+    assert read(path).state == "stopped"
 
 
 async def test_the_steady_clock_passes_with_the_loop() -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -141,27 +143,52 @@ class Vigil:
             self.silent_ns, self.was_heard = 0, True
 
 
+class HeartbeatFile:
+    """Where one process leaves its beats. The newest stays, whichever thread comes last: a process that ends does not
+    wait for the beat before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._newest = 0
+        self._one_writes = threading.Lock()
+
+    def write(self, beat: Heartbeat) -> None:
+        """Leave it, unless a later one was left meanwhile; raises OSError."""
+        with self._one_writes:
+            if beat.number > self._newest:
+                write_heartbeat(self._path, beat)
+                self._newest = beat.number
+
+
 class FileWork:
-    """File work in a thread, one piece at a time, given up on after `call_s`: a disk that hangs must not hang us."""
+    """File work in a thread, one piece at a time, given up on after `call_s`: a disk that hangs must not hang us.
+
+    Work whose caller was cancelled is waited for before the next; after work that was given up on nothing is begun
+    until it has ended.
+    """
 
     def __init__(self, call_s: float = 5.0) -> None:
         self._call_s = call_s
-        self._is_busy = False
+        self._under_way: asyncio.Future[Any] | None = None
+        self._hangs: asyncio.Future[Any] | None = None
 
     async def run[T](self, work: Callable[[], T]) -> T:
         """Do it; raises what it raises, and OSError where the disk does not answer."""
-        if self._is_busy:
+        if self._hangs is not None and not self._hangs.done():
             raise OSError(errno.ETIMEDOUT, "the disk has not answered the last request yet")
-        self._is_busy = True
-
-        def done() -> T:
-            try:
-                return work()
-            finally:
-                self._is_busy = False
-
         try:
             async with asyncio.timeout(self._call_s):
-                return await asyncio.to_thread(done)
+                if self._under_way is not None:
+                    await asyncio.wait([self._under_way])
+                begun = self._under_way = asyncio.get_running_loop().run_in_executor(None, work)
+                begun.add_done_callback(_is_heard)
+                return await asyncio.shield(begun)
         except TimeoutError as error:
+            self._hangs = self._under_way
             raise OSError(errno.ETIMEDOUT, "the disk does not answer") from error
+
+
+def _is_heard(work: asyncio.Future[Any]) -> None:
+    """Whoever asked for it may be gone: what it raised is then nobody's."""
+    if not work.cancelled():
+        work.exception()

@@ -23,11 +23,11 @@ from haltline.runtime.heartbeat import (
     STARTING,
     AccountBeat,
     Heartbeat,
+    HeartbeatFile,
     NoHeartbeat,
     Vigil,
     heartbeat_path,
     read_heartbeat,
-    write_heartbeat,
 )
 from haltline.runtime.inbox import Inbox
 from haltline.runtime.pump import Pump
@@ -87,6 +87,7 @@ class Watchdog:
         self._watched = watched
         self._steady = steady
         self._journal = journal
+        self._file = None if journal is None else HeartbeatFile(heartbeat_path(journal, "engine"))
         self._pid = pid
         self._limits = limits or WatchLimits()
         self._lease = lease
@@ -126,12 +127,12 @@ class Watchdog:
 
     async def beat(self) -> None:
         """Leave a heartbeat and look for the guardian's, once a second, until cancelled."""
-        if self._journal is None:
+        if self._journal is None or self._file is None:
             await asyncio.Event().wait()
             return
         while True:
             began, beat = self._steady.now(), self.next_beat()
-            await asyncio.to_thread(write_heartbeat, heartbeat_path(self._journal, "engine"), beat)
+            await asyncio.to_thread(self._file.write, beat)
             if self._lease is not None:
                 self._lease.renew(beat.guards or (), began)
             await self._watch_guardian(self._journal)
@@ -139,10 +140,10 @@ class Watchdog:
 
     def last_beat(self, state: str) -> None:
         """The last heartbeat of this run: ``stopped`` or ``failed``. A disk that refuses it changes nothing."""
-        if self._journal is None:
+        if self._file is None:
             return
         try:
-            write_heartbeat(heartbeat_path(self._journal, "engine"), self.next_beat(state))
+            self._file.write(self.next_beat(state))
         except OSError as error:
             self._watched.health.set("heartbeat", "down", str(error), at=self._watched.clock.now())
 
