@@ -347,3 +347,18 @@ def test_the_situation_of_an_action_on_a_symbol_is_that_of_its_symbol(stuck):
         action = PlannedAction(id="x", at=1, name="close_position", account="eval", symbol=symbol)
         found.append(situation(stuck.kernel, action))
     assert found == ["MNQ +2", "MES +1, MNQ +2"]
+
+
+def test_what_is_traded_in_one_account_hastens_nothing_in_another(world):
+    made = world()
+    made.send(LockRequest(at=made.now, received_at=made.now, account="eval", operator="ann", reason="a"))
+    made.order("o", 3)
+    fail(made)
+    made.at(2)
+    fail(made)
+    (flight,) = made.kernel.arbiter.flights.values()
+    due = flight.retry_at
+    made.at(3)
+    made.order("o", 2)
+    made.fill(1, 21_000, account="live")
+    assert (flight.situation, flight.retry_at) == ("order 3", due)
