@@ -121,7 +121,7 @@ async def require_end(world: LaneWorld, name: str) -> None:
         await lane
 
 
-@pytest.mark.parametrize(("name", "after"), [("cancel_orders", 1), ("close_position", 2)])
+@pytest.mark.parametrize(("name", "after"), [("cancel_orders", 1), ("close_position", 2), ("close_position", 4)])
 async def test_a_broken_invariant_while_it_is_judged_or_watched_ends_the_lane(name: str, after: int) -> None:
     world = LaneWorld()
     world.venue.script["snapshot", "before"] = [None] * after + [InvariantBroken("stop")]

@@ -353,22 +353,14 @@ class Executor:
         self, account: AccountId, job: Job, status: OutcomeStatus, reason: str, *, proven_at: int
     ) -> None:
         """The receipt: on record, then told."""
-        await self._settle(job)
+        assert job.desk is not None
+        await job.desk.settle()
         confirmation = job.confirmation if status is OutcomeStatus.DONE else None
         receipt = self._receipt(account, job, status, reason=reason, proven_at=proven_at)
         if confirmation is not None:
             receipt = _proven(receipt, confirmation, proven_at)
         await self._ledger.record([entry_of(RecordKind.OUTCOME, receipt.ended_at, receipt)], durable=True)
         self._tell(account, job, receipt)
-
-    async def _settle(self, job: Job) -> None:
-        assert job.desk is not None
-        try:
-            await job.desk.settle()
-        except (JournalError, InvariantBroken):
-            raise
-        except Exception:  # noqa: BLE001 - the wall around plugin code: a broker may raise anything
-            return  # its orders stay as they were last heard of
 
     async def _end_superseded(self, account: AccountId, lane: Lane) -> None:
         """Receipts for what gave way; its orders in doubt go to what took over. Both are done before that one runs."""
