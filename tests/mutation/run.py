@@ -60,7 +60,8 @@ class Book:
     def __init__(self, tests: Sequence[str], *, fresh: bool, store: Path) -> None:
         store.mkdir(exist_ok=True)
         self._store = store
-        files = sorted(file for folder in tests for file in (ROOT / folder).rglob("*.py"))
+        places = [ROOT / each for each in tests]
+        files = sorted(file for each in places for file in ([each] if each.is_file() else each.rglob("*.py")))
         self._tests = digest(files)
         self._all = digest([PACKAGE / module for module in MODULES]) + self._tests
         self._fresh = fresh

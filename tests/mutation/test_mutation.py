@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from hunt import Outcome
 from mutant import PACKAGE, Mutant, mutants_of
-from run import MODULES, explained
+from run import MODULES, Book, Kept, digest, explained
 from source import function_of
 
 ROOT = Path(__file__).parents[2]
@@ -125,3 +127,14 @@ def test_nearly_every_wrong_line_in_who_goes_before_whom_and_in_locks_is_noticed
     _, report = hunted(tmp_path / "m", *modules, *tests)
     assert len([key for key, why in report["survivors"].items() if why is None]) <= 2, report["survivors"]
     assert sum(figures["killed"] for figures in report["modules"].values()) >= 40
+
+
+def test_what_outlived_the_tests_of_one_file_is_tried_again_with_those_of_another(tmp_path: Path) -> None:
+    module, here = "rules/lock.py", str(Path(__file__).relative_to(ROOT))
+    kept = Kept(
+        digest([PACKAGE / module]), digest([Path(__file__)]), {"alive": Outcome(tests=3), "dead": Outcome(by="x")}
+    )
+    (tmp_path / "rules.lock.py.json").write_bytes(msgspec.json.encode(kept))
+    other = str(RUN.relative_to(ROOT))
+    assert set(Book([here], fresh=False, store=tmp_path).outcomes(module)) == {"alive", "dead"}
+    assert set(Book([other], fresh=False, store=tmp_path).outcomes(module)) == {"dead"}
