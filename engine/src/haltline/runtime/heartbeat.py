@@ -5,6 +5,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -169,26 +170,17 @@ class FileWork:
 
     def __init__(self, call_s: float = 5.0) -> None:
         self._call_s = call_s
-        self._under_way: asyncio.Future[Any] | None = None
-        self._hangs: asyncio.Future[Any] | None = None
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="haltline-file")
+        self._hangs: Future[Any] | None = None
 
     async def run[T](self, work: Callable[[], T]) -> T:
         """Do it; raises what it raises, and OSError where the disk does not answer."""
         if self._hangs is not None and not self._hangs.done():
             raise OSError(errno.ETIMEDOUT, "the disk has not answered the last request yet")
+        begun = self._pool.submit(work)
         try:
             async with asyncio.timeout(self._call_s):
-                if self._under_way is not None:
-                    await asyncio.wait([self._under_way])
-                begun = self._under_way = asyncio.get_running_loop().run_in_executor(None, work)
-                begun.add_done_callback(_is_heard)
-                return await asyncio.shield(begun)
+                return await asyncio.wrap_future(begun)
         except TimeoutError as error:
-            self._hangs = self._under_way
+            self._hangs = begun
             raise OSError(errno.ETIMEDOUT, "the disk does not answer") from error
-
-
-def _is_heard(work: asyncio.Future[Any]) -> None:
-    """Whoever asked for it may be gone: what it raised is then nobody's."""
-    if not work.cancelled():
-        work.exception()
