@@ -279,22 +279,20 @@ class Lifecycle:
 
     def _cooled_at(self, incident: Incident) -> int:
         fired_at = self.memories[(incident.rule.id, incident.entity.key)].fired_at
-        cooldown = incident.rule.spec.cooldown_ns
-        return fired_at + cooldown if fired_at is not None and cooldown else 0
+        return fired_at + incident.rule.spec.cooldown_ns if fired_at is not None else 0
 
     def _fire(self, incident: Incident, now: int, out: Outbox) -> None:
         rule, memory = incident.rule, self.memories[(incident.rule.id, incident.entity.key)]
         incident.fire_at = None
         incident.fired_at = now
-        incident.clear_at = None
         maximum = rule.spec.max_fires
         spent = maximum is not None and memory.fires >= maximum
         memory.fires += 1
         memory.fired_at = now
         incident.begun_in = (out, now)
         incident.rung = incident.judgement.rung
-        if incident.seen is Verdict.UNKNOWN:  # the last verdict goes on, and counts from here where it never counted
-            incident.held = {level: incident.held.get(level, now) for level in range(ALERT, incident.rung + 1)}
+        # Where the last verdict goes on though it is not known, it counts from here if it never counted.
+        incident.held = {level: incident.held.get(level, now) for level in range(ALERT, incident.rung + 1)}
         note = f"fired {maximum} times in this session already, no actions are run" if spent else ""
         self._move(incident, Phase.BREACHED, now, out, incident.judgement.reason or note)
         if not spent:
@@ -350,9 +348,8 @@ class Lifecycle:
             hold = incident.rule.spec.clear_for_ns if incident.phase is not Phase.UNKNOWN else 0
             if incident.begun_in == (out, now):
                 hold = max(hold, NS_PER_S)
-            if hold:
-                incident.clear_at = now + hold
-        if incident.clear_at is not None and incident.clear_at > now:
+            incident.clear_at = now + hold
+        if incident.clear_at > now:
             return True
         incident.clear_at = None
         return False
@@ -380,13 +377,10 @@ class Lifecycle:
         """OK again before it fired: a hold is broken off, a warning (after `clear_for`) or an unknown ends."""
         if incident.phase is not Phase.PENDING and self._must_hold(incident, now, out):
             return
-        incident.clear_at = None
         broken_off = incident.phase is Phase.PENDING
         reason = "the condition did not hold" if broken_off else incident.judgement.reason
-        incident.fire_at = None
         self._move(incident, Phase.OK if broken_off else Phase.RESOLVED, now, out, reason)
         del incident.entity.instances[incident.rule.index]
-        incident.blocks = False
         out.freed(incident)
 
     @staticmethod
