@@ -213,7 +213,6 @@ class Lifecycle:
         if fired:
             for action in incident.rule.on_clear:
                 out.ask(incident, action, cause="clear")
-        incident.blocks = False
         out.freed(incident)
 
     def _open(self, rule: Rule, entity: Any, now: int) -> Incident:
@@ -252,7 +251,7 @@ class Lifecycle:
         blocked = "; new risk is blocked" if incident.blocks else ""
         self._move(incident, Phase.UNKNOWN, now, out, f"{judgement.reason or 'the condition is unknown'}{blocked}")
         for action in rule.warn_then:
-            out.ask(incident, action, cause="unknown")
+            out.ask(incident, action, cause=f"unknown{now}")  # between warnings it may become so more than once
 
     def _deny_meanwhile(self, incident: Incident, judgement: Judgement, now: int, out: Outbox) -> None:
         """The hold goes on; what blocks where it is not known does so from the first instant."""
